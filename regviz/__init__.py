@@ -1,0 +1,22 @@
+"""regviz: see what regularization does to a neural network, live."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from regviz.specs import Experiment
+
+if TYPE_CHECKING:
+    from regviz.training import fit, train
+
+__all__ = ["Experiment", "fit", "train"]
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    # torch costs a second and 300 MiB: whoever only describes or draws runs never pays for it
+    if name in ("fit", "train"):
+        from regviz import training
+
+        return getattr(training, name)
+    raise AttributeError(f"module 'regviz' has no attribute {name!r}")

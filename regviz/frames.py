@@ -1,0 +1,288 @@
+"""Frames: what one look at a run needs, in NumPy, and the bytes it travels in.
+
+A frame holds one :class:`LaneFrame` for each experiment, in the order they were given. Frames go
+from trainer processes to the web process as JSON header plus raw little-endian arrays, so that
+nothing that comes in over a connection is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+HISTORY = (
+    "train_loss",
+    "train_loss_train_mode",
+    "val_loss",
+    "train_accuracy",
+    "val_accuracy",
+    "penalty",
+)
+"""Rows of :attr:`LaneFrame.history`, in this order."""
+
+HISTOGRAM_BINS = 128
+MAX_STORED_FRAMES = 100
+_MAGIC = b"RVF1"
+
+
+@dataclass(frozen=True)
+class DataView:
+    """The points of a data set, as a picture shows them (at most 2,000, thinned evenly).
+
+    ``x`` is float32 (points, 2): the first two input features; ``y`` uint8 (points,): the labels
+    that training sees (label noise included); ``is_val`` bool (points,): validation points.
+    ``extent`` is (x0 low, x0 high, x1 low, x1 high) of the boundary grid.
+    """
+
+    x: NDArray[np.float32]
+    y: NDArray[np.uint8]
+    is_val: NDArray[np.bool_]
+    extent: tuple[float, float, float, float]
+    n_train: int
+    n_val: int
+    n_features: int
+    n_classes: int
+
+
+@dataclass(frozen=True)
+class LaneFrame:
+    """One model at one moment.
+
+    Attributes
+    ----------
+    status
+        ``running``, ``finished`` (trained to the last epoch), ``stopped`` (early stopping) or
+        ``diverged`` (the loss is no longer a number, or exploded).
+    epoch
+        Epochs trained so far; the newest column of ``history``.
+    best_epoch
+        Epoch of the lowest validation loss (by early stopping's rule where it is on); 0 before.
+    stopped_epoch
+        Epoch after which early stopping ended the lane, else 0.
+    wait
+        Epochs since the last improvement: early stopping's patience counter.
+    restored
+        Whether weights, boundary and layer views show the best epoch instead of the last.
+    history
+        float32 (6, epochs): rows named by :data:`HISTORY`, column ``e - 1`` for epoch ``e``.
+    layers
+        Name of each weight matrix, first to last.
+    shapes
+        (inputs, units) of each weight matrix.
+    histogram
+        uint32 (layers, 128): counts of the non-zero weights in 128 equal bins over
+        ``[-limit, limit]``; biases are not in it.
+    limits
+        float32 (layers,): that limit, a power of two, so that bins of two lanes merge exactly.
+    zeros
+        int64 (layers,): weights that are exactly 0.
+    norms
+        float64 (layers,): Euclidean norm of each weight matrix.
+    l1_norms
+        float64 (layers,): sum of absolute values of each weight matrix.
+    input_mean, input_std
+        float32 (layers,): mean and standard deviation of what each layer gets as input, over the
+        training set, eval mode.
+    boundary
+        uint8 (grid, grid) or None: round(255·P(class 1)) (row = x1 ascending, column = x0); other
+        inputs at 0. None without at least two inputs or with more than two classes.
+    """
+
+    status: str
+    epoch: int
+    best_epoch: int
+    stopped_epoch: int
+    wait: int
+    restored: bool
+    history: NDArray[np.float32]
+    layers: tuple[str, ...]
+    shapes: tuple[tuple[int, int], ...]
+    histogram: NDArray[np.uint32]
+    limits: NDArray[np.float32]
+    zeros: NDArray[np.int64]
+    norms: NDArray[np.float64]
+    l1_norms: NDArray[np.float64]
+    input_mean: NDArray[np.float32]
+    input_std: NDArray[np.float32]
+    boundary: NDArray[np.uint8] | None
+
+    def curve(self, name: str) -> NDArray[np.float32]:
+        """Return one row of the history by its name."""
+        return self.history[HISTORY.index(name)]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """All lanes at one moment. ``epoch`` is the furthest lane's; ``epochs`` the most asked for.
+
+    ``data`` holds each lane's points (equal data sets are one object); on the wire only a run's
+    first frame carries it, and the receiver hands it on to the later ones.
+    """
+
+    epoch: int
+    epochs: int
+    lanes: tuple[LaneFrame, ...]
+    data: tuple[DataView, ...] | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether no lane is training any more."""
+        return all(lane.status != "running" for lane in self.lanes)
+
+    def to_bytes(self, *, with_data: bool = True) -> bytes:
+        """Pack the frame: magic, header length, JSON header, arrays."""
+        arrays: list[NDArray[Any]] = []
+        lanes = [_pack(lane, arrays) for lane in self.lanes]
+        header: dict[str, Any] = {"epoch": self.epoch, "epochs": self.epochs, "lanes": lanes}
+        if with_data and self.data is not None:
+            unique = list({id(d): d for d in self.data}.values())
+            header["views"] = [_pack(d, arrays) for d in unique]
+            place = {id(d): i for i, d in enumerate(unique)}
+            header["data"] = [place[id(d)] for d in self.data]
+        header["arrays"] = [[a.dtype.str, list(a.shape)] for a in arrays]
+        head = json.dumps(header, separators=(",", ":")).encode()
+        head += b" " * (-(len(_MAGIC) + 4 + len(head)) % 8)
+        parts = [_MAGIC, struct.pack("<I", len(head)), head]
+        for a in arrays:
+            raw = np.ascontiguousarray(a).tobytes()
+            parts += [raw, b"\0" * (-len(raw) % 8)]
+        return b"".join(parts)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Frame:
+        """Unpack what :meth:`to_bytes` wrote; the arrays are read-only views of ``data``.
+
+        Raises
+        ------
+        ValueError
+            If ``data`` is not a whole frame.
+        """
+        try:
+            if data[:4] != _MAGIC:
+                raise ValueError("these bytes are not a frame")
+            (length,) = struct.unpack_from("<I", data, 4)
+            header = json.loads(data[8 : 8 + length])
+            arrays: list[NDArray[Any]] = []
+            at = 8 + length
+            for dtype, shape in header["arrays"]:
+                kind = np.dtype(dtype)
+                count = int(np.prod(shape, dtype=np.int64))
+                arrays.append(np.frombuffer(data, kind, count, at).reshape(shape))
+                at += count * kind.itemsize + (-count * kind.itemsize % 8)
+            lanes = tuple(_unpack(LaneFrame, entry, arrays) for entry in header["lanes"])
+            views = [_unpack(DataView, entry, arrays) for entry in header.get("views", [])]
+            places = header.get("data")
+            points = None if places is None else tuple(views[i] for i in places)
+            return cls(header["epoch"], header["epochs"], lanes, points)
+        except (KeyError, IndexError, TypeError, struct.error) as error:
+            raise ValueError(f"these bytes are not a whole frame: {error!r}") from None
+
+
+def _pack(value: Any, arrays: list[NDArray[Any]]) -> dict[str, Any]:
+    """Describe a dataclass for the header; its arrays go into ``arrays``, by number."""
+    out: dict[str, Any] = {}
+    for f in dataclasses.fields(value):
+        entry = getattr(value, f.name)
+        if isinstance(entry, np.ndarray):
+            out[f.name] = {"array": len(arrays)}
+            arrays.append(entry)
+        else:
+            out[f.name] = entry
+    return out
+
+
+def _unpack(cls: type[Any], entry: dict[str, Any], arrays: Sequence[NDArray[Any]]) -> Any:
+    out: dict[str, Any] = {}
+    for name, value in entry.items():
+        if isinstance(value, dict):
+            out[name] = arrays[value["array"]]
+        elif isinstance(value, list):
+            out[name] = tuple(tuple(v) if isinstance(v, list) else v for v in value)
+        else:
+            out[name] = value
+    return cls(**out)
+
+
+class FrameStore:
+    """The frames of one run that are kept for scrubbing: a thinned list with a cap.
+
+    When ``cap`` frames are held, every second one is dropped and from then on only every second
+    frame is taken, and so on: the list stays evenly spaced however long the run is. The newest
+    frame is always the last entry. A stored frame's history is a slice of the newest one's, so a
+    long run does not hold its curves a hundred times.
+    """
+
+    def __init__(self, cap: int = MAX_STORED_FRAMES) -> None:
+        self._cap = cap
+        self._kept: list[Frame] = []
+        self._every = 1
+        self._seen = 0
+        self.latest: Frame | None = None
+
+    def add(self, frame: Frame) -> None:
+        """Take in the newest frame."""
+        if frame.data is None and self.latest is not None:
+            frame = dataclasses.replace(frame, data=self.latest.data)
+        if self._seen % self._every == 0:
+            self._kept.append(_without_history(frame))
+            if len(self._kept) >= self._cap:
+                self._kept = self._kept[::2]
+                self._every *= 2
+        self._seen += 1
+        self.latest = frame
+
+    def frames(self) -> list[Frame]:
+        """Return the kept frames in order, whole again, the newest last."""
+        latest = self.latest
+        if latest is None:
+            return []
+        kept = [_with_history(frame, latest) for frame in self._kept]
+        if not kept or kept[-1].epoch != latest.epoch or latest.done:
+            kept = [f for f in kept if f.epoch < latest.epoch]
+            kept.append(latest)
+        return kept
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the arrays of this store hold."""
+        frames = [*self._kept, *([self.latest] if self.latest is not None else [])]
+        return sum(
+            value.nbytes
+            for frame in frames
+            for lane in frame.lanes
+            for value in vars(lane).values()
+            if isinstance(value, np.ndarray)
+        )
+
+
+def _without_history(frame: Frame) -> Frame:
+    empty = np.empty((len(HISTORY), 0), np.float32)
+    # copied out: an unpacked frame's arrays are views that would keep all of its bytes alive
+    lanes = tuple(
+        dataclasses.replace(
+            lane,
+            history=empty,
+            **{
+                name: value.copy()
+                for name, value in vars(lane).items()
+                if isinstance(value, np.ndarray) and name != "history"
+            },
+        )
+        for lane in frame.lanes
+    )
+    return dataclasses.replace(frame, lanes=lanes, data=None)
+
+
+def _with_history(frame: Frame, latest: Frame) -> Frame:
+    lanes = tuple(
+        dataclasses.replace(lane, history=newest.history[:, : lane.epoch])
+        for lane, newest in zip(frame.lanes, latest.lanes, strict=True)
+    )
+    return dataclasses.replace(frame, lanes=lanes, data=latest.data)

@@ -1,0 +1,499 @@
+"""An experiment as one frozen value: everything that decides a run, seeds included.
+
+Equal experiments give equal runs. The value round-trips to JSON, to a canonical JSON text (the
+key of caches) and to a short link, and every way in ends in the same checks: what does not fit
+raises :class:`SpecError` with one sentence that names the field, the value got and what to do.
+
+This module needs only the standard library: the web process and the command line import it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import dataclasses
+import functools
+import json
+import math
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, get_type_hints
+
+DATA_KINDS = ("moons", "circles", "spirals", "xor", "blobs", "linear", "digits")
+"""Data sets that can be made here; :mod:`regviz.data` holds one function for each."""
+
+MODEL_KINDS = ("mlp",)
+ACTIVATIONS = ("relu", "tanh", "sigmoid", "selu", "identity")
+NORMS = ("batch", "layer")
+NORM_POSITIONS = ("before", "after")
+DROPOUT_KINDS = ("standard", "alpha")
+OPTIMIZERS = ("sgd", "adam", "adamw")
+
+MAX_LANES = 1024
+_LINK_KEY = "e"
+_LINK_LIMIT = 20_000  # characters of a link that are looked at, and bytes it may unpack to
+
+
+class SpecError(ValueError):
+    """What a person wrote does not describe an experiment; the text says what to change."""
+
+
+# --- checks: each takes (field name, value) and returns the value in its one canonical form ---
+
+Check = Callable[[str, Any], Any]
+
+
+def _shown(value: object) -> str:
+    """Return ``value`` as it stood in the file, short enough for one sentence."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=repr)
+    except (ValueError, RecursionError):
+        text = type(value).__name__
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _number(
+    low: float = -math.inf, high: float = math.inf, *, below: bool = False
+) -> Check:
+    """A finite real number with ``low <= value <= high`` (``value < high`` with ``below``)."""
+    if below:
+        wanted = f"a number from {low:g} up to, but not including, {high:g}"
+    elif high == math.inf:
+        wanted = f"a number of at least {low:g}"
+    else:
+        wanted = f"a number from {low:g} to {high:g}"
+
+    def check(name: str, value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise SpecError(f"{name}: got {_shown(value)}; give {wanted}.")
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+        inside = low <= number <= high and not (below and number == high)
+        if not (math.isfinite(number) and inside):
+            raise SpecError(f"{name}: got {_shown(value)}; give {wanted}.")
+        return number + 0.0  # -0.0 becomes 0.0: equal values must have equal texts
+
+    return check
+
+
+def _whole(low: int, high: int) -> Check:
+    """A whole number with ``low <= value <= high``."""
+
+    def check(name: str, value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise SpecError(
+                f"{name}: got {_shown(value)}; give a whole number from {low} to {high}."
+            )
+        return int(value)
+
+    return check
+
+
+def _choice(*options: str) -> Check:
+    def check(name: str, value: Any) -> str:
+        if not isinstance(value, str) or value not in options:
+            raise SpecError(f"{name}: got {_shown(value)}; choose one of {', '.join(options)}.")
+        return value
+
+    return check
+
+
+def _flag(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise SpecError(f"{name}: got {_shown(value)}; give true or false.")
+    return value
+
+
+def _optional(check: Check) -> Check:
+    return lambda name, value: None if value is None else check(name, value)
+
+
+def _list_of(check: Check, most: int) -> Check:
+    def check_list(name: str, value: Any) -> tuple[Any, ...]:
+        if isinstance(value, str) or not isinstance(value, Sequence):
+            raise SpecError(f"{name}: got {_shown(value)}; give a list.")
+        if len(value) > most:
+            raise SpecError(f"{name}: got {len(value)} entries; give at most {most}.")
+        return tuple(check(f"{name}[{i}]", entry) for i, entry in enumerate(value))
+
+    return check_list
+
+
+def _one_or_list(check: Check, most: int) -> Check:
+    many = _list_of(check, most)
+
+    def check_either(name: str, value: Any) -> Any:
+        if isinstance(value, Sequence) and not isinstance(value, str):
+            return many(name, value)
+        return check(name, value)
+
+    return check_either
+
+
+def _part(cls: type[Any]) -> Check:
+    """A nested group of fields: the group itself, or the mapping it is written as."""
+
+    def check(name: str, value: Any) -> Any:
+        return value if isinstance(value, cls) else _from_mapping(cls, name, value)
+
+    return check
+
+
+def _field(default: Any, check: Check, *, extension: bool = False) -> Any:
+    """A spec field. An ``extension`` came after the contract: it is written only when it is set,
+    so that files, links and cache keys from before it stay what they were."""
+    return field(default=default, metadata={"check": check, "extension": extension})
+
+
+class _Checked:
+    """Base of the groups: each field passes its check when the value is made."""
+
+    _group = ""
+
+    def __post_init__(self) -> None:
+        for f in dataclasses.fields(self):  # type: ignore[arg-type]
+            name = f"{self._group}.{f.name}" if self._group else f.name
+            object.__setattr__(self, f.name, f.metadata["check"](name, getattr(self, f.name)))
+
+
+@dataclass(frozen=True)
+class DataSpec(_Checked):
+    """Which data: generator, size, noise and the split into train and validation."""
+
+    _group = "data"
+
+    kind: str = _field("moons", _choice(*DATA_KINDS))
+    n_samples: int = _field(500, _whole(10, 20_000))
+    noise: float = _field(0.3, _number(0, 10))
+    label_noise: float = _field(0.0, _number(0, 0.5))
+    irrelevant_features: int = _field(0, _whole(0, 200))
+    val_fraction: float = _field(0.3, _number(0.05, 0.9))
+    seed: int = _field(42, _whole(0, 2**31 - 1))
+
+
+@dataclass(frozen=True)
+class ModelSpec(_Checked):
+    """Which network; ``hidden=()`` is a linear model."""
+
+    _group = "model"
+
+    kind: str = _field("mlp", _choice(*MODEL_KINDS))
+    hidden: tuple[int, ...] = _field((64, 64), _list_of(_whole(1, 4096), 8))
+    activation: str = _field("relu", _choice(*ACTIVATIONS))
+    norm: str | None = _field(None, _optional(_choice(*NORMS)))
+    norm_position: str = _field("before", _choice(*NORM_POSITIONS))
+
+
+@dataclass(frozen=True)
+class EarlyStoppingSpec(_Checked):
+    """Stop after ``patience`` epochs in a row without an improvement of the validation loss of
+    more than ``min_delta`` (Keras' rule)."""
+
+    _group = "regularization.early_stopping"
+
+    patience: int = _field(10, _whole(0, 100_000))
+    min_delta: float = _field(0.0, _number(0, 1000))
+    restore_best_weights: bool = _field(True, _flag)
+
+
+@dataclass(frozen=True)
+class RegularizationSpec(_Checked):
+    """How strongly each technique works; the defaults are all off.
+
+    ``dropout`` is the probability of *dropping* a hidden unit, one for all hidden layers or one
+    each. ``l1`` adds l1·Σ|w| and ``l2`` adds ½·l2·Σw² to the objective; ``weight_decay`` is what
+    the torch optimizer of the run does under that name. All three act on weights, not on biases
+    or normalization parameters.
+    """
+
+    _group = "regularization"
+
+    dropout: float | tuple[float, ...] = _field(
+        0.0, _one_or_list(_number(0, 1, below=True), 8)
+    )
+    dropout_kind: str = _field("standard", _choice(*DROPOUT_KINDS))
+    input_dropout: float = _field(0.0, _number(0, 1, below=True))
+    l1: float = _field(0.0, _number(0, 1e6))
+    l2: float = _field(0.0, _number(0, 1e6))
+    weight_decay: float = _field(0.0, _number(0, 1e6))
+    label_smoothing: float = _field(0.0, _number(0, 1, below=True))
+    input_noise: float = _field(0.0, _number(0, 100))
+    early_stopping: EarlyStoppingSpec | None = _field(
+        None, _optional(_part(EarlyStoppingSpec))
+    )
+
+    @property
+    def any(self) -> bool:
+        """Whether anything at all is switched on."""
+        off = RegularizationSpec(dropout_kind=self.dropout_kind)
+        dropout = self.dropout if isinstance(self.dropout, tuple) else (self.dropout,)
+        return any(dropout) or dataclasses.replace(self, dropout=0.0) != off
+
+
+@dataclass(frozen=True)
+class TrainingSpec(_Checked):
+    """Optimizer, step size, batches, length and the seed of weights, batch order and masks.
+
+    ``batch_size=None`` is the full batch. ``momentum`` is SGD's (torch's convention).
+    """
+
+    _group = "training"
+
+    optimizer: str = _field("adam", _choice(*OPTIMIZERS))
+    lr: float = _field(0.001, _number(0, 1e6))
+    batch_size: int | None = _field(32, _optional(_whole(1, 100_000)))
+    epochs: int = _field(300, _whole(1, 100_000))
+    seed: int = _field(0, _whole(0, 2**31 - 1))
+    momentum: float = _field(0.0, _number(0, 1, below=True), extension=True)
+
+
+@dataclass(frozen=True)
+class Experiment(_Checked):
+    """One run, wholly described. Make it with keywords, from a mapping, a file or a link.
+
+    Raises
+    ------
+    SpecError
+        For anything out of range, of the wrong type or unknown, by name.
+    """
+
+    data: DataSpec = field(default_factory=DataSpec, metadata={"check": _part(DataSpec)})
+    model: ModelSpec = field(default_factory=ModelSpec, metadata={"check": _part(ModelSpec)})
+    regularization: RegularizationSpec = field(
+        default_factory=RegularizationSpec, metadata={"check": _part(RegularizationSpec)}
+    )
+    training: TrainingSpec = field(
+        default_factory=TrainingSpec, metadata={"check": _part(TrainingSpec)}
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        dropout, hidden = self.regularization.dropout, self.model.hidden
+        if isinstance(dropout, tuple) and len(dropout) != len(hidden):
+            raise SpecError(
+                f"regularization.dropout: got {len(dropout)} rates for {len(hidden)} hidden "
+                "layers; give one rate, or one for each hidden layer."
+            )
+        if self.n_val < 1 or self.n_train < 2:
+            raise SpecError(
+                f"data.val_fraction: got {self.data.val_fraction:g}, which leaves {self.n_train} "
+                f"training and {self.n_val} validation points of {self.data.n_samples}; "
+                "give more samples or another fraction."
+            )
+        if self.data.kind == "digits" and self.data.n_samples > 1700:
+            raise SpecError(
+                f"data.n_samples: got {self.data.n_samples}; the digits hold 1797 images and "
+                "some stay locked as the test set, so give at most 1700."
+            )
+
+    @property
+    def n_val(self) -> int:
+        """Number of validation points."""
+        return round(self.data.n_samples * self.data.val_fraction)
+
+    @property
+    def n_train(self) -> int:
+        """Number of training points."""
+        return self.data.n_samples - self.n_val
+
+    @property
+    def dropout_rates(self) -> tuple[float, ...]:
+        """The dropout rate of each hidden layer."""
+        p = self.regularization.dropout
+        return p if isinstance(p, tuple) else (p,) * len(self.model.hidden)
+
+    @classmethod
+    def from_dict(cls, mapping: object) -> Experiment:
+        """Read an experiment from the mapping that its JSON text holds."""
+        return _from_mapping(cls, "", mapping)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the mapping of all fields, ready for JSON."""
+        return _to_mapping(self)
+
+    def canonical_json(self) -> str:
+        """Return the one text that equal experiments share."""
+        return json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
+
+    def replace(self, path: str, value: object) -> Experiment:
+        """Return this experiment with the field at ``path`` (``"data.noise"``) set to ``value``.
+
+        ``regularization.early_stopping.patience`` and its siblings switch early stopping on.
+        """
+        mapping = self.to_dict()
+        *groups, last = path.split(".")
+        at: Any = mapping
+        for name in groups:
+            if name == "early_stopping" and at.get(name, 0) is None:
+                at[name] = _to_mapping(EarlyStoppingSpec())
+            at = at.get(name) if isinstance(at, dict) else None
+        if not isinstance(at, dict) or (last not in at and path not in field_names()):
+            raise SpecError(f"{path}: no such field; choose one of {', '.join(field_names())}.")
+        at[last] = value
+        return Experiment.from_dict(mapping)
+
+    def without_regularization(self) -> Experiment:
+        """Return the twin: the same in everything but with every technique switched off."""
+        plain = RegularizationSpec(dropout_kind=self.regularization.dropout_kind)
+        return dataclasses.replace(self, regularization=plain)
+
+
+_S = TypeVar("_S")
+
+
+def _from_mapping(cls: type[_S], name: str, mapping: object) -> _S:
+    if not isinstance(mapping, Mapping):
+        raise SpecError(
+            f"{name or 'experiment'}: got {_shown(mapping)}; give an object with named fields."
+        )
+    known = [f.name for f in dataclasses.fields(cls)]  # type: ignore[arg-type]
+    for key in mapping:
+        if key not in known:
+            path = f"{name}.{key}" if name else str(key)
+            raise SpecError(f"{path[:80]}: unknown field; known here are {', '.join(known)}.")
+    return cls(**mapping)
+
+
+def _to_mapping(spec: Any) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for f in dataclasses.fields(spec):
+        value = getattr(spec, f.name)
+        if f.metadata.get("extension") and value == f.default:
+            continue
+        if dataclasses.is_dataclass(value):
+            value = _to_mapping(value)
+        out[f.name] = list(value) if isinstance(value, tuple) else value
+    return out
+
+
+@functools.cache
+def field_names() -> tuple[str, ...]:
+    """Return the path of every field of an experiment, as ``replace`` takes them."""
+    names: list[str] = []
+    for group, cls in get_type_hints(Experiment).items():
+        for f in dataclasses.fields(cls):
+            names.append(f"{group}.{f.name}")
+            if f.name == "early_stopping":
+                nested = dataclasses.fields(EarlyStoppingSpec)
+                names.extend(f"{group}.{f.name}.{g.name}" for g in nested)
+    return tuple(names)
+
+
+# --- texts, files and links ------------------------------------------------------------------
+
+
+def _refuse_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in out:
+            raise SpecError(f"{key[:80]}: given twice in one object; keep one of them.")
+        out[key] = value
+    return out
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Parse JSON from outside; :class:`SpecError` in one sentence where it is none."""
+    try:
+        if isinstance(text, bytes):
+            text = text.decode("utf-8-sig")
+        # NaN and Infinity, which Python reads as numbers, are refused later, by their field
+        return json.loads(text, object_pairs_hook=_refuse_twice)
+    except SpecError:
+        raise
+    except json.JSONDecodeError as error:
+        raise SpecError(
+            f"the file is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
+        ) from None
+    except UnicodeDecodeError:
+        raise SpecError("the file is not JSON: it is not UTF-8 text.") from None
+    except RecursionError:
+        raise SpecError("the file is nested too deeply; give an experiment object.") from None
+    except ValueError:  # a whole number of thousands of digits
+        raise SpecError("the file holds a number too long to read; give a shorter one.") from None
+
+
+def experiments_from_json(text: str | bytes) -> tuple[Experiment, ...]:
+    """Read one experiment, or ``{"experiments": [...]}``, from JSON text."""
+    return experiments_from_value(parse_json(text))
+
+
+def experiments_from_value(value: object) -> tuple[Experiment, ...]:
+    """Read one experiment, or ``{"experiments": [...]}``, from a parsed JSON value."""
+    if not (isinstance(value, Mapping) and "experiments" in value):
+        return (Experiment.from_dict(value),)
+    entries = value["experiments"]
+    others = [key for key in value if key != "experiments"]
+    if others:
+        raise SpecError(f"{str(others[0])[:80]}: unknown field beside 'experiments'; remove it.")
+    if not isinstance(entries, list) or not 1 <= len(entries) <= MAX_LANES:
+        got = f"{len(entries)} entries" if isinstance(entries, list) else _shown(entries)
+        raise SpecError(f"experiments: got {got}; give a list of 1 to {MAX_LANES} experiments.")
+    out = []
+    for i, entry in enumerate(entries):
+        try:
+            out.append(Experiment.from_dict(entry))
+        except SpecError as error:
+            raise SpecError(f"experiments[{i}]: {error}") from None
+    return tuple(out)
+
+
+def experiments_to_json(experiments: Sequence[Experiment], *, indent: int | None = 2) -> str:
+    """Write experiments as the file that :func:`experiments_from_json` reads."""
+    if len(experiments) == 1:
+        return json.dumps(experiments[0].to_dict(), indent=indent)
+    return json.dumps({"experiments": [e.to_dict() for e in experiments]}, indent=indent)
+
+
+def canonical_key(experiments: Iterable[Experiment]) -> str:
+    """Return the text that equal lists of experiments share: the key of caches."""
+    return "[" + ",".join(e.canonical_json() for e in experiments) + "]"
+
+
+def _difference(mapping: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for key, value in mapping.items():
+        if isinstance(value, Mapping) and isinstance(base.get(key), Mapping):
+            inner = _difference(value, base[key])
+            if inner:
+                out[key] = inner
+        elif key not in base or value != base[key]:
+            out[key] = value
+    return out
+
+
+def to_link(experiment: Experiment) -> str:
+    """Return the experiment as the value of a link's query parameter.
+
+    Only what differs from the defaults is written, deflated and in URL-safe base64. The deflate
+    stream ends in a checksum, so a link that lost its tail is refused, never misread.
+    """
+    small = _difference(experiment.to_dict(), Experiment().to_dict())
+    text = json.dumps(small, sort_keys=True, separators=(",", ":"))
+    packed = zlib.compress(text.encode(), 9)
+    return base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
+
+
+def from_link(link: str) -> Experiment:
+    """Read what :func:`to_link` wrote.
+
+    Raises
+    ------
+    SpecError
+        If the text was cut, changed, or holds something that is not an experiment.
+    """
+    broken = "the link does not hold a whole experiment (was it cut?); copy it again in full."
+    if len(link) > _LINK_LIMIT:
+        raise SpecError(broken)
+    try:
+        raw = link.encode("ascii")
+        packed = base64.b64decode(raw + b"=" * (-len(raw) % 4), altchars=b"-_", validate=True)
+        unpack = zlib.decompressobj()
+        text = unpack.decompress(packed, _LINK_LIMIT)
+        if not unpack.eof or unpack.unused_data:
+            raise SpecError(broken)
+        return Experiment.from_dict(parse_json(text))
+    except (UnicodeEncodeError, binascii.Error, zlib.error):
+        raise SpecError(broken) from None
