@@ -1,0 +1,404 @@
+"""Charts that move while a run trains: drawn once, then fed bytes, never mounted again.
+
+A page calls the chart functions where the charts shall stand, *outside* fragments, and
+:func:`feed` once inside its one fragment. All are tied together by the name of a ``channel``::
+
+    from regviz.ui import live
+
+    live.loss_curves("play", labels=("without", "with"))
+    live.decision_boundary("play", labels=("without", "with"))
+    live.weight_histogram("play", labels=("without", "with"))
+    live.scrubber("play", labels=("without", "with"))
+    live.readout("play")
+
+    @st.fragment(run_every=0.1 if running else None)
+    def tick():
+        live.feed("play", job, table=lambda frame: live.Table(("", "without", "with"), ...))
+
+The charts get their empty figure from :mod:`regviz.figures` (sent again only when the
+configuration changes); the feed gets one message of raw bytes for each frame
+(:mod:`regviz.packing`), which the browser hands to every chart of the channel. So one frame is
+one small message, however many charts look at it. Until the first frame of a new run comes, the
+old picture stays.
+
+The browser needs Plotly's JavaScript at ``static/plotly.min.js`` beside the main script
+(:func:`ensure_plotly_js` puts it there) and ``server.enableStaticServing``.
+"""
+
+from __future__ import annotations
+
+import filecmp
+import functools
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any, Protocol
+
+import plotly
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from regviz import figures
+from regviz.frames import Frame
+from regviz.packing import Table, pack_bundle, pack_frame, pack_waiting
+from regviz.palette import DARK, LIGHT, Palette
+from regviz.specs import Experiment, canonical_key
+
+__all__ = [
+    "Table",
+    "decision_boundary",
+    "ensure_plotly_js",
+    "feed",
+    "loss_curves",
+    "readout",
+    "scrubber",
+    "weight_histogram",
+]
+
+POINTS_FRAMES = 3
+"""How many messages of a run carry its points; the browser asks again where all were lost."""
+
+
+class LiveJob(Protocol):
+    """What the feed needs of a job: :class:`regviz.engine.Job` is one."""
+
+    state: str
+    reason: str
+    experiments: tuple[Experiment, ...]
+    epochs: int
+
+    def latest(self) -> Frame | None: ...
+
+    def frames(self) -> list[Frame]: ...
+
+
+# --- the charts ------------------------------------------------------------------------------
+
+
+def loss_curves(
+    channel: str,
+    *,
+    labels: Sequence[str],
+    epochs: int,
+    show_accuracy: bool = False,
+    log_scale: bool = False,
+    show_train_mode: bool = False,
+    height: int = 420,
+    key: str = "loss-curves",
+) -> None:
+    """Mount the loss curves: train dashed, validation solid, one colour for each lane.
+
+    Parameters
+    ----------
+    channel
+        Whose frames to show.
+    labels
+        Name of each lane, as in ``("without", "with")``.
+    epochs
+        Most epochs that any lane asks for: the x axis runs over ``[1, epochs]`` from the start.
+    show_accuracy
+        Show accuracies instead of losses.
+    log_scale
+        Logarithmic loss axis (accuracies stay linear).
+    show_train_mode
+        Also show, thin and dotted, the training loss with dropout and noise switched on.
+    height
+        In pixels.
+    key
+        Key of the ``st.container`` around the chart.
+    """
+    _plot(
+        "loss",
+        channel,
+        key,
+        lambda palette: figures.loss_curves(
+            labels,
+            epochs=epochs,
+            show_accuracy=show_accuracy,
+            log_scale=log_scale,
+            show_train_mode=show_train_mode,
+            height=height,
+            palette=palette,
+        ),
+        height=height,
+        options={
+            "lanes": len(labels),
+            "labels": list(labels),
+            "epochs": epochs,
+            "accuracy": show_accuracy,
+            "log": log_scale and not show_accuracy,
+            "trainMode": show_train_mode and not show_accuracy,
+        },
+        filename="accuracy-curves" if show_accuracy else "loss-curves",
+    )
+
+
+def decision_boundary(
+    channel: str,
+    *,
+    labels: Sequence[str],
+    show_difference: bool = True,
+    show_points: bool = True,
+    height: int = 440,
+    key: str = "decision-boundary",
+) -> None:
+    """Mount the boundaries side by side, with the points; for two lanes also their difference.
+
+    The picture of P(class 1) lies on a canvas under the axes. Where a lane has none (more than
+    two classes, one input), a sentence stands in its place.
+    """
+    difference = show_difference and len(labels) == 2
+    _plot(
+        "boundary",
+        channel,
+        key,
+        lambda palette: figures.decision_boundary(
+            labels,
+            show_difference=difference,
+            show_points=show_points,
+            height=height,
+            palette=palette,
+        ),
+        height=height,
+        options={
+            "lanes": len(labels),
+            "labels": list(labels),
+            "difference": difference,
+            "points": show_points,
+        },
+        filename="decision-boundary",
+    )
+
+
+def weight_histogram(
+    channel: str,
+    *,
+    labels: Sequence[str],
+    layers: int,
+    log_scale: bool = False,
+    height: int = 300,
+    key: str = "weight-histogram",
+) -> None:
+    """Mount one small histogram for each of the ``layers`` weight matrices, lanes overlaid.
+
+    ``layers`` is ``len(hidden) + 1``. Weights that are exactly 0 are a bar of their own and a
+    number above the panel. ``height`` is that of one row of up to five panels.
+    """
+    rows = figures.histogram_rows(layers)
+    _plot(
+        "histogram",
+        channel,
+        key,
+        lambda palette: figures.weight_histogram(
+            labels, layers=layers, log_scale=log_scale, height=height * rows, palette=palette
+        ),
+        height=height * rows,
+        options={
+            "lanes": len(labels),
+            "labels": list(labels),
+            "layers": layers,
+            "log": log_scale,
+        },
+        filename="weight-histogram",
+    )
+
+
+def scrubber(
+    channel: str, *, labels: Sequence[str], epochs: int, key: str = "epoch-scrubber"
+) -> None:
+    """Mount the slider over the epochs of the run; it works in the browser alone.
+
+    While the run goes on it follows the newest frame. Moved back, it shows the stored frame of
+    that epoch in every chart of the channel, and both losses of each lane there; moved to the far
+    right (or with the key End) it follows again. On its first use in a run it asks the server,
+    through the feed, for all stored frames.
+    """
+    with st.container(key=key):
+        _mount(
+            "scrubber",
+            channel,
+            key,
+            {"labels": list(labels), "epochs": epochs, "palette": _palettes()},
+            height="content",
+        )
+
+
+def readout(channel: str, *, key: str = "readout") -> None:
+    """Mount the table of numbers that :func:`feed` brings with each frame (its ``table``)."""
+    with st.container(key=key):
+        _mount("readout", channel, key, {"palette": _palettes()}, height="content")
+
+
+# --- the feed --------------------------------------------------------------------------------
+
+
+def feed(
+    channel: str,
+    job: LiveJob | None,
+    *,
+    table: Callable[[Frame], Table] | None = None,
+    run: str | None = None,
+) -> None:
+    """Send the job's newest frame to the charts of ``channel``; call it in the page's fragment.
+
+    It takes no room on the page. With no job, or before its first frame, the charts keep what
+    they show.
+
+    Parameters
+    ----------
+    channel
+        As given to the charts; at most one feed for a channel.
+    job
+        The job shown, or None.
+    table
+        Makes the numbers of :func:`readout` from a frame; also called for each stored frame, so
+        that the numbers follow the scrubber.
+    run
+        Text that tells runs apart: another one resets the scrubber. By default it follows the
+        job object, so a job submitted anew is a new run.
+    """
+    name = f"regviz-feed-{channel}"
+    wanted = f"{name}-wanted"
+    told = st.session_state.setdefault(wanted, {"run": "", "points": 0, "stored": False})
+
+    if job is None:
+        data = pack_waiting(channel, "", state="none")
+    else:
+        run = run if run is not None else _run_id(job)
+        if told["run"] != run:
+            told.update(run=run, points=POINTS_FRAMES, stored=False)
+        frame = job.latest()
+        if frame is None:
+            data = pack_waiting(channel, run, state=job.state)
+        elif told["stored"]:
+            told["stored"] = False
+            data = pack_bundle(channel, run, job.frames(), state=job.state, table=table)
+        else:
+            points = told["points"] > 0 or frame.done
+            told["points"] = max(0, told["points"] - 1)
+            data = pack_frame(
+                channel, run, frame, state=job.state, table=table, with_points=points
+            )
+
+    def note() -> None:
+        """Remember what the browser asked for, until the feed is packed below."""
+        asked = st.session_state[name].wanted
+        if not isinstance(asked, dict) or asked.get("run") != told["run"]:
+            return
+        if asked.get("what") == "stored":
+            told["stored"] = True
+        elif asked.get("what") == "points":
+            told["points"] = POINTS_FRAMES
+
+    _feed_component()(key=name, data=data, height="content", on_wanted_change=note)
+
+
+def _run_id(job: LiveJob) -> str:
+    return f"{hash(canonical_key(job.experiments)) & 0xFFFFFFFF:08x}-{id(job):x}"
+
+
+# --- mounting --------------------------------------------------------------------------------
+
+
+def _asset(name: str) -> str:
+    return resources.files("regviz.ui").joinpath(name).read_text(encoding="utf-8")
+
+
+# Streamlit sends a component's JavaScript along with each of its messages. So the feed, which
+# gets ten a second, has a few lines of its own that hand the bytes over, and the drawing code
+# travels with the charts only.
+FEED_JS = """
+export default function ({ data, key, setTriggerValue }) {
+  const inbox = (window.__regvizInbox ??= [])
+  inbox.push({ key, data, ask: (what) => setTriggerValue("wanted", what) })
+  return () => window.__regvizInbox.push({ key, gone: true })
+}
+"""
+
+
+@functools.cache
+def _feed_component() -> Any:
+    return st.components.v2.component(
+        "regviz_feed",
+        html='<div class="rv-feed" hidden></div>',
+        js=FEED_JS,
+        isolate_styles=False,
+    )
+
+
+@functools.cache
+def _plot_component() -> Any:
+    return st.components.v2.component(
+        "regviz_live",
+        html='<div class="rv-root"></div>',
+        css=_asset("live.css"),
+        js=_asset("live.js"),
+        isolate_styles=False,
+    )
+
+
+def _mount(kind: str, channel: str, key: str, data: dict[str, Any], height: int | str) -> None:
+    _plot_component()(
+        key=f"regviz-{channel}-{key}",
+        data={"kind": kind, "channel": channel, **data},
+        height=height,
+    )
+
+
+def _plot(
+    kind: str,
+    channel: str,
+    key: str,
+    figure: Callable[[Palette], Any],
+    *,
+    height: int,
+    options: dict[str, Any],
+    filename: str,
+) -> None:
+    _ensure_plotly_js_once()
+    data = {
+        # both themes travel, so that a switch of theme needs no word with the server
+        "figure": {p.name: json.loads(figure(p).to_json()) for p in (LIGHT, DARK)},
+        "palette": _palettes(),
+        "options": options,
+        "filename": filename,
+        "height": height,
+    }
+    with st.container(key=key):
+        _mount(kind, channel, key, data, height)
+
+
+def _palettes() -> dict[str, Any]:
+    return {p.name: p.to_dict() for p in (LIGHT, DARK)}
+
+
+def ensure_plotly_js(folder: Path) -> Path:
+    """Put the installed Plotly's JavaScript into ``folder`` and return where it lies.
+
+    Nothing is written where an identical file is there already, so a read-only disk that was
+    prepared beforehand is fine. It must be a real file: links that leave the folder are not
+    served.
+
+    Raises
+    ------
+    OSError
+        If the file is missing or of another version, and ``folder`` cannot be written.
+    """
+    source = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+    target = folder / "plotly.min.js"
+    if target.is_file() and filecmp.cmp(source, target, shallow=False):
+        return target
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name("plotly.min.js.part")
+    shutil.copyfile(source, partial)
+    partial.replace(target)  # at once: a browser never gets half a file
+    return target
+
+
+@functools.cache
+def _ensure_plotly_js_once() -> None:
+    context = get_script_run_ctx()
+    if context is not None:
+        ensure_plotly_js(Path(context.main_script_path).parent / "static")
