@@ -1,0 +1,212 @@
+"""Data sets, made from a :class:`~regviz.specs.DataSpec` and its seed alone.
+
+Each draw (points, split, flipped labels, irrelevant features) has a random stream of its own, so
+that moving one control does not re-draw the rest: label noise flips labels of the very points
+that were there before, and more label noise flips a superset of them.
+
+scikit-learn is imported by the functions that need it: whoever only describes data never pays.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from regviz.frames import DataView
+from regviz.specs import DataSpec
+
+Points = tuple[NDArray[np.float64], NDArray[np.int64]]
+N_TEST = 1000
+_SHOWN = 2000
+_SPLIT, _TEST, _FLIP, _IRRELEVANT, _TEST_IRRELEVANT = range(1, 6)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Training, validation and locked test set of one :class:`~regviz.specs.DataSpec`.
+
+    ``x_*`` are float32 (points, features), ``y_*`` int64 (points,). ``y_train`` may hold flipped
+    labels (label noise); validation and test keep the true ones, because they measure the rule,
+    not the noise. ``extent`` is (x0 low, x0 high, x1 low, x1 high) around all points shown.
+    """
+
+    x_train: NDArray[np.float32]
+    y_train: NDArray[np.int64]
+    x_val: NDArray[np.float32]
+    y_val: NDArray[np.int64]
+    x_test: NDArray[np.float32]
+    y_test: NDArray[np.int64]
+    n_classes: int
+    extent: tuple[float, float, float, float]
+
+    @property
+    def n_features(self) -> int:
+        """Number of input features."""
+        return self.x_train.shape[1]
+
+
+def stream(seed: int, *purpose: int) -> np.random.Generator:
+    """Return the random stream for one purpose of one seed."""
+    return np.random.default_rng(np.random.SeedSequence([seed, *purpose]))
+
+
+def _seed_of(seed: int, purpose: int) -> int:
+    return int(np.random.SeedSequence([seed, purpose]).generate_state(1)[0])
+
+
+def moons(n: int, noise: float, seed: int) -> Points:
+    """Two interleaving half circles; ``noise`` is the standard deviation of the points around
+    them (scikit-learn's ``make_moons``)."""
+    from sklearn.datasets import make_moons
+
+    x, y = make_moons(n, noise=noise, random_state=seed)
+    return x, y
+
+
+def circles(n: int, noise: float, seed: int) -> Points:
+    """A circle of half the radius inside another; ``noise`` as in :func:`moons` (scikit-learn's
+    ``make_circles``)."""
+    from sklearn.datasets import make_circles
+
+    x, y = make_circles(n, noise=noise, factor=0.5, random_state=seed)
+    return x, y
+
+
+def spirals(n: int, noise: float, seed: int) -> Points:
+    """Two Archimedean spirals of 1.5 turns and radius 3 (arms 1 apart), class 1 turned by half a
+    circle; ``noise`` is the standard deviation added to both coordinates."""
+    rng = stream(seed)
+    y = np.arange(n) % 2
+    t = np.sqrt(rng.uniform(0.01, 1, n))  # the square root spreads points evenly along the arm
+    angle = 3 * np.pi * t + np.pi * y
+    x = 3 * t[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    return x + noise * rng.standard_normal((n, 2)), y
+
+
+def xor(n: int, noise: float, seed: int) -> Points:
+    """Points uniform on [-2, 2]², class 1 where both coordinates have one sign; ``noise`` is the
+    standard deviation added to the coordinates after they were labelled."""
+    rng = stream(seed)
+    x = rng.uniform(-2, 2, (n, 2))
+    y = (x[:, 0] * x[:, 1] > 0).astype(np.int64)
+    return x + noise * rng.standard_normal((n, 2)), y
+
+
+def blobs(n: int, noise: float, seed: int) -> Points:
+    """Two round Gaussian clouds at (-1, -1) and (1, 1), standard deviation 0.5 + ``noise``
+    (scikit-learn's ``make_blobs``)."""
+    from sklearn.datasets import make_blobs
+
+    x, y = make_blobs(
+        n, centers=[(-1.0, -1.0), (1.0, 1.0)], cluster_std=0.5 + noise, random_state=seed
+    )
+    return x, y
+
+
+def linear(n: int, noise: float, seed: int) -> Points:
+    """A linear rule on standard normal inputs: class 1 where (x0 - x1)/√2 + noise·z > 0, z
+    standard normal. With irrelevant features it asks which inputs matter."""
+    rng = stream(seed)
+    x = rng.standard_normal((n, 2))
+    score = (x[:, 0] - x[:, 1]) / math.sqrt(2) + noise * rng.standard_normal(n)
+    return x, (score > 0).astype(np.int64)
+
+
+GENERATORS: dict[str, Callable[[int, float, int], Points]] = {
+    "moons": moons,
+    "circles": circles,
+    "spirals": spirals,
+    "xor": xor,
+    "blobs": blobs,
+    "linear": linear,
+}
+
+
+def _digits(spec: DataSpec) -> tuple[Points, Points]:
+    """Handwritten digits, 8x8 pixels in [0, 1] (scikit-learn's ``load_digits``); ``noise`` is the
+    standard deviation added to each pixel. The test set is what the samples leave over."""
+    from sklearn.datasets import load_digits
+
+    x, y = load_digits(return_X_y=True)
+    rng = stream(spec.seed)
+    order = rng.permutation(len(x))
+    x = x[order] / 16 + spec.noise * rng.standard_normal(x.shape)
+    y = y[order].astype(np.int64)
+    n = spec.n_samples
+    return (x[:n], y[:n]), (x[n : n + N_TEST], y[n : n + N_TEST])
+
+
+@functools.lru_cache(maxsize=16)
+def make_dataset(spec: DataSpec) -> Dataset:
+    """Make the data set that ``spec`` describes; equal specs give equal arrays.
+
+    The ``n_samples`` points are split into train and validation (scikit-learn's
+    ``train_test_split``); the locked test set is drawn on top of them.
+    """
+    from sklearn.model_selection import train_test_split
+
+    n, seed = spec.n_samples, spec.seed
+    if spec.kind == "digits":
+        (x, y), (x_test, y_test) = _digits(spec)
+        n_classes = 10
+    else:
+        make = GENERATORS[spec.kind]
+        x, y = make(n, spec.noise, seed)
+        x_test, y_test = make(N_TEST, spec.noise, _seed_of(seed, _TEST))
+        n_classes = 2
+    k = spec.irrelevant_features
+    if k:
+        # one row of draws for each feature: the first features stay when more are added
+        extra = stream(seed, _IRRELEVANT).standard_normal((k, n)).T
+        x = np.hstack([x, extra])
+        extra = stream(seed, _TEST_IRRELEVANT).standard_normal((k, len(x_test))).T
+        x_test = np.hstack([x_test, extra])
+    n_val = round(n * spec.val_fraction)
+    train, val = train_test_split(
+        np.arange(n), test_size=n_val, random_state=_seed_of(seed, _SPLIT)
+    )
+    y_train = y[train].astype(np.int64)
+    rng = stream(seed, _FLIP)
+    flipped = rng.uniform(size=len(train)) < spec.label_noise
+    other = (y_train + rng.integers(1, n_classes, len(train))) % n_classes
+    y_train = np.where(flipped, other, y_train)
+    # whole halves, so that the picture's frame does not move with every change of the noise
+    low = np.floor((x[:, :2].min(axis=0) - 0.15) * 2) / 2
+    high = np.ceil((x[:, :2].max(axis=0) + 0.15) * 2) / 2
+    return Dataset(
+        x_train=x[train].astype(np.float32),
+        y_train=y_train,
+        x_val=x[val].astype(np.float32),
+        y_val=y[val].astype(np.int64),
+        x_test=x_test.astype(np.float32),
+        y_test=y_test.astype(np.int64),
+        n_classes=n_classes,
+        extent=(float(low[0]), float(high[0]), float(low[1]), float(high[1])),
+    )
+
+
+@functools.lru_cache(maxsize=16)
+def make_view(spec: DataSpec) -> DataView:
+    """Return the points of a data set as pictures show them, thinned evenly to 2,000."""
+    data = make_dataset(spec)
+    x = np.concatenate([data.x_train[:, :2], data.x_val[:, :2]])
+    y = np.concatenate([data.y_train, data.y_val])
+    is_val = np.arange(len(x)) >= len(data.x_train)
+    if len(x) > _SHOWN:
+        keep = np.linspace(0, len(x) - 1, _SHOWN).round().astype(np.int64)
+        x, y, is_val = x[keep], y[keep], is_val[keep]
+    return DataView(
+        x=x.astype(np.float32),
+        y=y.astype(np.uint8),
+        is_val=is_val,
+        extent=data.extent,
+        n_train=len(data.x_train),
+        n_val=len(data.x_val),
+        n_features=data.n_features,
+        n_classes=data.n_classes,
+    )

@@ -1,0 +1,48 @@
+"""Penalties on weights, with one strength for each lane.
+
+All of them act on weight matrices only, never on biases or normalization parameters. Strengths
+come as ``per_weight`` vectors: the lane's value, repeated for each of its weights.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+def l1_penalty(weights: Float[Tensor, "lanes n"], l1: Float[Tensor, " lanes"]) -> Tensor:
+    """L1 penalty l1·Σ|w| of each lane. Returns (lanes,).
+
+    Source: Tibshirani 1996, "Regression shrinkage and selection via the lasso".
+    """
+    return l1 * weights.abs().sum(dim=1)
+
+
+def l2_penalty(weights: Float[Tensor, "lanes n"], l2: Float[Tensor, " lanes"]) -> Tensor:
+    """L2 penalty ½·l2·Σw² of each lane; the ½ makes its gradient l2·w. Returns (lanes,).
+
+    Source: Hoerl & Kennard 1970, "Ridge regression".
+    """
+    return 0.5 * l2 * weights.square().sum(dim=1)
+
+
+def add_l2_gradient_(
+    gradient: Float[Tensor, " n"], weights: Float[Tensor, " n"], l2: Tensor | float
+) -> None:
+    """Add the gradient of ½·l2·Σw², which is l2·w, to ``gradient`` in place."""
+    if isinstance(l2, float):
+        gradient.add_(weights, alpha=l2)
+    else:
+        gradient.addcmul_(weights, l2)
+
+
+def soft_threshold_(weights: Float[Tensor, "*n"], threshold: Tensor) -> None:
+    """Proximal step of the L1 penalty in place: S(w, k) = sign(w)·max(|w| - k, 0).
+
+    A subgradient step jitters around zero; this one lands on it: where |w| ≤ k the result is
+    w - w = 0 exactly, and where k = 0 the weight is left as it is.
+
+    Source: Parikh & Boyd 2014, "Proximal Algorithms", section 6.5.2.
+    """
+    weights.sub_(torch.clamp(weights, -threshold, threshold))

@@ -1,0 +1,714 @@
+"""Training: K experiments become stacks of lanes, and a loop that someone else drives.
+
+``Run.steps()`` trains and hands control back after every epoch; ``Run.frame()`` is one look at
+it. Nobody has to look: stopping is not iterating.
+
+Randomness. Every draw comes from a generator of its own for (seed, purpose, layer), and one draw
+serves all lanes of that seed. So lanes of one seed share initial weights, batch order, and the
+uniform numbers behind masks and noise (common random numbers); twins differ in the regularizer
+alone. And because no draw depends on who else is in the stack, a lane does not know its
+neighbours.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from regviz.data import make_dataset, make_view
+from regviz.frames import HISTOGRAM_BINS, HISTORY, Frame, LaneFrame
+from regviz.layers import (
+    Dropout,
+    Network,
+    Parameters,
+    Shape,
+    copy_lanes_,
+    dropout_masks,
+    initialize,
+    layer_names,
+)
+from regviz.optimizers import OPTIMIZERS, Optimizer, Strengths
+from regviz.penalties import l1_penalty, l2_penalty
+from regviz.specs import Experiment, SpecError
+from regviz.stopping import StopState, watch
+
+EXPLODED = 1e3
+"""A training loss above this (nats a sample; guessing costs 0.7) counts as diverged."""
+
+FRAME_INTERVAL = 0.1  # seconds between frames of `train`
+RESULT_GRID = 60  # points along each side of the boundary in a result file
+_SLICE = 0.005  # seconds after which a long epoch hands control back
+_DRAW_LIMIT = 2**17  # uniform numbers drawn at a time for one layer; part of the random stream
+_LIVE_WORK, _LAST_WORK = 3e8, 4e9  # multiply-adds that a live and a last boundary may cost
+
+_INIT, _ORDER, _DROPOUT, _NOISE = range(4)
+
+
+def pick_device(name: str) -> str:
+    """Return the torch device for ``auto``, ``cpu`` or ``cuda``.
+
+    Raises
+    ------
+    SpecError
+        If the name is none of these, or asks for CUDA where there is none.
+    """
+    if name not in ("auto", "cpu", "cuda"):
+        raise SpecError(f"device: got {name!r}; choose one of auto, cpu, cuda.")
+    if name != "cpu" and torch.cuda.is_available():
+        return "cuda"
+    if name == "cuda":
+        raise SpecError("device: got 'cuda', but torch finds no CUDA device here; choose cpu.")
+    return "cpu"
+
+
+def _generator(seed: int, *purpose: int, device: str = "cpu") -> torch.Generator:
+    state = np.random.SeedSequence([seed, *purpose]).generate_state(1, np.uint64)[0]
+    return torch.Generator(device).manual_seed(int(state) >> 1)
+
+
+def _stack_key(e: Experiment) -> tuple[Any, ...]:
+    """Return what must be equal for experiments to be lanes of one stack."""
+    data = make_dataset(e.data)
+    return (
+        data.n_features,
+        data.n_classes,
+        e.n_train,
+        e.n_val,
+        e.model,
+        e.training.optimizer,
+        e.training.batch_size,
+        e.training.epochs,
+        e.regularization.dropout_kind,
+    )
+
+
+class _Draws:
+    """Uniform or normal numbers for one layer (or the input), shared by the lanes of a seed."""
+
+    def __init__(self, seeds: Sequence[int], purpose: int, layer: int, units: int, device: str):
+        self.units, self.device = units, device
+        self.generators = [_generator(s, purpose, layer, device=device) for s in seeds]
+        self.draw = torch.rand if purpose == _DROPOUT else torch.randn
+
+    def take(self, rows: int, used: Sequence[int], place: Tensor | None) -> Tensor:
+        """Draw (seeds or lanes, rows, units); ``used``: seeds that still have lanes."""
+        drawn = [
+            self.draw((rows, self.units), generator=self.generators[i], device=self.device)
+            for i in used
+        ]
+        stacked = torch.stack(drawn)
+        return stacked if place is None else stacked[place]
+
+
+class _Stack:
+    """Lanes of equal shape that train as one tensor program."""
+
+    def __init__(self, experiments: Sequence[Experiment], device: str) -> None:
+        first = experiments[0]
+        self.experiments = list(experiments)
+        self.device = device
+        self.lanes = list(range(len(experiments)))  # those still training, by their number
+        datasets = [make_dataset(e.data) for e in experiments]
+        self.n_classes = datasets[0].n_classes
+        self.n_train, self.n_val = first.n_train, first.n_val
+        self.epochs = first.training.epochs
+        self.batch = min(first.training.batch_size or self.n_train, self.n_train)
+        self.shape = Shape(
+            inputs=datasets[0].n_features,
+            hidden=first.model.hidden,
+            outputs=1 if self.n_classes == 2 else self.n_classes,
+            activation=first.model.activation,
+            norm=first.model.norm,
+            norm_position=first.model.norm_position,
+        )
+        # equal data sets are held once
+        sources = {e.data: d for e, d in zip(experiments, datasets, strict=True)}
+        self.data_specs = list(sources)
+        x = np.stack([np.concatenate([d.x_train, d.x_val]) for d in sources.values()])
+        y = np.stack([np.concatenate([d.y_train, d.y_val]) for d in sources.values()])
+        self.x = torch.from_numpy(x).to(device)  # (data sets, n_train + n_val, inputs)
+        self.y = torch.from_numpy(y).to(device)  # (data sets, n_train + n_val)
+        self.extents = [sources[e.data].extent for e in experiments]
+
+        self.seeds = list(dict.fromkeys(e.training.seed for e in experiments))
+        self.network = Network(self.shape, len(experiments), device)
+        self._initialize()
+        parameters = self.network.parameters
+        self.optimizer: Optimizer = OPTIMIZERS[first.training.optimizer](
+            parameters,
+            Strengths(
+                lr=[e.training.lr for e in experiments],
+                l1=[e.regularization.l1 for e in experiments],
+                l2=[e.regularization.l2 for e in experiments],
+                weight_decay=[e.regularization.weight_decay for e in experiments],
+                momentum=[e.training.momentum for e in experiments],
+            ),
+        )
+        self.order = [_generator(s, _ORDER) for s in self.seeds]
+        widths = (self.shape.inputs, *self.shape.hidden)
+        self.mask_draws = [
+            _Draws(self.seeds, _DROPOUT, i, w, device) for i, w in enumerate(widths)
+        ]
+        self.noise_draws = _Draws(self.seeds, _NOISE, 0, self.shape.inputs, device)
+
+        n = len(experiments)
+        self.epoch = 0
+        self.history = np.full((len(HISTORY), n, self.epochs), np.nan, np.float32)
+        self.stops = [StopState() for _ in range(n)]
+        self.lane_epoch = [0] * n
+        self.status = ["running"] * n
+        self.restored = [False] * n
+        rules = [e.regularization.early_stopping for e in experiments]
+        self.keeps_best = any(r is not None and r.restore_best_weights for r in rules)
+        self.ended: dict[int, Network] = {}  # lanes that are done, each alone
+        self._arrange()
+
+    # --- setting up -------------------------------------------------------------------------
+
+    def _initialize(self) -> None:
+        """Draw the initial weights, once for each seed."""
+        parameters = self.network.parameters
+        drawn: dict[int, int] = {}
+        for lane, e in enumerate(self.experiments):
+            seed = e.training.seed
+            if seed not in drawn:
+                drawn[seed] = lane
+                generators = [
+                    _generator(seed, _INIT, i) for i in range(len(self.shape.hidden) + 1)
+                ]
+                initialize(parameters, lane, self.shape, generators)
+            else:
+                for name in parameters.slices:
+                    parameters[name][lane] = parameters[name][drawn[seed]]
+
+    def _vector(self, values: Sequence[float]) -> Tensor:
+        return torch.tensor(values, dtype=torch.float32, device=self.device)
+
+    def _arrange(self) -> None:
+        """Work out, for the lanes that are still training, what is shared and what is on."""
+        active = [self.experiments[i] for i in self.lanes]
+        regularization = [e.regularization for e in active]
+        # lanes -> (data set, seed) pairs: each pair is shuffled once an epoch
+        pairs = [(self.data_specs.index(e.data), self.seeds.index(e.training.seed)) for e in active]
+        self.pairs = list(dict.fromkeys(pairs))
+        self.used_seeds = sorted({seed for _, seed in pairs})
+        self.pair_of = self._places([self.pairs.index(p) for p in pairs])
+        self.seed_of = self._places([self.used_seeds.index(s) for _, s in pairs])
+        self.data_of = torch.tensor([d for d, _ in pairs], device=self.device)
+        one = len({d for d, _ in pairs}) == 1
+        x = self.x[pairs[0][0]].unsqueeze(0) if one else self.x[self.data_of]
+        y = self.y[pairs[0][0]].unsqueeze(0) if one else self.y[self.data_of]
+        self.x_eval = x.expand(len(active), -1, -1)
+        self.y_eval = y.expand(len(active), -1)
+        rates = [(r.input_dropout, *e.dropout_rates) for r, e in zip(regularization, active, strict=True)]
+        self.rates = [self._vector(layer) for layer in zip(*rates, strict=True)]
+        self.dropping = [any(layer) for layer in zip(*rates, strict=True)]
+        self.dropout_kind = active[0].regularization.dropout_kind if active else "standard"
+        sigma = [r.input_noise for r in regularization]
+        self.sigma = self._vector(sigma).view(-1, 1, 1) if any(sigma) else None
+        self.smoothing = self._vector([r.label_smoothing for r in regularization])
+        self.l1 = self._vector([r.l1 for r in regularization])
+        self.l2 = self._vector([r.l2 for r in regularization])
+        self.penalized = bool((self.l1 + self.l2).any())
+        flat = self.network.parameters.flat
+        self.last_good = self._snapshot()
+        self.best = flat.clone() if self.keeps_best else None
+        self.best_running = [r.clone() for r in self.network.running] if self.keeps_best else []
+
+    def _places(self, places: list[int]) -> Tensor | None:
+        """Return an index from lanes to shared things, or None where all share the only one."""
+        return None if not any(places) else torch.tensor(places, device=self.device)
+
+    def _snapshot(self) -> tuple[Tensor, list[Tensor]]:
+        network = self.network
+        return network.parameters.flat.clone(), [r.clone() for r in network.running]
+
+    # --- one epoch --------------------------------------------------------------------------
+
+    def _shuffled(self) -> tuple[Tensor, Tensor]:
+        """Return this epoch's training points in order, (lanes, n_train, inputs), and labels."""
+        n = self.n_train
+        orders = {
+            seed: torch.randperm(n, generator=self.order[seed]).to(self.device)
+            for seed in self.used_seeds
+        }
+        x = torch.stack([self.x[data, :n][orders[seed]] for data, seed in self.pairs])
+        y = torch.stack([self.y[data, :n][orders[seed]] for data, seed in self.pairs])
+        if self.pair_of is None:
+            lanes = len(self.lanes)
+            return x.expand(lanes, -1, -1), y.expand(lanes, -1)
+        return x[self.pair_of], y[self.pair_of]
+
+    def _targets(self, y: Tensor) -> Float[Tensor, "lanes n outputs"]:
+        """Return soft targets: (1 - ε)·one-hot + ε/K; for two classes the second one's."""
+        epsilon = self.smoothing.view(-1, 1, 1)
+        if self.n_classes == 2:
+            hard = y.unsqueeze(2).to(torch.float32)
+        else:
+            hard = functional.one_hot(y, self.n_classes).to(torch.float32)
+        return hard * (1 - epsilon) + epsilon / self.n_classes
+
+    def _set_masks(self, rows: int) -> list[tuple[Dropout, Tensor, Tensor | None]]:
+        """Draw this block's masks for every layer that drops in any lane."""
+        drops = [self.network.input_dropout, *self.network.dropouts]
+        masks = []
+        for layer, (drop, rate) in enumerate(zip(drops, self.rates, strict=True)):
+            if not self.dropping[layer]:
+                drop.scale = drop.shift = None
+                continue
+            uniform = self.mask_draws[layer].take(rows, self.used_seeds, self.seed_of)
+            kind = "standard" if layer == 0 else self.dropout_kind
+            masks.append((drop, *dropout_masks(uniform, rate, kind)))
+        return masks
+
+    def train_epoch(self) -> Iterator[None]:
+        """Train one epoch of the lanes still running, then look at all of it in eval mode."""
+        n, batch, network = self.n_train, self.batch, self.network
+        x, y = self._shuffled()
+        targets = self._targets(y)
+        widest = max(self.shape.inputs, *self.shape.hidden, 1)
+        block = max(1, _DRAW_LIMIT // (batch * widest)) * batch
+        logits = torch.empty_like(targets)
+        softmax = self.n_classes > 2
+        backward, forward, step = network.backward, network.forward, self.optimizer.step
+        since = time.perf_counter()
+        for start in range(0, n, block):
+            rows = min(block, n - start)
+            masks = self._set_masks(rows)
+            xs = x[:, start : start + rows]
+            if self.sigma is not None:
+                noise = self.noise_draws.take(rows, self.used_seeds, self.seed_of)
+                xs = xs + self.sigma * noise
+            for a in range(0, rows, batch):
+                b = min(a + batch, rows)
+                for drop, scale, shift in masks:
+                    drop.scale = scale[:, a:b]
+                    drop.shift = None if shift is None else shift[:, a:b]
+                out = forward(xs[:, a:b], train=True)
+                at = slice(start + a, start + b)
+                logits[:, at] = out
+                probability = torch.softmax(out, 2) if softmax else torch.sigmoid(out)
+                # d(cross-entropy)/d(logit) = probability - target, for both losses
+                backward(probability.sub_(targets[:, at]).mul_(1 / (b - a)))
+                step()
+                if time.perf_counter() - since > _SLICE:
+                    yield
+                    since = time.perf_counter()
+        self._look(cross_entropy(logits, targets).mean(dim=1))
+
+    def _look(self, train_mode_loss: Tensor) -> None:
+        """Record the epoch, and take out the lanes that it ends."""
+        network, n = self.network, self.n_train
+        logits = network.forward(self.x_eval, train=False)
+        hard = self.y_eval
+        if self.n_classes == 2:
+            targets = hard.unsqueeze(2).to(torch.float32)
+            right = (logits.squeeze(2) > 0) == (hard == 1)
+        else:
+            targets = functional.one_hot(hard, self.n_classes).to(torch.float32)
+            right = logits.argmax(dim=2) == hard
+        loss, right = cross_entropy(logits, targets), right.to(torch.float32)
+        rows = [
+            loss[:, :n].mean(dim=1),
+            train_mode_loss,
+            loss[:, n:].mean(dim=1),
+            right[:, :n].mean(dim=1),
+            right[:, n:].mean(dim=1),
+            self._penalty(),
+        ]
+        seen = torch.stack(rows).cpu().numpy()
+        self.history[:, self.lanes, self.epoch] = seen
+        self.epoch += 1
+        improved, over = [], []
+        for i, lane in enumerate(self.lanes):
+            e, before = self.experiments[lane], self.stops[lane]
+            rule = e.regularization.early_stopping
+            after = watch(before, self.epoch, float(seen[2, i]), rule)
+            self.stops[lane], self.lane_epoch[lane] = after, self.epoch
+            improved.append(after.best_epoch == self.epoch)
+            if not np.isfinite(seen[:, i]).all() or seen[0, i] > EXPLODED:
+                self.status[lane] = "diverged"
+            elif after.stopped_epoch:
+                self.status[lane] = "stopped"
+            elif self.epoch == self.epochs:
+                self.status[lane] = "finished"
+            over.append(self.status[lane] != "running")
+        self._remember(improved)
+        if any(over):
+            self._take_out(over)
+
+    def _penalty(self) -> Tensor:
+        """Return l1·Σ|w| + ½·l2·Σw² of each lane."""
+        parameters = self.network.parameters
+        total = torch.zeros(len(self.lanes), device=self.device)
+        if self.penalized:
+            for name in parameters.weight_names:
+                weights = parameters[name].flatten(1)
+                total += l1_penalty(weights, self.l1) + l2_penalty(weights, self.l2)
+        return total
+
+    def _remember(self, improved: list[bool]) -> None:
+        """Keep the best weights of lanes that improved, and the last finite ones of all."""
+        network = self.network
+        parameters = network.parameters
+        if self.best is not None and any(improved):
+            which = torch.tensor(improved, device=self.device)
+            copy_lanes_(parameters, self.best, parameters.flat, which)
+            for kept, running in zip(self.best_running, network.running, strict=True):
+                kept[which] = running[which]
+        good = torch.tensor([self.status[i] != "diverged" for i in self.lanes], device=self.device)
+        flat, running = self.last_good
+        if bool(good.all()):
+            flat.copy_(parameters.flat)
+        else:
+            copy_lanes_(parameters, flat, parameters.flat, good)
+        for kept, now in zip(running, network.running, strict=True):
+            kept[good] = now[good]
+
+    def _take_out(self, over: list[bool]) -> None:
+        """Freeze the lanes that ended, and go on with a smaller stack."""
+        network = self.network
+        for i, lane in enumerate(self.lanes):
+            if not over[i]:
+                continue
+            rule = self.experiments[lane].regularization.early_stopping
+            restore = rule is not None and rule.restore_best_weights
+            flat, running = self.last_good
+            if restore and self.stops[lane].best_epoch and self.best is not None:
+                flat, running = self.best, self.best_running
+                self.restored[lane] = True
+            alone = network.select([i])
+            alone.parameters.flat.copy_(network.parameters.take(flat, [i]))
+            for mine, theirs in zip(alone.running, running, strict=True):
+                mine.copy_(theirs[i : i + 1])
+            self.ended[lane] = alone
+        keep = [i for i, ended in enumerate(over) if not ended]
+        self.lanes = [self.lanes[i] for i in keep]
+        if not keep:
+            return
+        best, best_running = self.best, self.best_running
+        self.network = network.select(keep)
+        self.optimizer = self.optimizer.select(self.network.parameters, keep)
+        self._arrange()
+        if best is not None:
+            self.best = network.parameters.take(best, keep)
+            self.best_running = [r[keep] for r in best_running]
+
+    # --- looking ----------------------------------------------------------------------------
+
+    def one(self, lane: int) -> tuple[Network, int]:
+        """Return the network that holds a lane, and the lane's place in it."""
+        if lane in self.ended:
+            return self.ended[lane], 0
+        return self.network, self.lanes.index(lane)
+
+    def boundary(self, network: Network, extents: Sequence[tuple[float, ...]], grid: int) -> Tensor:
+        """Return P(class 1) on the grid, (lanes, grid, grid): row x1, column x0, other inputs 0."""
+        lanes = len(extents)
+        x = torch.zeros(lanes, grid * grid, self.shape.inputs)
+        for i, (a, b, c, d) in enumerate(extents):
+            xx1, xx0 = torch.meshgrid(
+                torch.linspace(c, d, grid), torch.linspace(a, b, grid), indexing="ij"
+            )
+            x[i, :, 0], x[i, :, 1] = xx0.flatten(), xx1.flatten()
+        logits = network.forward(x.to(self.device), train=False)
+        return torch.sigmoid(logits).view(lanes, grid, grid).cpu()
+
+    @property
+    def has_boundary(self) -> bool:
+        """Whether there is a plane to draw a boundary in."""
+        return self.n_classes == 2 and self.shape.inputs >= 2
+
+    def grid(self, *, last: bool) -> int:
+        """Choose how fine a boundary may be, so that looking stays cheap beside training."""
+        widths = (self.shape.inputs, *self.shape.hidden, self.shape.outputs)
+        work = sum(a * b for a, b in zip(widths, widths[1:], strict=False))
+        lanes = len(self.experiments)
+        most, budget = (100, _LAST_WORK) if last else (64, _LIVE_WORK)
+        # at least 40 a lane for a few lanes, coarser only in a large sweep
+        least = 40 if lanes <= 6 else 24
+        return int(min(most, max(least, math.sqrt(budget / (work * lanes)))))
+
+    def views(self, *, last: bool) -> list[LaneFrame]:
+        """Return the look at each lane, in their order."""
+        frames: dict[int, LaneFrame] = {}
+        alone = [(network, [lane]) for lane, network in self.ended.items()]
+        together = [(self.network, self.lanes)] if self.lanes else []
+        grid = self.grid(last=last)
+        for network, lanes in alone + together:
+            weights = _describe_weights(network.parameters)
+            if self.has_boundary:
+                response = self.boundary(network, [self.extents[i] for i in lanes], grid)
+                pixels = (response * 255).round().to(torch.uint8).numpy()
+            data = torch.tensor([self.data_specs.index(self.experiments[i].data) for i in lanes])
+            x = self.x[data.to(self.device), : self.n_train]
+            inputs = network.layer_inputs(x)
+            mean = torch.stack([v.mean(dim=(1, 2)) for v in inputs], dim=1).cpu().numpy()
+            std = torch.stack([v.std(dim=(1, 2)) for v in inputs], dim=1).cpu().numpy()
+            for i, lane in enumerate(lanes):
+                stop, at = self.stops[lane], self.lane_epoch[lane]
+                frames[lane] = LaneFrame(
+                    status=self.status[lane],
+                    epoch=at,
+                    best_epoch=stop.best_epoch,
+                    stopped_epoch=stop.stopped_epoch if self.status[lane] == "stopped" else 0,
+                    wait=stop.wait,
+                    restored=self.restored[lane],
+                    history=self.history[:, lane, :at].copy(),
+                    layers=layer_names(self.shape),
+                    shapes=weights.shapes,
+                    histogram=weights.histogram[i],
+                    limits=weights.limits[i],
+                    zeros=weights.zeros[i],
+                    norms=weights.norms[i],
+                    l1_norms=weights.l1_norms[i],
+                    input_mean=mean[i],
+                    input_std=std[i],
+                    boundary=pixels[i] if self.has_boundary else None,
+                )
+        return [frames[lane] for lane in range(len(self.experiments))]
+
+
+@dataclass(frozen=True)
+class _Weights:
+    """Weights of a stack in numbers; arrays are (lanes, layers, …)."""
+
+    shapes: tuple[tuple[int, int], ...]
+    histogram: NDArray[np.uint32]
+    limits: NDArray[np.float32]
+    zeros: NDArray[np.int64]
+    norms: NDArray[np.float64]
+    l1_norms: NDArray[np.float64]
+
+
+def _describe_weights(parameters: Parameters) -> _Weights:
+    lanes, names, bins = parameters.lanes, parameters.weight_names, HISTOGRAM_BINS
+    histogram = np.zeros((lanes, len(names), bins), np.uint32)
+    limits, zeros, norms, l1_norms, shapes = [], [], [], [], []
+    for layer, name in enumerate(names):
+        w = parameters[name].flatten(1).cpu().numpy()  # (lanes, weights)
+        size = np.abs(w)
+        # powers of two: bins of lanes with different limits merge exactly into one another's
+        limit = 2.0 ** np.ceil(np.log2(np.maximum(size.max(axis=1), 2.0**-10)))
+        at = np.floor((w / limit[:, None] + 1) * (bins / 2)).astype(np.int64)
+        at = np.clip(at, 0, bins - 1) + bins * np.arange(lanes)[:, None]
+        counts = np.bincount(at[w != 0], minlength=lanes * bins)
+        histogram[:, layer] = counts.reshape(lanes, bins)
+        limits.append(limit)
+        zeros.append((w == 0).sum(axis=1))
+        norms.append(np.sqrt(np.square(w, dtype=np.float64).sum(axis=1)))
+        l1_norms.append(size.sum(axis=1, dtype=np.float64))
+        shapes.append((int(parameters[name].shape[1]), int(parameters[name].shape[2])))
+    return _Weights(
+        shapes=tuple(shapes),
+        histogram=histogram,
+        limits=np.stack(limits, axis=1).astype(np.float32),
+        zeros=np.stack(zeros, axis=1),
+        norms=np.stack(norms, axis=1),
+        l1_norms=np.stack(l1_norms, axis=1),
+    )
+
+
+def cross_entropy(
+    logits: Float[Tensor, "lanes n outputs"], targets: Float[Tensor, "lanes n outputs"]
+) -> Float[Tensor, "lanes n"]:
+    """Cross-entropy of each sample in nats, against hard or soft targets.
+
+    One output: log(1 + e^z) - t·z. Several: logΣe^z - Σ t·z.
+
+    Source: ``torch.nn.BCEWithLogitsLoss`` and ``torch.nn.CrossEntropyLoss``.
+    """
+    if logits.shape[2] == 1:
+        return (functional.softplus(logits) - targets * logits).squeeze(2)
+    return torch.logsumexp(logits, 2) - (targets * logits).sum(dim=2)
+
+
+class Run:
+    """Experiments being trained; see the module's first lines.
+
+    Parameters
+    ----------
+    experiments
+        One for each lane. Those of equal shapes become one stack; the caller need not know.
+    device
+        A torch device, from :func:`pick_device`.
+
+    Raises
+    ------
+    SpecError
+        If there is no experiment.
+    """
+
+    def __init__(self, experiments: Sequence[Experiment], *, device: str = "cpu") -> None:
+        if not experiments:
+            raise SpecError("experiments: got none; give at least one.")
+        self.experiments = tuple(experiments)
+        groups: dict[tuple[Any, ...], list[int]] = {}
+        for i, e in enumerate(experiments):
+            groups.setdefault(_stack_key(e), []).append(i)
+        self._places = list(groups.values())
+        with torch.inference_mode():
+            self._stacks = [_Stack([experiments[i] for i in g], device) for g in self._places]
+        self.device = device
+        self.epochs = max(e.training.epochs for e in experiments)
+
+    @property
+    def epoch(self) -> int:
+        """Epochs that the furthest lane has trained."""
+        return max(stack.epoch for stack in self._stacks)
+
+    @property
+    def done(self) -> bool:
+        """Whether every lane has ended."""
+        return not any(stack.lanes for stack in self._stacks)
+
+    def steps(self) -> Iterator[None]:
+        """Train; hand control back after each epoch and, in a long one, every few milliseconds.
+
+        Stacks take turns, the one that is least far first.
+        """
+        while not self.done:
+            stack = min((s for s in self._stacks if s.lanes), key=lambda s: s.epoch / s.epochs)
+            epoch = stack.train_epoch()
+            while True:
+                # entered anew for each piece: inference mode belongs to the thread, and between
+                # two pieces the thread may train somebody else's run or do anything at all
+                with torch.inference_mode():
+                    if next(epoch, _END) is _END:
+                        break
+                yield
+            yield
+
+    def frame(self) -> Frame:
+        """Look at the run as it is now; every lane that ended shows its final weights."""
+        lanes: list[LaneFrame | None] = [None] * len(self.experiments)
+        with torch.inference_mode():
+            for stack, places in zip(self._stacks, self._places, strict=True):
+                for place, view in zip(places, stack.views(last=self.done), strict=True):
+                    lanes[place] = view
+        return Frame(
+            epoch=self.epoch,
+            epochs=self.epochs,
+            lanes=tuple(lane for lane in lanes if lane is not None),
+            data=tuple(make_view(e.data) for e in self.experiments),
+        )
+
+    def results(self) -> list[Result]:
+        """Return each lane's result as it stands; a lane still running counts as cancelled."""
+        out: list[Result | None] = [None] * len(self.experiments)
+        with torch.inference_mode():
+            for stack, places in zip(self._stacks, self._places, strict=True):
+                for place, view in zip(places, stack.views(last=False), strict=True):
+                    e = self.experiments[place]
+                    boundary = None
+                    if stack.has_boundary and stack.shape.inputs == 2:
+                        lane = places.index(place)
+                        network, i = stack.one(lane)
+                        extents = [stack.extents[lane]] * network.parameters.lanes
+                        grid = stack.boundary(network, extents, RESULT_GRID)
+                        boundary = _grid_lists(stack.extents[lane], grid[i].numpy())
+                    out[place] = Result(e, view, boundary)
+        return [r for r in out if r is not None]
+
+
+_END = object()
+
+
+def _grid_lists(
+    extent: tuple[float, float, float, float], response: NDArray[np.float32]
+) -> dict[str, list[list[float]]]:
+    n = len(response)
+    axes = np.linspace(extent[0], extent[1], n), np.linspace(extent[2], extent[3], n)
+    xx0, xx1 = np.meshgrid(*axes)
+    return {
+        "xx0": xx0.round(6).tolist(),
+        "xx1": xx1.round(6).tolist(),
+        "response": response.astype(np.float64).round(6).tolist(),
+    }
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one experiment came to: its final frame and its boundary as numbers."""
+
+    experiment: Experiment
+    frame: LaneFrame
+    boundary: dict[str, list[list[float]]] | None
+
+    @property
+    def status(self) -> str:
+        """``finished``, ``stopped``, ``diverged`` or ``cancelled``."""
+        return "cancelled" if self.frame.status == "running" else self.frame.status
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return one entry of a result file's ``runs``, ready for JSON (no NaN: null)."""
+        lane = self.frame
+        history: dict[str, list[Any]] = {"epoch": list(range(1, lane.epoch + 1))}
+        for name in HISTORY:
+            values = lane.curve(name).tolist()
+            history[name] = [v if math.isfinite(v) else None for v in values]
+        return {
+            "experiment": self.experiment.to_dict(),
+            "status": self.status,
+            "best_epoch": lane.best_epoch or None,
+            "stopped_epoch": lane.stopped_epoch or None,
+            "history": history,
+            "weights": [
+                {"layer": name, "shape": list(shape), "zeros": int(zeros), "norm": float(norm)}
+                for name, shape, zeros, norm in zip(
+                    lane.layers, lane.shapes, lane.zeros, lane.norms, strict=True
+                )
+            ],
+            "boundary": self.boundary,
+        }
+
+
+def train(experiments: Sequence[Experiment], *, device: str = "cpu") -> Iterator[Frame]:
+    """Train experiments and yield frames: after the first epoch, then about ten a second, and
+    the last.
+
+    >>> for frame in train([Experiment()]):
+    ...     print(frame.epoch, frame.lanes[0].curve("val_loss")[-1])
+    """
+    run = Run(experiments, device=device)
+    due = 0.0
+    shown = 0
+    for _ in run.steps():
+        if run.epoch > shown and not run.done and time.monotonic() >= due:
+            shown = run.epoch
+            yield run.frame()
+            due = time.monotonic() + FRAME_INTERVAL
+    yield run.frame()
+
+
+def fit(
+    experiments: Sequence[Experiment],
+    *,
+    device: str = "cpu",
+    progress: Callable[[int, int], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> list[Result]:
+    """Train experiments to their end and return their results, in order.
+
+    ``progress(epoch, epochs)`` is called after each epoch; once ``should_stop()`` is true,
+    training ends and lanes that were still running are ``cancelled``, with what they have.
+    """
+    run = Run(experiments, device=device)
+    shown = 0
+    for _ in run.steps():
+        if progress is not None and run.epoch > shown:
+            shown = run.epoch
+            progress(run.epoch, run.epochs)
+        if should_stop is not None and should_stop():
+            break
+    return run.results()
