@@ -1,0 +1,361 @@
+"""The command line: train without a browser (``run``, ``sweep``) or start the app (``serve``).
+
+The result goes to the file of ``-o``, else to standard output; progress and the summary go to
+standard error. Exit code 0: trained; 2: refused, with one sentence on standard error; 130:
+interrupted, what was trained until then is written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import itertools
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn, TextIO
+
+from regviz.specs import MAX_LANES, Experiment, SpecError, experiments_from_json
+
+# Nothing here imports torch before a run is known to be good: a mistyped field is answered in
+# a tenth of a second, not in two.
+
+INTERRUPTED = 130
+REFUSED = 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if arguments.command is None:
+        parser.print_help()
+        return 0
+    try:
+        code: int = arguments.command(arguments)
+    except SpecError as error:
+        print(error, file=sys.stderr)
+        return REFUSED
+    return code
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse, but a mistake is answered with one sentence instead of the usage text."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(REFUSED, f"{message[:1].upper()}{message[1:]}; see {self.prog} --help.\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="python -m regviz",
+        description="See what regularization does to a neural network.",
+        allow_abbrev=False,
+    )
+    parser.set_defaults(command=None)
+    commands = parser.add_subparsers(title="commands", metavar="{run,sweep,serve}")
+
+    run = commands.add_parser(
+        "run", help="train the experiments of a file", description="Train a file's experiments."
+    )
+    run.set_defaults(command=_run)
+
+    sweep = commands.add_parser(
+        "sweep",
+        help="train one experiment over many values of its fields",
+        description="Train the product of all values given with --over and of all seeds.",
+        epilog="example: python -m regviz sweep spec.json "
+        "--over regularization.weight_decay=0,1e-6,1e-4 --seeds 3 -o result.json",
+    )
+    sweep.add_argument(
+        "--over",
+        action="append",
+        required=True,
+        metavar="FIELD=V1,V2,...",
+        help="a field of the experiment and its values, as JSON; may be given several times, "
+        "the last one varies fastest",
+    )
+    sweep.add_argument(
+        "--seeds",
+        type=int,
+        default=1,
+        metavar="N",
+        help="train each with N seeds, from the file's training.seed upward (default: 1)",
+    )
+    sweep.set_defaults(command=_sweep)
+
+    for command in (run, sweep):
+        command.add_argument("spec", metavar="SPEC.json", help="the experiment file")
+        command.add_argument(
+            "-o",
+            "--output",
+            metavar="RESULT.json",
+            help="file to write the result to (default: standard output)",
+        )
+        command.add_argument(
+            "--device",
+            choices=("auto", "cpu", "cuda"),
+            default="auto",
+            help="where to train (default: auto)",
+        )
+
+    serve = commands.add_parser(
+        "serve", help="start the app", description="Start the app and its trainer processes."
+    )
+    serve.add_argument("--port", type=int, help="port to listen on (default: 8501)")
+    serve.add_argument("--address", help="address to listen on (default: all of the machine's)")
+    serve.set_defaults(command=_serve)
+    return parser
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    experiments = _read(arguments.spec)
+    return _train(experiments, arguments)
+
+
+def _sweep(arguments: argparse.Namespace) -> int:
+    axes = [_axis(text) for text in arguments.over]
+    experiments = sweep_experiments(_read(arguments.spec), axes, seeds=arguments.seeds)
+    return _train(experiments, arguments)
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    from regviz.ui.server import serve
+
+    serve(port=arguments.port, address=arguments.address)
+    return 0
+
+
+# --- what to train -----------------------------------------------------------------------------
+
+
+def _read(path: str) -> tuple[Experiment, ...]:
+    try:
+        text = Path(path).read_bytes()
+    except OSError as error:
+        raise SpecError(f"{path}: cannot be read: {error.strerror}.") from None
+    try:
+        return experiments_from_json(text)
+    except SpecError as error:
+        raise SpecError(f"{path}: {error}") from None
+
+
+def _axis(text: str) -> tuple[str, list[Any]]:
+    """Read ``FIELD=V1,V2``: the values are JSON, and a bare word is a string."""
+    field, equals, values = text.partition("=")
+    if not equals or not values.strip():
+        raise SpecError(f'--over: got "{text}"; give FIELD=VALUE,VALUE.')
+    try:
+        return field, list(json.loads(f"[{values}]"))
+    except ValueError:  # bare words, as in data.kind=moons,xor
+        return field, [_scalar(value.strip()) for value in values.split(",")]
+
+
+def _scalar(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def sweep_experiments(
+    bases: Sequence[Experiment], axes: Sequence[tuple[str, Sequence[Any]]], *, seeds: int = 1
+) -> list[Experiment]:
+    """Return every combination of the axes' values for each base, the last axis fastest.
+
+    Parameters
+    ----------
+    bases
+        The experiments to start from.
+    axes
+        (path of a field, its values), as :meth:`Experiment.replace` takes them.
+    seeds
+        Each combination comes with this many values of ``training.seed``, counted up from the
+        base's.
+
+    Raises
+    ------
+    SpecError
+        If a field or value does not exist, a field is given twice, or there would be more than
+        1024 experiments.
+    """
+    if seeds < 1:
+        raise SpecError(f"--seeds: got {seeds}; give a whole number of at least 1.")
+    if seeds > 1:
+        axes = [*axes, ("training.seed", range(seeds))]
+    paths = [path for path, _ in axes]
+    for path in paths:
+        if paths.count(path) > 1:
+            other = " or --seeds" if path == "training.seed" and seeds > 1 else ""
+            raise SpecError(f"--over: {path} is varied twice; give one --over{other} for it.")
+    count = len(bases)
+    for _, values in axes:
+        count *= len(values)
+    if count > MAX_LANES:
+        raise SpecError(f"--over: asks for {count} experiments; give at most {MAX_LANES}.")
+    out = []
+    for base in bases:
+        for values in itertools.product(*(values for _, values in axes)):
+            experiment = base
+            for path, value in zip(paths, values, strict=True):
+                seeded = path == "training.seed" and seeds > 1
+                experiment = experiment.replace(
+                    path, base.training.seed + value if seeded else value
+                )
+            out.append(experiment)
+    return out
+
+
+# --- training and its result -------------------------------------------------------------------
+
+
+def _train(experiments: Sequence[Experiment], arguments: argparse.Namespace) -> int:
+    with _output(arguments.output) as write, _interruption() as interrupted:
+        from regviz.training import fit, pick_device
+
+        device = pick_device(arguments.device)
+        start = time.monotonic()
+        with _progress_bar(sys.stderr) as progress:
+            results = fit(
+                experiments,
+                device=device,
+                progress=progress,
+                should_stop=lambda: bool(interrupted),
+            )
+        seconds = time.monotonic() - start
+        runs = [result.to_dict() for result in results]
+        document = {"runs": runs, "device": device, "seconds": round(seconds, 3)}
+        # strict, because NaN is no JSON and other programs read this file
+        write(json.dumps(document, allow_nan=False) + "\n")
+    print(_summary(runs, seconds), file=sys.stderr)
+    return INTERRUPTED if interrupted else 0
+
+
+@contextlib.contextmanager
+def _output(path: str | None) -> Iterator[Callable[[str], object]]:
+    """Open the result for writing and yield the function that writes it, whole or not at all.
+
+    It is opened before the training starts, so that a path that cannot be written is refused at
+    once and not after an hour.
+    """
+    if path is None:
+        yield sys.stdout.write
+        return
+    target = Path(os.path.realpath(path))
+    # a pipe or /dev/null is written to; a file is replaced when the new one is complete
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    in_place = target.exists() and not target.is_file()
+
+    def refused(error: OSError) -> SpecError:
+        return SpecError(f"{path}: cannot be written: {error.strerror}.")
+
+    try:
+        file = (target if in_place else part).open("w", encoding="utf-8")
+    except OSError as error:
+        raise refused(error) from None
+
+    def write(text: str) -> None:
+        try:
+            with file:
+                file.write(text)
+            if not in_place:
+                part.replace(target)
+        except OSError as error:
+            raise refused(error) from None
+
+    try:
+        yield write
+    finally:
+        file.close()
+        if not in_place:
+            part.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _interruption() -> Iterator[list[int]]:
+    """Collect SIGINT and SIGTERM in a list, so that training can end in good order.
+
+    Only the first is caught: a second one ends the process at once.
+    """
+    caught: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def catch(number: int, _: FrameType | None) -> None:
+        caught.append(number)
+        restore()
+
+    for number in before:
+        signal.signal(number, catch)
+    try:
+        yield caught
+    finally:
+        restore()
+
+
+@contextlib.contextmanager
+def _progress_bar(stream: TextIO) -> Iterator[Callable[[int, int], None] | None]:
+    """Yield the function that redraws the bar, or None where nobody would see it."""
+    if not stream.isatty():
+        yield None
+        return
+    start = time.monotonic()
+    width, drawn = 30, -1
+
+    def show(epoch: int, epochs: int) -> None:
+        nonlocal drawn
+        now = time.monotonic() - start
+        if int(now * 10) == drawn and epoch < epochs:  # ten times a second is enough
+            return
+        drawn = int(now * 10)
+        bar = "█" * (width * epoch // epochs)
+        left = f", {now * (epochs - epoch) / epoch:.0f} s left" if now > 1 else ""
+        stream.write(f"\r{bar:░<{width}} epoch {epoch}/{epochs}{left} \x1b[K")
+        stream.flush()
+
+    try:
+        yield show
+    finally:
+        stream.write("\r\x1b[K")
+        stream.flush()
+
+
+def _summary(runs: Sequence[dict[str, Any]], seconds: float) -> str:
+    """Return a table of the runs: how each ended, its losses, and in what it differs."""
+    lines = ["run  status     epochs  best epoch  best val loss  last train loss  last val loss"]
+    for number, (run, label) in enumerate(zip(runs, _labels(runs), strict=True), 1):
+        history, best = run["history"], run["best_epoch"]
+        losses = [
+            history["val_loss"][best - 1] if best else None,
+            *(history[name][-1] if history[name] else None for name in ("train_loss", "val_loss")),
+        ]
+        shown = ["-" if loss is None else f"{loss:.4f}" for loss in losses]
+        line = (
+            f"{number:>3}  {run['status']:<9}  {len(history['epoch']):>6}  {best or '-':>10}"
+            f"  {shown[0]:>13}  {shown[1]:>15}  {shown[2]:>13}  {label}"
+        )
+        lines.append(line.rstrip())
+    models = "1 model" if len(runs) == 1 else f"{len(runs)} models"
+    return "\n".join([*lines, f"{models} in {seconds:.1f} s"])
+
+
+def _labels(runs: Sequence[dict[str, Any]]) -> list[str]:
+    """Return for each run the fields in which the runs differ, as ``name=value``."""
+    flat = [
+        {(group, name): json.dumps(value) for group, fields in run["experiment"].items()
+         for name, value in fields.items()}
+        for run in runs
+    ]  # fmt: skip
+    keys = dict.fromkeys(key for fields in flat for key in fields)
+    varied = [key for key in keys if len({fields.get(key) for fields in flat}) > 1]
+    return [
+        " ".join(f"{key[1]}={fields[key]}" for key in varied if key in fields) for fields in flat
+    ]

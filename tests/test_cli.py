@@ -1,0 +1,367 @@
+"""The command line, as a person and as a script use it."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from regviz.cli import main, sweep_experiments
+from regviz.frames import HISTORY
+from regviz.specs import MAX_LANES, Experiment, SpecError
+
+ROOT = Path(__file__).resolve().parents[1]
+SMALL: dict[str, Any] = {
+    "data": {"n_samples": 60},
+    "model": {"hidden": [8]},
+    "training": {"epochs": 3},
+}
+
+
+def write(path: Path, document: Any) -> str:
+    path.write_text(json.dumps(document), encoding="utf-8")
+    return str(path)
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> str:
+    return write(tmp_path / "spec.json", SMALL)
+
+
+def strict_json(text: str) -> Any:
+    """Parse JSON as other languages do: no NaN, no Infinity."""
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is not JSON")
+
+    return json.loads(text, parse_constant=refuse)
+
+
+# --- run ---------------------------------------------------------------------------------------
+
+
+def test_run_writes_the_result_of_the_contract(spec: str, tmp_path: Path) -> None:
+    out = tmp_path / "result.json"
+    assert main(["run", spec, "-o", str(out), "--device", "cpu"]) == 0
+    result = strict_json(out.read_text())
+    assert set(result) == {"runs", "device", "seconds"}
+    assert result["device"] == "cpu"
+    assert result["seconds"] > 0
+    (run,) = result["runs"]
+    assert set(run) == {
+        "experiment", "status", "best_epoch", "stopped_epoch", "history", "weights", "boundary"
+    }  # fmt: skip
+    assert run["experiment"] == Experiment.from_dict(SMALL).to_dict()
+    assert run["status"] == "finished"
+    assert 1 <= run["best_epoch"] <= 3
+    assert run["stopped_epoch"] is None
+    assert set(run["history"]) == {"epoch", *HISTORY}
+    assert run["history"]["epoch"] == [1, 2, 3]
+    assert all(len(values) == 3 for values in run["history"].values())
+    assert [w["shape"] for w in run["weights"]] == [[2, 8], [8, 1]]
+    assert all(w["zeros"] == 0 and w["norm"] > 0 for w in run["weights"])
+    grid = run["boundary"]
+    assert set(grid) == {"xx0", "xx1", "response"}
+    assert all(0 <= value <= 1 for row in grid["response"] for value in row)
+    assert len(grid["xx0"]) == len(grid["xx1"]) == len(grid["response"])
+    assert sorted(os.listdir(tmp_path)) == ["result.json", "spec.json"]
+
+
+def test_without_a_file_the_result_goes_to_standard_output(
+    spec: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", spec]) == 0
+    out, err = capsys.readouterr()
+    assert strict_json(out)["runs"][0]["status"] == "finished"
+    assert "finished" in err
+    assert "1 model" in err
+    assert "\r" not in err  # no bar where nobody watches
+
+
+def test_equal_files_give_equal_results(spec: str, capsys: pytest.CaptureFixture[str]) -> None:
+    results = []
+    for _ in range(2):
+        main(["run", spec, "--device", "cpu"])
+        results.append(json.loads(capsys.readouterr().out)["runs"])
+    assert results[0] == results[1]
+
+
+def test_several_experiments_of_different_shapes_keep_their_order(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    several = [
+        {**SMALL, "model": {"hidden": [width]}, "training": {"epochs": epochs}}
+        for width, epochs in ((4, 2), (8, 1), (4, 2), (16, 3))
+    ]
+    assert main(["run", write(tmp_path / "s.json", {"experiments": several})]) == 0
+    runs = json.loads(capsys.readouterr().out)["runs"]
+    assert [run["weights"][0]["shape"][1] for run in runs] == [4, 8, 4, 16]
+    assert [len(run["history"]["epoch"]) for run in runs] == [2, 1, 2, 3]
+
+
+def test_a_diverged_run_is_said_so_in_json_that_others_can_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wild = {**SMALL, "training": {"optimizer": "sgd", "lr": 1e3, "epochs": 30}}
+    calm = {**SMALL, "training": {"optimizer": "sgd", "lr": 0.1, "epochs": 30}}
+    assert main(["run", write(tmp_path / "s.json", {"experiments": [wild, calm]})]) == 0
+    out, err = capsys.readouterr()
+    runs = strict_json(out)["runs"]
+    assert [run["status"] for run in runs] == ["diverged", "finished"]
+    assert len(runs[1]["history"]["epoch"]) == 30
+    assert "diverged" in err
+
+
+def test_early_stopping_is_in_the_result(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stopping = {"early_stopping": {"patience": 2, "min_delta": 1000}}
+    document = {**SMALL, "regularization": stopping, "training": {"epochs": 50}}
+    assert main(["run", write(tmp_path / "s.json", document)]) == 0
+    (run,) = json.loads(capsys.readouterr().out)["runs"]
+    assert run["status"] == "stopped"
+    assert run["stopped_epoch"] == len(run["history"]["epoch"]) < 50
+
+
+def test_no_boundary_without_two_inputs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    document = {**SMALL, "data": {"n_samples": 60, "irrelevant_features": 3}}
+    assert main(["run", write(tmp_path / "s.json", document)]) == 0
+    assert json.loads(capsys.readouterr().out)["runs"][0]["boundary"] is None
+
+
+# --- sweep -------------------------------------------------------------------------------------
+
+
+def test_sweep_trains_the_product_with_the_last_axis_fastest(
+    spec: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "result.json"
+    code = main(
+        ["sweep", spec, "--over", "regularization.weight_decay=0,1e-4", "--over",
+         "data.kind=moons,xor", "--seeds", "3", "-o", str(out)]
+    )  # fmt: skip
+    assert code == 0
+    experiments = [run["experiment"] for run in json.loads(out.read_text())["runs"]]
+    got = [
+        (e["regularization"]["weight_decay"], e["data"]["kind"], e["training"]["seed"])
+        for e in experiments
+    ]
+    assert got == [
+        (decay, kind, seed) for decay in (0, 1e-4) for kind in ("moons", "xor") for seed in range(3)
+    ]
+    table = capsys.readouterr().err
+    assert "weight_decay=0.0001 seed=2" in table
+    assert "12 models" in table
+
+
+def test_values_are_json_and_bare_words_are_strings(
+    spec: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    over = ["training.batch_size=null,16", "model.hidden=[4],[8,8]", "model.norm=null"]
+    assert main(["sweep", spec, *(part for o in over for part in ("--over", o))]) == 0
+    runs = json.loads(capsys.readouterr().out)["runs"]
+    got = [(r["experiment"]["training"]["batch_size"], r["experiment"]["model"]) for r in runs]
+    assert [(batch, model["hidden"], model["norm"]) for batch, model in got] == [
+        (batch, hidden, None) for batch in (None, 16) for hidden in ([4], [8, 8])
+    ]
+
+
+def test_seeds_count_up_from_the_files_own() -> None:
+    base = Experiment().replace("training.seed", 7)
+    seeds = [e.training.seed for e in sweep_experiments([base], [], seeds=3)]
+    assert seeds == [7, 8, 9]
+    assert sweep_experiments([base], [], seeds=1) == [base]
+
+
+def test_a_sweep_over_early_stopping_switches_it_on() -> None:
+    axes = [("regularization.early_stopping.patience", [2, 4])]
+    swept = [e.regularization.early_stopping for e in sweep_experiments([Experiment()], axes)]
+    assert [s.patience for s in swept if s is not None] == [2, 4]
+
+
+def test_the_largest_sweep_is_accepted_and_one_more_refused() -> None:
+    assert len(sweep_experiments([Experiment()], [], seeds=MAX_LANES)) == MAX_LANES
+    with pytest.raises(SpecError, match="1025"):
+        sweep_experiments([Experiment()], [], seeds=MAX_LANES + 1)
+
+
+# --- what is refused ---------------------------------------------------------------------------
+
+
+def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """Return the one sentence with which the arguments are refused."""
+    try:
+        code = main(arguments)
+    except SystemExit as ended:  # argparse
+        code = ended.code
+    out, err = capsys.readouterr()
+    assert code == 2
+    assert out == ""
+    assert err.endswith(".\n")
+    assert err.count("\n") == 1
+    return err
+
+
+@pytest.mark.parametrize(
+    ("document", "field"),
+    [
+        ({"data": {"colour": 1}}, "data.colour"),
+        ({"data": {"noise": float("nan")}}, "data.noise"),
+        ({"regularization": {"dropout": 1}}, "regularization.dropout"),
+        ({"regularization": {"l2": -1}}, "regularization.l2"),
+        ({"data": {"n_samples": 0}}, "data.n_samples"),
+        ({"model": {"hidden": [1_000_000]}}, "model.hidden[0]"),
+        ({"data": {"kind": "cats"}}, "data.kind"),
+        ([], "experiment"),
+    ],
+)
+def test_a_bad_file_is_refused_in_one_sentence(
+    document: Any, field: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path / "bad.json", document)
+    for command in (["run", path], ["sweep", path, "--over", "data.noise=0"]):
+        assert f"bad.json: {field}: " in refused(command, capsys)
+
+
+def test_files_that_are_none_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    assert "not JSON" in refused(["run", str(tmp_path / "picture.png")], capsys)
+    assert "cannot be read" in refused(["run", str(tmp_path / "none.json")], capsys)
+    assert "cannot be read" in refused(["run", str(tmp_path)], capsys)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--over", "data.nois=0"], "data.nois"),
+        (["--over", "data.noise"], "--over"),
+        (["--over", "data.noise="], "--over"),
+        (["--over", "data.noise=-1"], "data.noise"),
+        (["--over", "data.noise=NaN"], "data.noise"),
+        (["--over", "data.noise=loud"], "data.noise"),
+        (["--over", "data=1"], "data"),
+        (["--over", "data.noise=0", "--over", "data.noise=1"], "data.noise"),
+        (["--over", "training.seed=0,1", "--seeds", "2"], "training.seed"),
+        (["--over", "data.noise=0", "--seeds", "0"], "--seeds"),
+        (["--over", "data.noise=0", "--seeds", "two"], "--seeds"),
+        (["--over", "data.noise=0", "--seeds", "100000000"], "100000000"),
+        ([], "--over"),
+    ],
+)
+def test_a_bad_sweep_is_refused_in_one_sentence(
+    arguments: list[str], named: str, spec: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert named in refused(["sweep", spec, *arguments], capsys)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["swep"], ["run"], ["run", "a", "b"], ["run", "a", "--fast"], ["run", "a", "--device", "tpu"]],
+)
+def test_bad_arguments_are_refused_in_one_sentence(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    refused(arguments, capsys)
+
+
+def test_a_result_that_cannot_be_written_is_refused_before_training(
+    spec: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    long = write(tmp_path / "long.json", {"training": {"epochs": 100_000}})
+    for target in (tmp_path / "none" / "r.json", tmp_path, Path(spec) / "r.json"):
+        assert "cannot be written" in refused(["run", long, "-o", str(target)], capsys)
+
+
+def test_a_refused_run_leaves_the_old_result_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "result.json"
+    out.write_text("old")
+    bad = write(tmp_path / "bad.json", {"data": {"noise": -1}})
+    refused(["run", bad, "-o", str(out)], capsys)
+    assert out.read_text() == "old"
+
+
+def test_a_device_file_is_written_and_not_replaced(spec: str) -> None:
+    before = os.stat(os.devnull).st_rdev
+    assert main(["run", spec, "-o", os.devnull]) == 0
+    assert os.stat(os.devnull).st_rdev == before
+
+
+def test_a_full_disk_is_said_in_one_sentence(spec: str, capsys: pytest.CaptureFixture[str]) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    assert "cannot be written" in refused(["run", spec, "-o", "/dev/full"], capsys)
+
+
+# --- as a process ------------------------------------------------------------------------------
+
+
+def python(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=cwd, capture_output=True, text=True, timeout=60,
+        stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def test_no_arguments_give_the_help() -> None:
+    done = python("-m", "regviz")
+    assert done.returncode == 0
+    assert all(command in done.stdout for command in ("run", "sweep", "serve"))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["sweep", "--help"], ["run", "missing.json"], ["run", "pyproject.toml"]],
+)
+def test_help_and_bad_input_do_not_import_torch(arguments: list[str]) -> None:
+    done = python("-X", "importtime", "-m", "regviz", *arguments)
+    imported = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines()}
+    assert "regviz.cli" in imported
+    assert not imported & {"torch", "numpy", "streamlit", "sklearn", "plotly"}
+
+
+def test_an_interrupted_run_keeps_what_is_trained(tmp_path: Path) -> None:
+    quick = {**SMALL, "training": {"epochs": 1}}
+    endless = {**SMALL, "training": {"epochs": 100_000}}
+    spec = write(tmp_path / "s.json", {"experiments": [quick, endless]})
+    out = tmp_path / "result.json"
+    master, slave = pty.openpty()  # a terminal, so that there is a bar to wait for
+    process = subprocess.Popen(
+        [sys.executable, "-m", "regviz", "run", spec, "-o", str(out)],
+        cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=slave,
+    )  # fmt: skip
+    os.close(slave)
+    shown = b""
+    try:
+        while not re.search(rb"epoch ([2-9]|\d\d+)/100000", shown):
+            shown += os.read(master, 4096)
+        process.send_signal(signal.SIGINT)
+        while True:
+            try:
+                piece = os.read(master, 4096)
+            except OSError:  # how Linux says that the other side is closed
+                break
+            if not piece:
+                break
+            shown += piece
+        assert process.wait(30) == 130
+    finally:
+        process.kill()
+        process.wait()
+        os.close(master)
+    runs = strict_json(out.read_text())["runs"]
+    assert [run["status"] for run in runs] == ["finished", "cancelled"]
+    assert 1 <= len(runs[1]["history"]["epoch"]) < 100_000
+    assert "Traceback" not in shown.decode()
+    assert sorted(os.listdir(tmp_path)) == ["result.json", "s.json"]
