@@ -1,0 +1,694 @@
+"""Plotly figures of a run: arrays in, ``go.Figure`` out; nothing here knows Streamlit or torch.
+
+Each chart is made in two steps. The skeleton functions (:func:`loss_curves`,
+:func:`decision_boundary`, :func:`weight_histogram`) lay out titles, axes, legend and empty
+traces; the page sends that to the browser once, where ``regviz/ui/live.js`` fills the same traces
+with each frame. The ``fill_*`` functions do the filling here, for stills.
+
+The order of traces is the agreement between the two: it is documented at each function.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from regviz.frames import DataView, LaneFrame
+from regviz.palette import (
+    FONT,
+    LIGHT,
+    TRAIN_DASH,
+    TRAIN_MODE_DASH,
+    VALIDATION_DASH,
+    Palette,
+    rgba,
+    scale,
+)
+
+CLEAR = "rgba(0,0,0,0)"
+PANELS_PER_ROW = 5
+DASHES = ("solid", "dash", "dot", "dashdot")
+
+
+def _layout(title: str, height: int, palette: Palette, **more: Any) -> dict[str, Any]:
+    layout: dict[str, Any] = {
+        "title": {
+            "text": f"<b>{title}</b>",
+            "x": 0,
+            "xref": "container",
+            "xanchor": "left",
+            "y": 1,
+            "yref": "container",
+            "yanchor": "top",
+            "pad": {"t": 10, "l": 4},
+            "font": {"size": 18, "color": palette.text},
+        },
+        "template": None,
+        "height": height,
+        "autosize": True,
+        "font": {"family": FONT, "size": 14, "color": palette.text},
+        "paper_bgcolor": CLEAR,
+        "plot_bgcolor": CLEAR,
+        "hoverlabel": {
+            "bgcolor": palette.surface,
+            "bordercolor": palette.border,
+            "font": {"color": palette.text, "size": 13, "family": FONT},
+        },
+        "legend": {
+            "orientation": "h",
+            "x": 0,
+            "xref": "container",
+            "xanchor": "left",
+            "y": 1,
+            "yref": "container",
+            "yanchor": "top",
+            "bgcolor": CLEAR,
+            "font": {"size": 13, "color": palette.text},
+            "itemwidth": 34,
+            "tracegroupgap": 4,
+        },
+        "modebar": {
+            "bgcolor": CLEAR,
+            "color": rgba(palette.muted, 0.75),
+            "activecolor": palette.primary,
+        },
+        "dragmode": "zoom",
+        "uirevision": "keep",
+    }
+    layout.update(more)
+    return layout
+
+
+def _axis(title: str | None, palette: Palette, **more: Any) -> dict[str, Any]:
+    axis: dict[str, Any] = {
+        "gridcolor": palette.grid,
+        "zeroline": False,
+        "linecolor": palette.border,
+        "showline": True,
+        "ticks": "outside",
+        "ticklen": 4,
+        "tickcolor": palette.border,
+        "tickfont": {"size": 13, "color": palette.muted},
+        "automargin": False,
+    }
+    if title is not None:
+        axis["title"] = {
+            "text": title,
+            "standoff": 8,
+            "font": {"size": 14, "color": palette.text},
+        }
+    axis.update(more)
+    return axis
+
+
+# --- loss curves -----------------------------------------------------------------------------
+
+
+def loss_curves(
+    labels: Sequence[str],
+    *,
+    epochs: int,
+    show_accuracy: bool = False,
+    log_scale: bool = False,
+    show_train_mode: bool = False,
+    height: int = 420,
+    palette: Palette = LIGHT,
+) -> go.Figure:
+    """Lay out the curves of loss (or accuracy) against epochs, train dashed, validation solid.
+
+    Traces, for each lane: train, validation, train mode, events (star: best epoch, square:
+    stopped, cross: diverged); after all lanes two entries for the legend alone. Shapes: for each
+    lane the vertical line at its stop.
+    """
+    quantity = "Accuracy" if show_accuracy else "Loss"
+    unit = "accuracy (share correct)" if show_accuracy else "data loss (cross-entropy, nats)"
+    traces: list[Any] = []
+    for i, label in enumerate(labels):
+        color, width = palette.lane(i), 2.0 if i == 0 else 3.0
+        shown = "%{y:.1%}" if show_accuracy else "%{y:.3g}"
+        for split, dash, name in (
+            ("train", TRAIN_DASH, f"{label} · train"),
+            ("validation", VALIDATION_DASH, f"{label} · validation"),
+            ("train mode", TRAIN_MODE_DASH, f"{label} · train mode"),
+        ):
+            extra = split == "train mode"
+            traces.append(
+                go.Scatter(
+                    x=[],
+                    y=[],
+                    mode="lines",
+                    name=name,
+                    line={
+                        "color": rgba(color, 0.7) if extra else color,
+                        "dash": dash,
+                        "width": 1.6 if extra else width,
+                    },
+                    visible=show_train_mode and not show_accuracy if extra else True,
+                    hovertemplate=f"{name}: {shown}<extra></extra>",
+                )
+            )
+        traces.append(
+            go.Scatter(
+                x=[],
+                y=[],
+                text=[],
+                mode="markers",
+                marker={
+                    "color": color,
+                    "size": 14,
+                    "symbol": "star",
+                    "line": {"color": palette.outline, "width": 1.2},
+                },
+                name=f"{label} · events",
+                showlegend=False,
+                hovertemplate="%{text}<extra></extra>",
+                cliponaxis=False,
+            )
+        )
+    for name, symbol in (("best epoch", "star"), ("early stop", "square")):
+        traces.append(
+            go.Scatter(
+                x=[None],
+                y=[None],
+                mode="markers",
+                marker={"color": palette.muted, "symbol": symbol, "size": 11},
+                name=name,
+                hoverinfo="skip",
+            )
+        )
+    y: dict[str, Any] = {"range": [0, 1]}
+    if show_accuracy:
+        y = {"range": [0.4, 1.01], "tickformat": ".0%"}
+    elif log_scale:
+        y = {"type": "log", "range": [-2, 0], "dtick": 1, "minor": {"showgrid": False}}
+    layout = _layout(
+        f"{quantity} curves",
+        height,
+        palette,
+        margin={"l": 66, "r": 18, "t": 92, "b": 52},
+        hovermode="x unified",
+        xaxis=_axis("epoch", palette, range=[1, max(2, epochs)], hoverformat="d"),
+        yaxis=_axis(unit, palette, **y),
+        shapes=[
+            {
+                "type": "line",
+                "xref": "x",
+                "yref": "paper",
+                "x0": 1,
+                "x1": 1,
+                "y0": 0,
+                "y1": 1,
+                "line": {"color": palette.lane(i), "width": 1.5, "dash": "dot"},
+                "visible": False,
+            }
+            for i in range(len(labels))
+        ],
+    )
+    layout["legend"]["y"] = 1 - 40 / height
+    return go.Figure(traces, layout)
+
+
+def curve_top(values: Sequence[NDArray[Any]], least: float = 0.0) -> float:
+    """Return a round upper end for a loss axis: it moves in steps, so the axis does not jitter.
+
+    Infinite and missing values do not count.
+    """
+    tops = [float(v[np.isfinite(v)].max()) for v in values if np.isfinite(v).any()]
+    top = max([least, *tops, 1e-6]) * 1.04
+    ten = 10.0 ** math.floor(math.log10(top))
+    for step in (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10):
+        if top <= step * ten * (1 + 1e-9):
+            return step * ten
+    return 10 * ten
+
+
+def fill_loss_curves(figure: go.Figure, lanes: Sequence[LaneFrame]) -> go.Figure:
+    """Put the lanes' histories into a skeleton of :func:`loss_curves` and return it."""
+    accuracy = figure.layout.yaxis.tickformat is not None
+    names = ("train_accuracy", "val_accuracy") if accuracy else ("train_loss", "val_loss")
+    curves = []
+    for i, lane in enumerate(lanes):
+        epochs = np.arange(1, lane.history.shape[1] + 1)
+        for k, name in enumerate((*names, "train_loss_train_mode")):
+            values = _gaps(lane.curve(name))
+            curves.append(values)
+            figure.data[4 * i + k].update(x=epochs, y=values)
+        validation = _gaps(lane.curve(names[1]))
+        events = []
+        if 0 < lane.best_epoch <= len(validation):
+            events.append((lane.best_epoch, "star", f"best epoch {lane.best_epoch}"))
+        if 0 < lane.stopped_epoch <= len(validation):
+            events.append((lane.stopped_epoch, "square", f"stopped at {lane.stopped_epoch}"))
+            figure.layout.shapes[i].update(
+                x0=lane.stopped_epoch, x1=lane.stopped_epoch, visible=True
+            )
+        figure.data[4 * i + 3].update(
+            x=[e for e, _, _ in events],
+            y=[validation[e - 1] for e, _, _ in events],
+            text=[text for _, _, text in events],
+            marker={"symbol": [symbol for _, symbol, _ in events]},
+        )
+    if not accuracy and figure.layout.yaxis.type != "log":
+        figure.layout.yaxis.range = [0, curve_top(curves)]
+    return figure
+
+
+def _gaps(values: NDArray[Any]) -> NDArray[Any]:
+    """Return the values with NaN for whatever is not finite: Plotly leaves a gap there."""
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+# --- decision boundary -----------------------------------------------------------------------
+
+
+def decision_boundary(
+    labels: Sequence[str],
+    *,
+    show_difference: bool = True,
+    show_points: bool = True,
+    height: int = 440,
+    extent: tuple[float, float, float, float] = (-2.0, 3.0, -1.75, 2.25),
+    palette: Palette = LIGHT,
+) -> go.Figure:
+    """Lay out one panel for each lane and, on request, one for the difference of the last two.
+
+    All panels share their ranges and have equal aspect. Traces: for each lane four of points
+    (class 0 and 1 train, class 0 and 1 validation), then the colour bar of P(class 1), then that
+    of the difference. Annotations: the title of each panel. The response itself is a picture
+    under the axes: see :func:`fill_decision_boundary`.
+    """
+    panels = len(labels) + (1 if show_difference else 0)
+    gap = min(0.06, 0.2 / panels)
+    width = (1 - gap * (panels - 1)) / panels
+    traces: list[Any] = []
+    layout: dict[str, Any] = {}
+    annotations = []
+    for i in range(panels):
+        n = "" if i == 0 else str(i + 1)
+        left = i * (width + gap)
+        shared_x = {} if i == 0 else {"matches": "x"}
+        shared_y = {} if i == 0 else {"matches": "y"}
+        layout[f"xaxis{n}"] = _axis(
+            "x₀",
+            palette,
+            domain=[left, left + width],
+            anchor=f"y{n}",
+            range=list(extent[:2]),
+            constrain="domain",
+            showgrid=False,
+            **shared_x,
+        )
+        layout[f"yaxis{n}"] = _axis(
+            "x₁" if i == 0 else None,
+            palette,
+            anchor=f"x{n}",
+            range=list(extent[2:]),
+            scaleanchor=f"x{n}",
+            constrain="domain",
+            constraintoward="top",
+            showgrid=False,
+            showticklabels=i == 0,
+            **shared_y,
+        )
+        name = labels[i] if i < len(labels) else f"{labels[-1]} − {labels[0]}"
+        annotations.append(
+            {
+                "text": f"<b>{name}</b>",
+                "x": left + width / 2,
+                "y": 1,
+                "xref": "paper",
+                "yref": "paper",
+                "xanchor": "center",
+                "yanchor": "bottom",
+                "yshift": 4,
+                "showarrow": False,
+                "font": {
+                    "size": 15,
+                    "color": palette.lane(i) if i < len(labels) else palette.text,
+                },
+            }
+        )
+    for i in range(len(labels)):
+        n = "" if i == 0 else str(i + 1)
+        for validation in (False, True):
+            for k in (0, 1):
+                color = palette.classes[k]
+                traces.append(
+                    go.Scatter(
+                        x=[],
+                        y=[],
+                        mode="markers",
+                        xaxis=f"x{n}",
+                        yaxis=f"y{n}",
+                        name=f"class {k} · {'validation' if validation else 'train'}",
+                        legendgroup=f"{k}{validation}",
+                        showlegend=i == 0 and show_points,
+                        visible=show_points,
+                        marker=(
+                            {
+                                "symbol": "diamond-open",
+                                "size": 7.5,
+                                "color": color,
+                                "line": {"color": color, "width": 1.8},
+                            }
+                            if validation
+                            else {
+                                "symbol": "circle",
+                                "size": 6.5,
+                                "color": color,
+                                "line": {"color": palette.outline, "width": 0.9},
+                            }
+                        ),
+                        hovertemplate="x₀ %{x:.2f}, x₁ %{y:.2f}<extra>%{fullData.name}</extra>",
+                    )
+                )
+    lanes_right = len(labels) * width + (len(labels) - 1) * gap
+    traces.append(
+        _color_bar("P(class 1)", palette.response, 0, 1, lanes_right / 2, lanes_right, palette)
+    )
+    if show_difference:
+        traces.append(
+            _color_bar(
+                f"P(class 1): {labels[-1]} − {labels[0]}",
+                palette.difference,
+                -1,
+                1,
+                1 - width / 2,
+                width,
+                palette,
+            )
+        )
+    layout = _layout(
+        "Decision boundary",
+        height,
+        palette,
+        margin={"l": 54, "r": 14, "t": 92, "b": 118},
+        hovermode="closest",
+        annotations=annotations,
+        **layout,
+    )
+    layout["legend"]["y"] = 1 - 38 / height
+    layout["legend"]["itemsizing"] = "trace"
+    return go.Figure(traces, layout)
+
+
+def _color_bar(
+    title: str,
+    colors: Sequence[str],
+    low: float,
+    high: float,
+    center: float,
+    length: float,
+    palette: Palette,
+) -> go.Scatter:
+    """A trace without points whose only use is its colour bar, lying under the panels."""
+    return go.Scatter(
+        x=[None],
+        y=[None],
+        mode="markers",
+        showlegend=False,
+        hoverinfo="skip",
+        marker={
+            "color": [low],
+            "cmin": low,
+            "cmax": high,
+            "colorscale": scale(colors),
+            "showscale": True,
+            "colorbar": {
+                "orientation": "h",
+                "title": {
+                    "text": title,
+                    "side": "bottom",
+                    "font": {"size": 14, "color": palette.text},
+                },
+                "thickness": 11,
+                "len": max(0.16, length * 0.72),
+                "x": center,
+                "xanchor": "center",
+                "y": 0,
+                "yref": "container",
+                "yanchor": "bottom",
+                "ypad": 4,
+                "outlinewidth": 1,
+                "outlinecolor": palette.border,
+                "tickvals": [low, (low + high) / 2, high],
+                "tickfont": {"size": 13, "color": palette.muted},
+                "ticks": "outside",
+                "ticklen": 3,
+                "tickcolor": palette.border,
+            },
+        },
+    )
+
+
+def fill_decision_boundary(
+    figure: go.Figure,
+    lanes: Sequence[LaneFrame],
+    data: Sequence[DataView],
+    *,
+    palette: Palette = LIGHT,
+) -> go.Figure:
+    """Put points and responses into a skeleton of :func:`decision_boundary` and return it.
+
+    The response is a heat map with its 0.5 contour, added behind the points. Lanes without a
+    boundary keep an empty panel.
+    """
+    low_high = np.array([view.extent for view in data])
+    low, high = low_high[:, 0::2].min(axis=0), low_high[:, 1::2].max(axis=0)
+    pictures: list[Any] = []
+    for i, (lane, view) in enumerate(zip(lanes, data, strict=True)):
+        n = "" if i == 0 else str(i + 1)
+        figure.layout[f"xaxis{n}"].range = [low[0], high[0]]
+        figure.layout[f"yaxis{n}"].range = [low[1], high[1]]
+        for j, (validation, k) in enumerate(((False, 0), (False, 1), (True, 0), (True, 1))):
+            of = (view.y == k) & (view.is_val == validation)
+            figure.data[4 * i + j].update(x=view.x[of, 0], y=view.x[of, 1])
+        if lane.boundary is not None:
+            pictures += _picture(
+                lane.boundary / 255.0, view.extent, n, palette.response, (0, 1), 0.5, palette
+            )
+    panels = sum(1 for name in figure.layout if str(name).startswith("xaxis"))
+    if panels > len(lanes) and lanes[0].boundary is not None and lanes[-1].boundary is not None:
+        n = str(panels)
+        figure.layout[f"xaxis{n}"].range = [low[0], high[0]]
+        figure.layout[f"yaxis{n}"].range = [low[1], high[1]]
+        change = lanes[-1].boundary / 255.0 - lanes[0].boundary / 255.0
+        pictures += _picture(
+            change, data[0].extent, n, palette.difference, (-1, 1), None, palette
+        )
+    figure.add_traces(pictures)
+    figure.data = figure.data[len(figure.data) - len(pictures) :] + figure.data[: -len(pictures) or None]
+    return figure
+
+
+def _picture(
+    values: NDArray[Any],
+    extent: tuple[float, float, float, float],
+    n: str,
+    colors: Sequence[str],
+    limits: tuple[float, float],
+    contour: float | None,
+    palette: Palette,
+) -> list[Any]:
+    rows, columns = values.shape
+    place = {
+        "x": np.linspace(extent[0], extent[1], columns),
+        "y": np.linspace(extent[2], extent[3], rows),
+        "xaxis": f"x{n}",
+        "yaxis": f"y{n}",
+        "showscale": False,
+        "hoverinfo": "skip",
+    }
+    out: list[Any] = [
+        go.Heatmap(
+            z=values,
+            zmin=limits[0],
+            zmax=limits[1],
+            colorscale=scale(colors),
+            zsmooth="best",
+            **place,
+        )
+    ]
+    if contour is not None:
+        out.append(
+            go.Contour(
+                z=values,
+                contours={"start": contour, "end": contour, "size": 1, "coloring": "none"},
+                line={"color": palette.contour, "width": 2},
+                **place,
+            )
+        )
+    return out
+
+
+# --- weight histograms -----------------------------------------------------------------------
+
+
+def histogram_rows(layers: int) -> int:
+    """Return how many rows of panels ``layers`` histograms need."""
+    return max(1, math.ceil(layers / PANELS_PER_ROW))
+
+
+def weight_histogram(
+    labels: Sequence[str],
+    *,
+    layers: int,
+    log_scale: bool = False,
+    height: int = 300,
+    palette: Palette = LIGHT,
+) -> go.Figure:
+    """Lay out one panel for each weight matrix, the lanes' histograms laid over each other.
+
+    Traces, for each layer and in it for each lane: the non-zero weights as a filled step line,
+    and the bar of exact zeros at 0. Annotations, for each layer: its title, and its count of
+    exact zeros.
+    """
+    rows = histogram_rows(layers)
+    columns = max(1, math.ceil(layers / rows))
+    gap_x, gap_y = min(0.06, 0.24 / columns), 0.34 / rows if rows > 1 else 0.0
+    width = (1 - gap_x * (columns - 1)) / columns
+    tall = (1 - gap_y * (rows - 1)) / rows
+    traces: list[Any] = []
+    axes: dict[str, Any] = {}
+    annotations = []
+    for layer in range(layers):
+        row, column = divmod(layer, columns)
+        n = "" if layer == 0 else str(layer + 1)
+        left, top = column * (width + gap_x), 1 - row * (tall + gap_y)
+        axes[f"xaxis{n}"] = _axis(
+            "weight",
+            palette,
+            domain=[left, left + width],
+            anchor=f"y{n}",
+            range=[-1, 1],
+            nticks=5,
+            showgrid=False,
+        )
+        axes[f"yaxis{n}"] = _axis(
+            "weights per bin" if column == 0 else None,
+            palette,
+            domain=[max(0.0, top - tall), top],
+            anchor=f"x{n}",
+            nticks=4,
+            **({"type": "log", "range": [-0.3, 2]} if log_scale else {"range": [0, 10]}),
+        )
+        if log_scale:
+            axes[f"yaxis{n}"] |= {"dtick": 1, "tickformat": "~s"}
+            del axes[f"yaxis{n}"]["nticks"]
+        place = {
+            "x": left,
+            "xref": "paper",
+            "yref": "paper",
+            "y": top,
+            "xanchor": "left",
+            "yanchor": "bottom",
+            "align": "left",
+            "showarrow": False,
+        }
+        annotations += [
+            place
+            | {
+                "text": f"<b>layer {layer + 1}</b>",
+                "yshift": 22,
+                "font": {"size": 14, "color": palette.text},
+            },
+            place
+            | {"text": " ", "yshift": 4, "font": {"size": 13, "color": palette.muted}},
+        ]
+        for i, label in enumerate(labels):
+            color = palette.lane(i)
+            shared = {
+                "xaxis": f"x{n}",
+                "yaxis": f"y{n}",
+                "legendgroup": str(i),
+                "showlegend": layer == 0,
+            }
+            traces += [
+                go.Scatter(
+                    x=[],
+                    y=[],
+                    mode="lines",
+                    name=f"{label} · non-zero weights",
+                    line={"color": color, "width": 2, "shape": "hv"},
+                    fill="tozeroy",
+                    fillcolor=rgba(color, 0.28),
+                    hovertemplate=f"{label}: %{{y}} near %{{x:.3f}}<extra></extra>",
+                    **shared,
+                ),
+                go.Bar(
+                    x=[],
+                    y=[],
+                    width=[],
+                    offset=[],
+                    name=f"{label} · exactly 0",
+                    marker={
+                        "color": color,
+                        "line": {"color": palette.text, "width": 1},
+                        "pattern": {"shape": "/" if i else "", "fgcolor": palette.outline},
+                    },
+                    hovertemplate=f"{label}: %{{y}} weights are exactly 0<extra></extra>",
+                    **shared,
+                ),
+            ]
+    layout = _layout(
+        "Weights per layer",
+        height,
+        palette,
+        margin={"l": 66, "r": 14, "t": 112, "b": 52},
+        hovermode="closest",
+        barmode="overlay",
+        annotations=annotations,
+        **axes,
+    )
+    layout["legend"]["y"] = 1 - 38 / height
+    return go.Figure(traces, layout)
+
+
+def zeros_text(labels: Sequence[str], zeros: Sequence[int], size: int) -> str:
+    """Return the sentence above a panel: how many of its weights are exactly zero."""
+    counts = ", ".join(
+        f"{label} {count:,}" for label, count in zip(labels, zeros, strict=True)
+    )
+    return f"exact zeros: {counts} of {size:,}"
+
+
+def fill_weight_histogram(
+    figure: go.Figure, labels: Sequence[str], lanes: Sequence[LaneFrame]
+) -> go.Figure:
+    """Put the lanes' histograms into a skeleton of :func:`weight_histogram` and return it."""
+    log_scale = figure.layout.yaxis.type == "log"
+    for layer in range(len(lanes[0].layers)):
+        n = "" if layer == 0 else str(layer + 1)
+        limits = [float(lane.limits[layer]) for lane in lanes]
+        limit = max(limits)
+        top, reach = 1.0, limit / 64
+        for i, lane in enumerate(lanes):
+            counts = lane.histogram[layer]
+            edges = np.linspace(-limits[i], limits[i], len(counts) + 1)
+            zeros = int(lane.zeros[layer])
+            trace = 2 * (len(lanes) * layer + i)
+            figure.data[trace].update(x=edges, y=[*counts.tolist(), 0])
+            bar = limit / 48
+            figure.data[trace + 1].update(
+                x=[0.0], y=[zeros], width=[bar], offset=[bar * (i - len(lanes) / 2)]
+            )
+            top = max(top, float(counts.max()))
+            if counts.any():
+                reach = max(reach, float(np.abs(edges[np.flatnonzero(counts) + [[0], [1]]]).max()))
+        zeros_of = [int(lane.zeros[layer]) for lane in lanes]
+        top = max(top, min(max(zeros_of), 2.5 * top)) * 1.06
+        figure.layout[f"xaxis{n}"].range = [-reach, reach]
+        figure.layout[f"yaxis{n}"].range = [-0.3, math.log10(top * 2)] if log_scale else [0, top]
+        inputs, units = lanes[0].shapes[layer]
+        figure.layout.annotations[2 * layer].text = (
+            f"<b>{lanes[0].layers[layer]}</b> ({inputs}×{units})"
+        )
+        figure.layout.annotations[2 * layer + 1].text = zeros_text(
+            labels, zeros_of, inputs * units
+        )
+    return figure

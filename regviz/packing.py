@@ -1,0 +1,307 @@
+"""Frames as the small messages that the browser draws: what a picture shows, and no more.
+
+A message is ``RVL1``, the length of a JSON header (uint32, little-endian), the header, padded to
+8 bytes, and raw little-endian arrays; the header's ``arrays`` gives type, shape and offset of
+each by name. A frame of two lanes stays below 20 kB:
+
+- a boundary is uint8, at most 64 x 64 while the run goes on, whole when it is done;
+- curves are float16 (losses to three digits), at most 400 points each;
+- histograms have 64 bins over limits that all lanes of a layer share; limits are powers of two,
+  so bins add up exactly;
+- points are uint16 over the extent of their picture, at most 1,000 of them.
+
+The other end of this module is ``regviz/ui/live.js``.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from regviz.frames import DataView, Frame, LaneFrame
+
+MAGIC = b"RVL1"
+CURVES = ("train_loss", "val_loss", "train_loss_train_mode", "train_accuracy", "val_accuracy")
+"""The curves that travel, in this order."""
+
+CURVE_POINTS = 400
+LIVE_GRID = 64
+BINS = 64
+MAX_POINTS = 1000
+BUNDLE_GRID = 64
+
+Cell = str | tuple[str, str]
+"""Text, or (text, tone) with the tone ``good``, ``warn``, ``bad`` or ``muted``."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Numbers beside a picture, as text: one heading for each column, then the rows."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+
+TableOf = Callable[[Frame], Table]
+
+
+# --- the parts -------------------------------------------------------------------------------
+
+
+def thin(n: int, most: int = CURVE_POINTS, keep: Sequence[int] = ()) -> NDArray[np.int64]:
+    """Return at most ``most`` indices, evenly over ``range(n)``, first and last always among them.
+
+    Those in ``keep`` (a best epoch, a stop) are taken besides.
+    """
+    if n <= most:
+        return np.arange(n)
+    even = np.linspace(0, n - 1, most - len(keep)).round().astype(np.int64)
+    return np.unique(np.concatenate([even, [k for k in keep if 0 <= k < n]]).astype(np.int64))
+
+
+def merge_histograms(
+    counts: Sequence[NDArray[np.uint32]], limits: Sequence[float], bins: int = BINS
+) -> tuple[NDArray[np.uint32], float]:
+    """Bring one layer's histograms of several lanes to common bins, without losing a weight.
+
+    Parameters
+    ----------
+    counts
+        (128,) each, over ``[-limit, limit]``.
+    limits
+        Powers of two.
+
+    Returns
+    -------
+    counts : uint32 (lanes, bins)
+    limit
+        The largest of ``limits``: the common bins divide ``[-limit, limit]``.
+    """
+    limit = max((float(own) for own in limits if math.isfinite(own) and own > 0), default=1.0)
+    half = bins // 2
+    out = np.zeros((len(counts), bins), np.uint32)
+    for row, fine, own in zip(out, counts, limits, strict=True):
+        if not (math.isfinite(own) and own > 0):
+            continue  # a diverged lane: none of its weights is a number
+        # fine bins of this lane in a common one: both are powers of two, and 0 is an edge of both
+        ratio = (limit / half) / (float(own) / (len(fine) // 2))
+        inner = max(1, round(len(fine) // 2 / ratio))
+        merged = fine.reshape(2 * inner, -1).sum(axis=1, dtype=np.uint32)
+        row[half - inner : half + inner] = merged
+    return out, limit
+
+
+def quantize_points(view: DataView, most: int = MAX_POINTS) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return positions uint16 (points, 2) over the extent, and ``class + 128·is_val`` uint8.
+
+    Points outside the extent lie on its edge.
+    """
+    at = thin(len(view.x), most)
+    low = np.array(view.extent[0::2], np.float64)
+    high = np.array(view.extent[1::2], np.float64)
+    place = np.clip((view.x[at].astype(np.float64) - low) / (high - low), 0, 1)
+    kind = view.y[at].astype(np.uint8) | (view.is_val[at].astype(np.uint8) << 7)
+    return (place * 65535).round().astype(np.uint16), kind
+
+
+def shrink_boundary(boundary: NDArray[np.uint8], most: int) -> NDArray[np.uint8]:
+    """Return the boundary on at most ``most`` x ``most`` nodes, corners kept."""
+    rows, columns = (thin(n, most) for n in boundary.shape)
+    return boundary if boundary.shape == (len(rows), len(columns)) else boundary[rows][:, columns]
+
+
+def half_precision(values: NDArray[np.float32]) -> NDArray[np.float16]:
+    """Round to float16; what is too large for it becomes infinite, which draws as a gap."""
+    with np.errstate(over="ignore"):
+        return values.astype(np.float16)
+
+
+def why_no_boundary(views: Sequence[DataView] | None) -> str:
+    """Return one sentence on why these data have no decision boundary to draw."""
+    if views:
+        view = views[0]
+        if view.n_classes != 2:
+            return f"No boundary: it is drawn for two classes, and these data have {view.n_classes}."
+        if view.n_features < 2:
+            return "No boundary: it is drawn over two input features, and these data have one."
+    return "No boundary: this model has none that a plane could show."
+
+
+# --- messages --------------------------------------------------------------------------------
+
+
+class _Message:
+    """Collects arrays for one message."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._arrays: dict[str, Any] = {}
+
+    def add(self, name: str, array: NDArray[Any]) -> None:
+        raw = np.ascontiguousarray(array).tobytes()
+        self._arrays[name] = [array.dtype.str, list(array.shape), self._size]
+        self._parts += [raw, b"\0" * (-len(raw) % 8)]
+        self._size += len(raw) + -len(raw) % 8
+
+    def to_bytes(self, header: dict[str, Any]) -> bytes:
+        header["arrays"] = self._arrays
+        head = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
+        head += b" " * (-(8 + len(head)) % 8)
+        return b"".join([MAGIC, struct.pack("<I", len(head)), head, *self._parts])
+
+
+def pack_waiting(channel: str, run: str, *, state: str) -> bytes:
+    """Pack word that there is no frame (yet): the charts keep what they show."""
+    return _Message().to_bytes({"channel": channel, "run": run, "state": state})
+
+
+def pack_frame(
+    channel: str,
+    run: str,
+    frame: Frame,
+    *,
+    state: str = "running",
+    table: TableOf | None = None,
+    with_points: bool = True,
+) -> bytes:
+    """Pack one frame whole: pictures, curves so far, points and numbers."""
+    message = _Message()
+    header = _head(channel, run, frame, state)
+    header["frame"] = _picture(message, "", frame, BUNDLE_GRID * 4 if frame.done else LIVE_GRID)
+    if table is not None:
+        header["frame"]["table"] = _table(table(frame))
+    _curves(message, header, frame)
+    _views(message, header, frame, with_points=with_points)
+    return message.to_bytes(header)
+
+
+def pack_bundle(
+    channel: str,
+    run: str,
+    frames: Sequence[Frame],
+    *,
+    state: str = "running",
+    table: TableOf | None = None,
+) -> bytes:
+    """Pack the stored frames of a run for scrubbing; the last one is the newest."""
+    if not frames:
+        return pack_waiting(channel, run, state=state)
+    newest = frames[-1]
+    message = _Message()
+    header = _head(channel, run, newest, state)
+    header["stored"] = []
+    for i, frame in enumerate(frames):
+        last = i == len(frames) - 1 and frame.done
+        entry = _picture(message, f"{i}.", frame, BUNDLE_GRID * 4 if last else BUNDLE_GRID)
+        if table is not None:
+            entry["table"] = _table(table(frame))
+        header["stored"].append(entry)
+    _curves(message, header, newest)
+    _views(message, header, newest, with_points=True)
+    return message.to_bytes(header)
+
+
+def unpack(data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Return header and arrays of a message: what the browser reads, for tests and tools."""
+    if data[:4] != MAGIC:
+        raise ValueError("these bytes are not a live message")
+    (length,) = struct.unpack_from("<I", data, 4)
+    header = json.loads(data[8 : 8 + length])
+    arrays = {
+        name: np.frombuffer(data, dtype, math.prod(shape), 8 + length + offset).reshape(shape)
+        for name, (dtype, shape, offset) in header["arrays"].items()
+    }
+    return header, arrays
+
+
+def _head(channel: str, run: str, frame: Frame, state: str) -> dict[str, Any]:
+    return {
+        "channel": channel,
+        "run": run,
+        "state": state,
+        "epoch": frame.epoch,
+        "epochs": frame.epochs,
+        "done": frame.done,
+        "lanes": [
+            {
+                "status": lane.status,
+                "epoch": lane.epoch,
+                "best": lane.best_epoch,
+                "stopped": lane.stopped_epoch,
+            }
+            for lane in frame.lanes
+        ],
+    }
+
+
+def _picture(message: _Message, prefix: str, frame: Frame, most: int) -> dict[str, Any]:
+    """What changes with the epoch: boundaries, histograms, exact zeros."""
+    lanes = frame.lanes
+    for i, lane in enumerate(lanes):
+        if lane.boundary is not None:
+            message.add(f"{prefix}b{i}", shrink_boundary(lane.boundary, most))
+    entry: dict[str, Any] = {
+        "epoch": frame.epoch,
+        "restored": [lane.restored for lane in lanes],
+        "layers": _layers(message, prefix, lanes),
+    }
+    if any(lane.boundary is None for lane in lanes):
+        entry["none"] = why_no_boundary(frame.data)
+    return entry
+
+
+def _layers(message: _Message, prefix: str, lanes: Sequence[LaneFrame]) -> list[dict[str, Any]]:
+    """Common bins for each layer that all lanes have: lanes of one page share their shapes."""
+    out = []
+    for layer in range(min(len(lane.layers) for lane in lanes)):
+        limits = [float(lane.limits[layer]) for lane in lanes]
+        counts, limit = merge_histograms([lane.histogram[layer] for lane in lanes], limits)
+        small = counts.max() <= 65535
+        message.add(f"{prefix}h{layer}", counts.astype(np.uint16) if small else counts)
+        out.append(
+            {
+                "name": lanes[0].layers[layer],
+                "shape": list(lanes[0].shapes[layer]),
+                "limit": limit,
+                "zeros": [int(lane.zeros[layer]) for lane in lanes],
+                "size": [math.prod(lane.shapes[layer]) for lane in lanes],
+            }
+        )
+    return out
+
+
+def _curves(message: _Message, header: dict[str, Any], frame: Frame) -> None:
+    for i, lane in enumerate(frame.lanes):
+        n = lane.history.shape[1]
+        at = thin(n, CURVE_POINTS, [lane.best_epoch - 1, lane.stopped_epoch - 1])
+        if len(at) < n:
+            message.add(f"e{i}", (at + 1).astype(np.uint32))
+        rows = np.stack([lane.curve(name)[at] for name in CURVES])
+        message.add(f"c{i}", half_precision(rows))
+
+
+def _views(message: _Message, header: dict[str, Any], frame: Frame, *, with_points: bool) -> None:
+    if frame.data is None:
+        return
+    unique = list({id(view): view for view in frame.data}.values())
+    place = {id(view): i for i, view in enumerate(unique)}
+    header["views"] = [
+        {"extent": list(view.extent), "classes": view.n_classes} for view in unique
+    ]
+    header["view"] = [place[id(view)] for view in frame.data]
+    for i, view in enumerate(unique if with_points else ()):
+        positions, kinds = quantize_points(view, MAX_POINTS // len(unique))
+        message.add(f"p{i}", positions)
+        message.add(f"k{i}", kinds)
+
+
+def _table(table: Table) -> dict[str, Any]:
+    return {"columns": list(table.columns), "rows": [list(row) for row in table.rows]}
