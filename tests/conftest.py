@@ -64,6 +64,7 @@ def running_app(
             **os.environ,
             "PYTHONUNBUFFERED": "1",
             "STREAMLIT_LOGGER_HIDE_WELCOME_MESSAGE": "false",
+            "STREAMLIT_BROWSER_SERVER_ADDRESS": "localhost",  # else it asks outside for its own
             "STREAMLIT_SERVER_HEADLESS": "true",
             "STREAMLIT_SERVER_PORT": str(port),
             **(environment or {}),
