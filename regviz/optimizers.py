@@ -152,28 +152,40 @@ class Adam(Optimizer):
     def __init__(self, parameters: Parameters, strengths: Strengths) -> None:
         super().__init__(parameters, strengths)
         self.state = {name: torch.zeros_like(parameters.flat) for name in ("m", "v")}
-        self._scratch = torch.empty_like(parameters.flat)
+        self._step_count = torch.zeros((), device=parameters.flat.device)
 
     def step(self) -> None:
         """Take one step for all lanes."""
         self._prepare()
         parameters, state, t = self.parameters, self.state, self.steps
-        m, v, g, denominator = state["m"], state["v"], parameters.gradient, self._scratch
-        m.lerp_(g, 1 - self.beta1)
-        v.mul_(self.beta2).addcmul_(g, g, value=1 - self.beta2)
-        # lr·m̂/(√v̂ + ε) with both corrections drawn out of the tensors: one pass less each
+        m, v, g, w = state["m"], state["v"], parameters.gradient, parameters.flat
         root = math.sqrt(1 - self.beta2**t)
-        scale = root / (1 - self.beta1**t)
-        torch.sqrt(v, out=denominator)
-        denominator.add_(self.eps * root)  # = root·(√v̂ + ε)
         if isinstance(self.lr, float):
-            parameters.flat.addcdiv_(m, denominator, value=-scale * self.lr)
+            # the kernel behind torch.optim.Adam(fused=True), whose class costs a second to import
+            torch._fused_adam_(
+                [w],
+                [g],
+                [m],
+                [v],
+                [],
+                [self._step_count.fill_(t)],
+                lr=self.lr,
+                beta1=self.beta1,
+                beta2=self.beta2,
+                weight_decay=0.0,
+                eps=self.eps,
+                amsgrad=False,
+                maximize=False,
+            )
         else:
-            parameters.flat.sub_(torch.div(m, denominator).mul_(self.lr).mul_(scale))
+            m.lerp_(g, 1 - self.beta1)
+            v.mul_(self.beta2).addcmul_(g, g, value=1 - self.beta2)
+            # lr·m̂/(√v̂ + ε) with both corrections drawn out of the tensors: fewer passes
+            move = torch.div(m, torch.sqrt(v).add_(self.eps * root)).mul_(self.lr)
+            w.sub_(move, alpha=root / (1 - self.beta1**t))
         if not _is_off(self.l1_step):
-            n = parameters.n_weights
-            threshold = torch.reciprocal(denominator[:n]).mul_(self.l1_step).mul_(root)
-            soft_threshold_(parameters.weights, threshold)
+            scale = torch.sqrt(v[: parameters.n_weights]).div_(root).add_(self.eps)  # √v̂ + ε
+            soft_threshold_(parameters.weights, torch.reciprocal(scale).mul_(self.l1_step))
 
 
 class AdamW(Adam):

@@ -12,6 +12,7 @@ neighbours.
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -97,6 +98,7 @@ class _Draws:
 
     def __init__(self, seeds: Sequence[int], purpose: int, layer: int, units: int, device: str):
         self.units, self.device = units, device
+        self.room: Tensor | None = None
         self.generators = [_generator(s, purpose, layer, device=device) for s in seeds]
         self.draw = torch.rand if purpose == _DROPOUT else torch.randn
 
@@ -108,6 +110,16 @@ class _Draws:
         ]
         stacked = torch.stack(drawn)
         return stacked if place is None else stacked[place]
+
+    def masks(
+        self, rows: int, used: Sequence[int], place: Tensor | None, p: Tensor, kind: str
+    ) -> tuple[Tensor, Tensor | None]:
+        """Draw dropout masks, (lanes, rows, units), into memory that the next call uses again:
+        fresh memory of this size would be fetched from the operating system every time."""
+        size = (len(p), rows, self.units)
+        if self.room is None or self.room.shape != size:
+            self.room = torch.empty(size, device=self.device)
+        return dropout_masks(self.take(rows, used, place), p, kind, out=self.room)
 
 
 class _Stack:
@@ -170,7 +182,7 @@ class _Stack:
         self.restored = [False] * n
         rules = [e.regularization.early_stopping for e in experiments]
         self.keeps_best = any(r is not None and r.restore_best_weights for r in rules)
-        self.ended: dict[int, Network] = {}  # lanes that are done, each alone
+        self.ended: list[tuple[Network, list[int]]] = []  # lanes that are done, with their weights
         self._arrange()
 
     # --- setting up -------------------------------------------------------------------------
@@ -266,9 +278,9 @@ class _Stack:
             if not self.dropping[layer]:
                 drop.scale = drop.shift = None
                 continue
-            uniform = self.mask_draws[layer].take(rows, self.used_seeds, self.seed_of)
             kind = "standard" if layer == 0 else self.dropout_kind
-            masks.append((drop, *dropout_masks(uniform, rate, kind)))
+            draws = self.mask_draws[layer]
+            masks.append((drop, *draws.masks(rows, self.used_seeds, self.seed_of, rate, kind)))
         return masks
 
     def train_epoch(self) -> Iterator[None]:
@@ -309,7 +321,7 @@ class _Stack:
     def _look(self, train_mode_loss: Tensor) -> None:
         """Record the epoch, and take out the lanes that it ends."""
         network, n = self.network, self.n_train
-        logits = network.forward(self.x_eval, train=False)
+        logits = network.evaluate(self.x_eval)
         hard = self.y_eval
         if self.n_classes == 2:
             targets = hard.unsqueeze(2).to(torch.float32)
@@ -378,21 +390,28 @@ class _Stack:
     def _take_out(self, over: list[bool]) -> None:
         """Freeze the lanes that ended, and go on with a smaller stack."""
         network = self.network
-        for i, lane in enumerate(self.lanes):
-            if not over[i]:
-                continue
-            rule = self.experiments[lane].regularization.early_stopping
-            restore = rule is not None and rule.restore_best_weights
-            flat, running = self.last_good
-            if restore and self.stops[lane].best_epoch and self.best is not None:
-                flat, running = self.best, self.best_running
-                self.restored[lane] = True
-            alone = network.select([i])
-            alone.parameters.flat.copy_(network.parameters.take(flat, [i]))
-            for mine, theirs in zip(alone.running, running, strict=True):
-                mine.copy_(theirs[i : i + 1])
-            self.ended[lane] = alone
-        keep = [i for i, ended in enumerate(over) if not ended]
+        done = [i for i, is_over in enumerate(over) if is_over]
+        flat, running = self.last_good
+        if self.best is not None:
+            rules = [e.regularization.early_stopping for e in self.experiments]
+            which = [
+                (rule := rules[lane]) is not None
+                and rule.restore_best_weights
+                and self.stops[lane].best_epoch > 0
+                for lane in self.lanes
+            ]
+            restore = torch.tensor(which, device=self.device)
+            copy_lanes_(network.parameters, flat, self.best, restore)
+            for kept, best in zip(running, self.best_running, strict=True):
+                kept[restore] = best[restore]
+            for i in done:
+                self.restored[self.lanes[i]] = which[i]
+        ended = network.select(done)
+        ended.parameters.flat.copy_(network.parameters.take(flat, done))
+        for mine, theirs in zip(ended.running, running, strict=True):
+            mine.copy_(theirs[done])
+        self.ended.append((ended, [self.lanes[i] for i in done]))
+        keep = [i for i, is_over in enumerate(over) if not is_over]
         self.lanes = [self.lanes[i] for i in keep]
         if not keep:
             return
@@ -408,9 +427,10 @@ class _Stack:
 
     def one(self, lane: int) -> tuple[Network, int]:
         """Return the network that holds a lane, and the lane's place in it."""
-        if lane in self.ended:
-            return self.ended[lane], 0
-        return self.network, self.lanes.index(lane)
+        for network, lanes in [*self.ended, (self.network, self.lanes)]:
+            if lane in lanes:
+                return network, lanes.index(lane)
+        raise IndexError(lane)
 
     def boundary(self, network: Network, extents: Sequence[tuple[float, ...]], grid: int) -> Tensor:
         """Return P(class 1) on the grid, (lanes, grid, grid): row x1, column x0, other inputs 0."""
@@ -421,7 +441,7 @@ class _Stack:
                 torch.linspace(c, d, grid), torch.linspace(a, b, grid), indexing="ij"
             )
             x[i, :, 0], x[i, :, 1] = xx0.flatten(), xx1.flatten()
-        logits = network.forward(x.to(self.device), train=False)
+        logits = network.evaluate(x.to(self.device))
         return torch.sigmoid(logits).view(lanes, grid, grid).cpu()
 
     @property
@@ -432,7 +452,7 @@ class _Stack:
     def grid(self, *, last: bool) -> int:
         """Choose how fine a boundary may be, so that looking stays cheap beside training."""
         widths = (self.shape.inputs, *self.shape.hidden, self.shape.outputs)
-        work = sum(a * b for a, b in zip(widths, widths[1:], strict=False))
+        work = sum(a * b for a, b in itertools.pairwise(widths))
         lanes = len(self.experiments)
         most, budget = (100, _LAST_WORK) if last else (64, _LIVE_WORK)
         # at least 40 a lane for a few lanes, coarser only in a large sweep
@@ -442,10 +462,11 @@ class _Stack:
     def views(self, *, last: bool) -> list[LaneFrame]:
         """Return the look at each lane, in their order."""
         frames: dict[int, LaneFrame] = {}
-        alone = [(network, [lane]) for lane, network in self.ended.items()]
-        together = [(self.network, self.lanes)] if self.lanes else []
+        groups = [*self.ended, (self.network, self.lanes)]
         grid = self.grid(last=last)
-        for network, lanes in alone + together:
+        for network, lanes in groups:
+            if not lanes:
+                continue
             weights = _describe_weights(network.parameters)
             if self.has_boundary:
                 response = self.boundary(network, [self.extents[i] for i in lanes], grid)
@@ -577,6 +598,8 @@ class Run:
 
         Stacks take turns, the one that is least far first.
         """
+        # moments of dead units sink below 1e-38, where arithmetic is ten times slower
+        torch.set_flush_denormal(True)
         while not self.done:
             stack = min((s for s in self._stacks if s.lanes), key=lambda s: s.epoch / s.epochs)
             epoch = stack.train_epoch()
