@@ -181,11 +181,12 @@ def loss_curves(
                 hoverinfo="skip",
             )
         )
-    y: dict[str, Any] = {"range": [0, 1]}
+    y: dict[str, Any] = {"range": [0, 0.8]}
     if show_accuracy:
         y = {"range": [0.4, 1.01], "tickformat": ".0%"}
     elif log_scale:
-        y = {"type": "log", "range": [-2, 0], "dtick": 1, "minor": {"showgrid": False}}
+        ticks = [m * 10.0**e for e in range(-7, 4) for m in (1, 2, 5)]
+        y = {"type": "log", "range": [-2, 0], "tickvals": ticks, "ticktext": [f"{t:g}" for t in ticks]}
     layout = _layout(
         f"{quantity} curves",
         height,
@@ -271,8 +272,8 @@ def decision_boundary(
     *,
     show_difference: bool = True,
     show_points: bool = True,
-    height: int = 440,
-    extent: tuple[float, float, float, float] = (-2.0, 3.0, -1.75, 2.25),
+    height: int = 520,
+    extent: tuple[float, float, float, float] = (-2.0, 3.0, -1.5, 2.0),
     palette: Palette = LIGHT,
 ) -> go.Figure:
     """Lay out one panel for each lane and, on request, one for the difference of the last two.
@@ -381,13 +382,14 @@ def decision_boundary(
                 1 - width / 2,
                 width,
                 palette,
+                panel=str(panels),
             )
         )
     layout = _layout(
         "Decision boundary",
         height,
         palette,
-        margin={"l": 54, "r": 14, "t": 92, "b": 118},
+        margin={"l": 54, "r": 14, "t": 90, "b": 112},
         hovermode="closest",
         annotations=annotations,
         **layout,
@@ -405,11 +407,14 @@ def _color_bar(
     center: float,
     length: float,
     palette: Palette,
+    panel: str = "",
 ) -> go.Scatter:
     """A trace without points whose only use is its colour bar, lying under the panels."""
     return go.Scatter(
         x=[None],
         y=[None],
+        xaxis=f"x{panel}",
+        yaxis=f"y{panel}",
         mode="markers",
         showlegend=False,
         hoverinfo="skip",
@@ -433,7 +438,7 @@ def _color_bar(
                 "y": 0,
                 "yref": "container",
                 "yanchor": "bottom",
-                "ypad": 4,
+                "ypad": 2,
                 "outlinewidth": 1,
                 "outlinecolor": palette.border,
                 "tickvals": [low, (low + high) / 2, high],
@@ -539,13 +544,13 @@ def weight_histogram(
     *,
     layers: int,
     log_scale: bool = False,
-    height: int = 300,
+    height: int = 330,
     palette: Palette = LIGHT,
 ) -> go.Figure:
     """Lay out one panel for each weight matrix, the lanes' histograms laid over each other.
 
     Traces, for each layer and in it for each lane: the non-zero weights as a filled step line,
-    and the bar of exact zeros at 0. Annotations, for each layer: its title, and its count of
+    and the bar of exact zeros at 0; at the end an entry for the legend alone. Annotations, for each layer: its title, and its count of
     exact zeros.
     """
     rows = histogram_rows(layers)
@@ -606,14 +611,14 @@ def weight_histogram(
                 "xaxis": f"x{n}",
                 "yaxis": f"y{n}",
                 "legendgroup": str(i),
-                "showlegend": layer == 0,
             }
             traces += [
                 go.Scatter(
                     x=[],
                     y=[],
                     mode="lines",
-                    name=f"{label} · non-zero weights",
+                    name=label,
+                    showlegend=layer == 0,
                     line={"color": color, "width": 2, "shape": "hv"},
                     fill="tozeroy",
                     fillcolor=rgba(color, 0.28),
@@ -626,26 +631,38 @@ def weight_histogram(
                     width=[],
                     offset=[],
                     name=f"{label} · exactly 0",
-                    marker={
-                        "color": color,
-                        "line": {"color": palette.text, "width": 1},
-                        "pattern": {"shape": "/" if i else "", "fgcolor": palette.outline},
-                    },
+                    showlegend=False,
+                    marker={"color": color, "line": {"color": palette.text, "width": 1.5}},
                     hovertemplate=f"{label}: %{{y}} weights are exactly 0<extra></extra>",
                     **shared,
                 ),
             ]
+    traces.append(
+        go.Scatter(
+            x=[None],
+            y=[None],
+            mode="markers",
+            marker={
+                "symbol": "square",
+                "size": 10,
+                "color": rgba(palette.muted, 0.6),
+                "line": {"color": palette.text, "width": 1.5},
+            },
+            name="bar at 0: exactly zero",
+            hoverinfo="skip",
+        )
+    )
     layout = _layout(
         "Weights per layer",
         height,
         palette,
-        margin={"l": 66, "r": 14, "t": 112, "b": 52},
+        margin={"l": 66, "r": 14, "t": 108, "b": 50},
         hovermode="closest",
         barmode="overlay",
         annotations=annotations,
         **axes,
     )
-    layout["legend"]["y"] = 1 - 38 / height
+    layout["legend"]["y"] = 1 - 36 / height
     return go.Figure(traces, layout)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 TRAIN_DASH = "5px,4px"
 VALIDATION_DASH = "solid"
-TRAIN_MODE_DASH = "1px,3px"
+TRAIN_MODE_DASH = "2px,3px"
 FONT = '"Source Sans", "Source Sans Pro", "Segoe UI", system-ui, sans-serif'
 
 

@@ -141,13 +141,14 @@ def decision_boundary(
     labels: Sequence[str],
     show_difference: bool = True,
     show_points: bool = True,
-    height: int = 440,
+    height: int = 520,
     key: str = "decision-boundary",
 ) -> None:
     """Mount the boundaries side by side, with the points; for two lanes also their difference.
 
     The picture of P(class 1) lies on a canvas under the axes. Where a lane has none (more than
-    two classes, one input), a sentence stands in its place.
+    two classes, one input), a sentence stands in its place. ``height`` is the most in pixels:
+    panels have equal aspect, so a narrow page needs less.
     """
     difference = show_difference and len(labels) == 2
     _plot(
@@ -178,7 +179,7 @@ def weight_histogram(
     labels: Sequence[str],
     layers: int,
     log_scale: bool = False,
-    height: int = 300,
+    height: int = 330,
     key: str = "weight-histogram",
 ) -> None:
     """Mount one small histogram for each of the ``layers`` weight matrices, lanes overlaid.
@@ -367,7 +368,8 @@ def _plot(
         "height": height,
     }
     with st.container(key=key):
-        _mount(kind, channel, key, data, height)
+        # the browser sets the height: that of the boundary follows from width and aspect
+        _mount(kind, channel, key, data, "content")
 
 
 def _palettes() -> dict[str, Any]:

@@ -1,0 +1,1084 @@
+/* The browser's half of regviz/ui/live.py: takes frames in, and draws them.
+
+   Streamlit calls the default export for each mount, again whenever its data or the theme
+   changes, always with the same parent element. A mount is a chart, the scrubber or the readout of
+   a channel. The feed (FEED_JS in live.py) leaves its messages in window.__regvizInbox.
+   Message format: regviz/packing.py. Order of traces: regviz/figures.py. */
+
+const LIVE_FRAMES = 300 // kept for scrubbing until the server's own come
+const CURVE = { train: 0, validation: 1, trainMode: 2, trainAccuracy: 3, validationAccuracy: 4 }
+
+const core = (window.__regvizCore ??= {
+  channels: new Map(),
+  mounts: new WeakMap(),
+  askers: new Map(),
+  plotly: null,
+})
+
+function guarded(work) {
+  // a chart that cannot be drawn must not take the page down with it
+  try {
+    return work()
+  } catch (error) {
+    console.warn("regviz: a chart could not be drawn", error)
+    return undefined
+  }
+}
+
+// --- messages --------------------------------------------------------------------------------
+
+const TYPES = {
+  "|u1": Uint8Array, "<u2": Uint16Array, "<u4": Uint32Array, "<f4": Float32Array,
+  "<f2": Uint16Array, "<i8": BigInt64Array,
+}
+let halves = null
+
+function halfToFloat(bits) {
+  if (halves === null) {
+    halves = new Float32Array(65536)
+    for (let i = 0; i < 65536; i++) {
+      const sign = i & 0x8000 ? -1 : 1
+      const exponent = (i >> 10) & 31
+      const fraction = i & 1023
+      if (exponent === 0) halves[i] = sign * fraction * 2 ** -24
+      else if (exponent === 31) halves[i] = fraction ? NaN : sign * Infinity
+      else halves[i] = sign * (1 + fraction / 1024) * 2 ** (exponent - 15)
+    }
+  }
+  const out = new Float32Array(bits.length)
+  for (let i = 0; i < bits.length; i++) out[i] = halves[bits[i]]
+  return out
+}
+
+function decode(bytes) {
+  if (!(bytes instanceof Uint8Array) || bytes.length < 8) return null
+  const own = bytes.slice() // typed arrays want aligned places
+  if (String.fromCharCode(...own.subarray(0, 4)) !== "RVL1") return null
+  const length = new DataView(own.buffer).getUint32(4, true)
+  const header = JSON.parse(new TextDecoder().decode(own.subarray(8, 8 + length)))
+  const arrays = {}
+  for (const [name, [type, shape, offset]] of Object.entries(header.arrays)) {
+    const count = shape.reduce((a, b) => a * b, 1)
+    const raw = new TYPES[type](own.buffer, 8 + length + offset, count)
+    arrays[name] = { values: type === "<f2" ? halfToFloat(raw) : raw, shape }
+  }
+  return { header, arrays }
+}
+
+// --- channels --------------------------------------------------------------------------------
+
+class Channel {
+  constructor(name) {
+    this.name = name
+    this.views = new Set() // charts, scrubbers, readouts
+    this.run = ""
+    this.head = null // header of the newest frame
+    this.curves = [] // for each lane: {epochs, rows}
+    this.pictures = new Map() // epoch -> picture
+    this.newest = null
+    this.points = null
+    this.pointsRun = ""
+    this.at = null // epoch that the scrubber holds; null follows the newest
+    this.asked = { stored: false, points: 0 }
+    this.ask = null
+    this.waiting = false
+    this.stats = { run: "", epoch: 0, painted: 0, received: 0, stored: 0, paints: [] }
+    ;(window.__regviz ??= {})[name] = this.stats
+  }
+
+  receive({ header, arrays }) {
+    this.stats.state = header.state
+    if (!header.lanes) return // no frame yet: keep the picture
+    if (header.run !== this.run) {
+      this.run = header.run
+      this.pictures.clear()
+      this.at = null
+      this.asked = { stored: false, points: 0 }
+      this.stats.stored = 0
+    }
+    this.head = header
+    this.curves = header.lanes.map((_, i) => {
+      const { values, shape } = arrays[`c${i}`]
+      const n = shape[1]
+      const epochs = arrays[`e${i}`]
+        ? Array.from(arrays[`e${i}`].values)
+        : Array.from({ length: n }, (__, k) => k + 1)
+      return { epochs, rows: Array.from({ length: shape[0] }, (__, k) => values.subarray(k * n, (k + 1) * n)) }
+    })
+    this.takePoints(header, arrays)
+    if (header.stored) {
+      header.stored.forEach((entry, i) => this.keep(pictureOf(entry, `${i}.`, arrays, header)))
+      this.stats.stored = header.stored.length
+    } else {
+      this.keep(pictureOf(header.frame, "", arrays, header))
+    }
+    this.newest = this.pictures.get(header.epoch) ?? this.newest
+    this.stats.received += 1
+    this.schedule()
+  }
+
+  keep(picture) {
+    this.pictures.set(picture.epoch, picture)
+    if (this.pictures.size > LIVE_FRAMES) {
+      const epochs = [...this.pictures.keys()].sort((a, b) => a - b)
+      epochs.filter((_, i) => i % 2 === 1 && i < epochs.length - 1).forEach((e) => this.pictures.delete(e))
+    }
+  }
+
+  takePoints(header, arrays) {
+    this.extents = header.views?.map((view) => view.extent) ?? this.extents
+    this.viewOf = header.view ?? this.viewOf
+    if (arrays.p0 === undefined) {
+      if (header.views && this.pointsRun !== this.run && performance.now() - this.asked.points > 1000) {
+        this.asked.points = performance.now()
+        this.ask?.({ what: "points", run: this.run })
+      }
+      return
+    }
+    this.pointsRun = this.run
+    const sets = header.views.map((view, i) => ({
+      place: arrays[`p${i}`].values, kind: arrays[`k${i}`].values, extent: view.extent,
+    }))
+    const same = this.points !== null && this.points.sets.length === sets.length &&
+      sets.every((set, i) => equal(set.place, this.points.sets[i].place) &&
+        equal(set.kind, this.points.sets[i].kind) && equal(set.extent, this.points.sets[i].extent))
+    if (!same) this.points = { sets, version: (this.points?.version ?? 0) + 1 }
+  }
+
+  picture() {
+    if (this.at === null) return this.newest
+    let best = null
+    for (const picture of this.pictures.values()) {
+      if (picture.epoch <= this.at && (best === null || picture.epoch > best.epoch)) best = picture
+    }
+    return best ?? this.newest
+  }
+
+  scrubTo(epoch) {
+    this.at = this.head === null || epoch >= this.head.epoch ? null : epoch
+    if (!this.asked.stored && this.head !== null) {
+      this.asked.stored = true
+      this.ask?.({ what: "stored", run: this.run })
+    }
+    this.schedule()
+  }
+
+  schedule() {
+    if (this.waiting) return
+    this.waiting = true
+    requestAnimationFrame(() => {
+      this.waiting = false
+      if (this.newest === null) return
+      const picture = this.picture()
+      for (const view of this.views) guarded(() => view.draw(this, picture))
+      const { run } = this
+      const newest = this.head.epoch
+      requestAnimationFrame(() => {
+        const { stats } = this
+        stats.run = run
+        stats.epoch = picture.epoch
+        stats.newest = newest
+        stats.done = this.head.done
+        stats.live = this.at === null
+        stats.painted += 1
+        stats.paints.push([performance.now(), run, picture.epoch])
+        if (stats.paints.length > 2000) stats.paints.splice(0, 1000)
+      })
+    })
+  }
+}
+
+function pictureOf(entry, prefix, arrays, header) {
+  return {
+    ...entry,
+    boundaries: header.lanes.map((_, i) => arrays[`${prefix}b${i}`] ?? null),
+    counts: entry.layers.map((_, i) => arrays[`${prefix}h${i}`]),
+  }
+}
+
+function equal(a, b) {
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
+}
+
+function channel(name) {
+  if (!core.channels.has(name)) core.channels.set(name, new Channel(name))
+  return core.channels.get(name)
+}
+
+function forgetSoon(name) {
+  // a page that is left lets go of its frames; a chart mounted again at once finds them still
+  setTimeout(() => {
+    const c = core.channels.get(name)
+    if (c && c.views.size === 0 && c.ask === null) {
+      core.channels.delete(name)
+      delete window.__regviz?.[name]
+    }
+  }, 5000)
+}
+
+function take({ key, data, ask, gone }) {
+  if (gone) {
+    const name = core.askers.get(key)
+    core.askers.delete(key)
+    const c = core.channels.get(name)
+    if (c) c.ask = null
+    forgetSoon(name)
+    return
+  }
+  guarded(() => {
+    const message = decode(data)
+    if (message === null) return
+    const c = channel(message.header.channel)
+    core.askers.set(key, c.name)
+    c.ask = ask
+    c.receive(message)
+  })
+}
+
+function openInbox() {
+  const waiting = Array.isArray(window.__regvizInbox) ? window.__regvizInbox : []
+  window.__regvizInbox = { push: take }
+  waiting.forEach(take)
+}
+
+// --- colours and theme -----------------------------------------------------------------------
+
+function rgb(color) {
+  return [1, 3, 5].map((i) => parseInt(color.slice(i, i + 2), 16))
+}
+
+function themeOf(element) {
+  const probe = getComputedStyle(element).getPropertyValue("--st-background-color").trim()
+  const context = document.createElement("canvas").getContext("2d")
+  context.fillStyle = probe || "#ffffff" // any CSS colour comes back as #rrggbb
+  const [r, g, b] = /^#[0-9a-f]{6}$/i.test(context.fillStyle) ? rgb(context.fillStyle) : [255, 255, 255]
+  return 0.299 * r + 0.587 * g + 0.114 * b < 128 ? "dark" : "light"
+}
+
+function ramp(colors, n) {
+  const stops = colors.map(rgb)
+  const out = new Uint32Array(n) // little-endian RGBA
+  for (let i = 0; i < n; i++) {
+    const t = (i / (n - 1)) * (stops.length - 1)
+    const k = Math.min(stops.length - 2, Math.floor(t))
+    const [r, g, b] = [0, 1, 2].map((c) => Math.round(stops[k][c] + (t - k) * (stops[k + 1][c] - stops[k][c])))
+    out[i] = (255 << 24) | (b << 16) | (g << 8) | r
+  }
+  return out
+}
+
+function niceTop(value) {
+  const top = Math.max(value, 1e-6) * 1.04
+  const ten = 10 ** Math.floor(Math.log10(top))
+  return ([1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10].find((s) => top <= s * ten * (1 + 1e-9)) ?? 10) * ten
+}
+
+// --- charts ----------------------------------------------------------------------------------
+
+function loadPlotly() {
+  core.plotly ??= new Promise((resolve, reject) => {
+    if (window.Plotly) {
+      resolve(window.Plotly)
+      return
+    }
+    const script = document.createElement("script")
+    script.src = new URL("app/static/plotly.min.js", document.baseURI).href
+    script.onload = () => resolve(window.Plotly)
+    script.onerror = () => {
+      core.plotly = null
+      script.remove()
+      reject(new Error(`${script.src} could not be loaded`))
+    }
+    document.head.appendChild(script)
+  })
+  return core.plotly
+}
+
+const RESET_ICON = {
+  width: 24, height: 24,
+  path: "M12 5V1L7 6l5 5V7a5 5 0 1 1-5 5H5a7 7 0 1 0 7-7z",
+}
+
+class Chart {
+  constructor(root) {
+    this.root = root
+    this.frame = element("div", "rv-plot", root)
+    this.canvas = element("canvas", "", this.frame)
+    this.gd = element("div", "rv-gd", this.frame)
+    this.cursor = element("div", "rv-cursor", this.frame)
+    this.notes = []
+    this.summary = element("p", "rv-sr", this.frame)
+    this.signature = null
+    this.Plotly = null
+    this.ready = null
+    this.drawing = false
+    this.again = false
+    this.held = false // the pointer is down: a redraw would break the gesture
+    this.zoomed = {}
+    this.abort = new AbortController()
+    const { signal } = this.abort
+    this.gd.addEventListener("pointerdown", () => { this.held = true }, { signal })
+    window.addEventListener("pointerup", () => {
+      if (!this.held) return
+      this.held = false
+      // after Plotly's own handlers
+      setTimeout(() => this.channel?.schedule(), 0)
+    }, { signal })
+    this.resizer = new ResizeObserver(() => this.resize())
+    this.resizer.observe(this.frame)
+  }
+
+  apply(data, c) {
+    this.channel = c
+    const theme = themeOf(this.root)
+    const signature = `${theme}${JSON.stringify(data)}`
+    if (signature === this.signature) return
+    this.signature = signature
+    this.data = data
+    this.theme = theme
+    this.colors = data.palette[theme]
+    this.options = data.options
+    this.skeleton = data.figure[theme]
+    const font = getComputedStyle(this.root).getPropertyValue("--st-font").trim()
+    if (font) this.skeleton.layout.font.family = font
+    this.changed()
+    this.frame.style.height = `${this.height()}px`
+    this.start()
+  }
+
+  changed() {}
+
+  height() {
+    return this.data.height
+  }
+
+  async start() {
+    try {
+      this.Plotly = await loadPlotly()
+      this.note("load", null)
+    } catch (error) {
+      this.signature = null // so that the next call tries again
+      this.note("load", "The drawing library could not be loaded. Reload the page.", { left: 0, top: 0, width: "100%", height: "100%" })
+      return
+    }
+    if (this.abort.signal.aborted) return
+    guarded(() => this.draw(this.channel, this.channel.picture(), true))
+  }
+
+  draw(c, picture, skeleton = false) {
+    if (this.Plotly === null || this.skeleton === undefined) return
+    if (this.held && !skeleton) return
+    this.render(c, picture, skeleton)
+  }
+
+  render(c, picture) {
+    const figure = structuredClone(this.skeleton)
+    if (picture !== null) this.fill(figure, c, picture)
+    this.react(figure)
+  }
+
+  react(figure) {
+    for (const [axis, range] of Object.entries(this.zoomed)) {
+      if (figure.layout[axis]) figure.layout[axis].range = range
+    }
+    // size comes from the frame; what was placed by pixels from the top stays there
+    const { layout } = figure
+    layout.legend.y = 1 - ((1 - layout.legend.y) * layout.height) / this.frame.clientHeight
+    delete layout.height
+    this.figure = figure
+    if (this.drawing) {
+      this.again = true
+      return
+    }
+    this.drawing = true
+    const first = !this.gd.classList.contains("js-plotly-plot")
+    Promise.resolve(this.Plotly.react(this.gd, figure.data, figure.layout, this.config()))
+      .then(() => {
+        if (first) this.listen()
+        this.placed()
+      })
+      .catch((error) => console.warn("regviz: Plotly", error))
+      .finally(() => {
+        this.drawing = false
+        if (this.again && !this.abort.signal.aborted) {
+          this.again = false
+          this.react(this.figure)
+        }
+      })
+  }
+
+  config() {
+    return {
+      displaylogo: false,
+      doubleClick: false,
+      responsive: false,
+      modeBarButtons: [[
+        { name: "save", title: "Save as picture (3840 × 2160)", icon: this.Plotly.Icons.camera,
+          click: () => this.save() },
+        "zoom2d", "pan2d",
+        { name: "reset", title: "Reset view (double click)", icon: RESET_ICON,
+          click: () => this.reset() },
+      ]],
+    }
+  }
+
+  listen() {
+    this.gd.on("plotly_relayout", (changes) => {
+      for (const key of Object.keys(changes ?? {})) {
+        const axis = /^([xy]axis\d*)\.range/.exec(key)?.[1]
+        if (axis) this.zoomed[axis] = [...this.gd._fullLayout[axis].range]
+      }
+      this.placed()
+    })
+    this.gd.on("plotly_relayouting", () => this.placed())
+    this.gd.on("plotly_afterplot", () => this.placed())
+    this.gd.on("plotly_doubleclick", () => this.reset())
+  }
+
+  reset() {
+    this.zoomed = {}
+    if (this.channel.newest !== null) guarded(() => this.render(this.channel, this.channel.picture(), true))
+  }
+
+  resize() {
+    if (this.data === undefined || this.frame.clientWidth === 0) return
+    const height = `${this.height()}px`
+    const taller = this.frame.style.height !== height
+    this.frame.style.height = height
+    if (!this.gd.classList.contains("js-plotly-plot")) return
+    cancelAnimationFrame(this.resizing)
+    this.resizing = requestAnimationFrame(() => guarded(() => {
+      if (taller) this.draw(this.channel, this.channel.picture(), true)
+      this.Plotly.Plots.resize(this.gd)
+    }))
+  }
+
+  placed() {}
+
+  note(name, text, place = {}) {
+    let note = this.notes[name]
+    if (!text) {
+      if (note) note.style.display = "none"
+      return
+    }
+    note ??= this.notes[name] = element("div", "rv-note", this.frame)
+    if (note.textContent !== text) note.textContent = text
+    note.style.display = "flex"
+    for (const [side, value] of Object.entries(place)) {
+      note.style[side] = typeof value === "number" ? `${value}px` : value
+    }
+  }
+
+  exported() {
+    return structuredClone({ data: this.figure.data, layout: this.figure.layout })
+  }
+
+  save() {
+    guarded(async () => {
+      const { data, layout } = this.exported()
+      layout.paper_bgcolor = this.colors.background
+      delete layout.height
+      delete layout.width
+      const url = await this.Plotly.toImage({ data, layout }, { format: "png", width: 1280, height: 720, scale: 3 })
+      const link = document.createElement("a")
+      link.href = url
+      link.download = `${this.data.filename}.png`
+      link.click()
+    })
+  }
+
+  destroy() {
+    this.abort.abort()
+    this.resizer.disconnect()
+    cancelAnimationFrame(this.resizing)
+    if (this.Plotly !== null) guarded(() => this.Plotly.purge(this.gd))
+    this.frame.remove()
+  }
+}
+
+function element(tag, className, parent) {
+  const made = document.createElement(tag)
+  if (className) made.className = className
+  parent.appendChild(made)
+  return made
+}
+
+class LossCurves extends Chart {
+  constructor(root) {
+    super(root)
+    this.top = 0.8
+    this.bottom = -2
+    this.floor = 0.4
+  }
+
+  changed() {
+    const axes = `${this.options.accuracy}${this.options.log}`
+    if (axes !== this.axes) delete this.zoomed.yaxis
+    this.axes = axes
+  }
+
+  fill(figure, c) {
+    const { accuracy, log } = this.options
+    const rows = accuracy
+      ? [CURVE.trainAccuracy, CURVE.validationAccuracy]
+      : [CURVE.train, CURVE.validation, CURVE.trainMode]
+    let high = 0
+    let low = Infinity
+    const anyAlive = c.head.lanes.some((lane) => lane.status !== "diverged")
+    c.head.lanes.slice(0, this.options.lanes).forEach((lane, i) => {
+      const { epochs, rows: values } = c.curves[i]
+      rows.forEach((row, k) => {
+        const shown = k < 2 || this.options.trainMode
+        const y = Array.from(values[row], (v) => (Number.isFinite(v) && (!log || v > 0) ? v : null))
+        figure.data[4 * i + k].x = epochs
+        figure.data[4 * i + k].y = y
+        if (!shown) return
+        for (const v of y) {
+          if (v === null) continue
+          // a diverged lane leaves through the top instead of flattening its neighbours
+          if (lane.status !== "diverged" || !anyAlive) high = Math.max(high, v)
+          low = Math.min(low, v)
+        }
+      })
+      const validation = figure.data[4 * i + 1].y
+      const events = []
+      const mark = (epoch, symbol, size, text) => {
+        const at = epochs.indexOf(epoch)
+        if (at >= 0 && validation[at] !== null) events.push([epoch, validation[at], symbol, size, text])
+      }
+      const name = this.options.labels[i]
+      if (lane.best > 0) mark(lane.best, "star", 15, `${name}: best epoch ${lane.best}`)
+      if (lane.stopped > 0) {
+        mark(lane.stopped, "square", 10, `${name}: stopped after epoch ${lane.stopped}`)
+        Object.assign(figure.layout.shapes[i], { x0: lane.stopped, x1: lane.stopped, visible: true })
+      }
+      if (lane.status === "diverged") {
+        let last = validation.length - 1
+        while (last >= 0 && validation[last] === null) last -= 1
+        if (last >= 0) events.push([epochs[last], validation[last], "x", 12, `${name}: diverged`])
+      }
+      const marks = figure.data[4 * i + 3]
+      marks.x = events.map((e) => e[0])
+      marks.y = events.map((e) => e[1])
+      marks.marker.symbol = events.map((e) => e[2])
+      marks.marker.size = events.map((e) => e[3])
+      marks.text = events.map((e) => e[4])
+    })
+    this.range(figure.layout.yaxis, c, high, low)
+  }
+
+  range(axis, c, high, low) {
+    if (this.options.accuracy) {
+      this.floor = Number.isFinite(low) ? Math.min(c.run === this.floorRun ? this.floor : 0.4, Math.floor(low * 10) / 10) : 0.4
+      this.floorRun = c.run
+      axis.range = [Math.max(0, this.floor), 1.01]
+      return
+    }
+    // The end moves in steps, and only outwards while a run goes on, so that nothing jitters.
+    const need = niceTop(Math.min(high || 1, 1000))
+    this.top = Math.max(this.top, need)
+    if (c.head.done && need < 0.7 * this.top) this.top = need
+    if (!this.options.log) {
+      axis.range = [0, this.top]
+      return
+    }
+    const down = Number.isFinite(low) ? Math.floor(Math.log10(low) * 2) / 2 : -2
+    this.bottom = c.run === this.bottomRun ? Math.min(this.bottom, down) : Math.min(-1, down)
+    this.bottomRun = c.run
+    axis.range = [Math.max(-7, this.bottom), Math.log10(this.top)]
+  }
+
+  placed() {
+    const { at } = this.channel
+    const { xaxis, yaxis } = this.gd._fullLayout ?? {}
+    const [a, b] = xaxis?.range ?? [0, 0]
+    if (!xaxis || at === null || at < a || at > b) {
+      this.cursor.style.display = "none"
+      return
+    }
+    Object.assign(this.cursor.style, {
+      display: "block",
+      left: `${xaxis._offset + ((at - a) / (b - a)) * xaxis._length - 1}px`,
+      top: `${yaxis._offset}px`,
+      height: `${yaxis._length}px`,
+    })
+    this.cursor.dataset.epoch = at
+  }
+
+  render(c, picture, skeleton) {
+    // moving the scrubber moves the cursor only; the curves stay as they are
+    if (!skeleton && c.head === this.drawn) {
+      this.placed()
+      return
+    }
+    this.drawn = c.head
+    super.render(c, picture)
+    if (c.head?.done) this.summary.textContent = describeLanes(c, this.options.labels, null)
+  }
+}
+
+class Boundary extends Chart {
+  constructor(root) {
+    super(root)
+    this.canvas.style.zIndex = 0
+    this.tiles = []
+    this.nothing = false
+  }
+
+  changed() {
+    this.response = ramp(this.colors.response, 256)
+    this.difference = ramp(this.colors.difference, 511)
+  }
+
+  panels() {
+    return this.options.lanes + (this.options.difference ? 1 : 0)
+  }
+
+  render(c, picture, skeleton) {
+    this.shown = picture
+    if (picture !== null) this.paintTiles(c, picture)
+    const nothing = picture !== null && picture.boundaries.slice(0, this.options.lanes).every((b) => !b)
+    if (nothing !== this.nothing) {
+      this.nothing = nothing
+      this.frame.style.height = `${this.height()}px`
+      this.state = null
+    }
+    const titles = picture === null ? [] : this.titles(c, picture)
+    const state = JSON.stringify([c.points?.version, c.extents, c.viewOf, titles])
+    if (skeleton || state !== this.state) {
+      this.state = state
+      const figure = structuredClone(this.skeleton)
+      if (picture !== null) this.fill(figure, c, picture, titles)
+      this.react(figure)
+    } else {
+      this.placed() // the points stay: only the picture under them is new
+    }
+  }
+
+  /* As high as the panels are with equal aspect on this width, the given height at most. */
+  height() {
+    if (this.nothing) return 160
+    const { layout } = this.skeleton
+    const { l, r, t, b } = layout.margin
+    const [x0, x1, y0, y1] = this.box ?? [...layout.xaxis.range, ...layout.yaxis.range]
+    const panel = (layout.xaxis.domain[1] - layout.xaxis.domain[0]) * (this.frame.clientWidth - l - r)
+    const tall = (panel * (y1 - y0)) / (x1 - x0)
+    return Math.round(Math.min(Math.max(this.data.height, 320), Math.max(tall, 120) + t + b))
+  }
+
+  titles(c, picture) {
+    return this.options.labels.map((label, i) => {
+      const lane = c.head.lanes[i]
+      if (lane?.status === "diverged") return `${label} · diverged`
+      return picture.restored[i] && c.at === null ? `${label} · best epoch ${lane.best}` : label
+    })
+  }
+
+  fill(figure, c, picture, titles) {
+    titles.forEach((title, i) => { figure.layout.annotations[i].text = `<b>${escaped(title)}</b>` })
+    if (!c.extents) return
+    const [x0, x1, y0, y1] = c.extents.reduce((a, e) => [
+      Math.min(a[0], e[0]), Math.max(a[1], e[1]), Math.min(a[2], e[2]), Math.max(a[3], e[3])])
+    const home = JSON.stringify([x0, x1, y0, y1])
+    if (home !== this.home) this.zoomed = {} // other data: an old zoom would look at nothing
+    this.home = home
+    this.box = [x0, x1, y0, y1]
+    this.frame.style.height = `${this.height()}px`
+    for (let i = 0; i < this.panels(); i++) {
+      const n = i === 0 ? "" : i + 1
+      figure.layout[`xaxis${n}`].range = [x0, x1]
+      figure.layout[`yaxis${n}`].range = [y0, y1]
+    }
+    if (!c.points || !this.options.points) return
+    for (let i = 0; i < this.options.lanes; i++) {
+      const set = c.points.sets[c.viewOf[i]]
+      if (!set) continue
+      const xs = [[], [], [], []]
+      const ys = [[], [], [], []]
+      const [a, b, d, e] = set.extent
+      for (let k = 0; k < set.kind.length; k++) {
+        const kind = set.kind[k] & 127
+        if (kind > 1) continue
+        const group = kind + (set.kind[k] & 128 ? 2 : 0)
+        xs[group].push(a + (set.place[2 * k] / 65535) * (b - a))
+        ys[group].push(d + (set.place[2 * k + 1] / 65535) * (e - d))
+      }
+      for (let k = 0; k < 4; k++) Object.assign(figure.data[4 * i + k], { x: xs[k], y: ys[k] })
+    }
+  }
+
+  /* One small picture for each panel: a pixel for each grid node, the first row at the bottom. */
+  paintTiles(c, picture) {
+    const { boundaries } = picture
+    this.tiles = []
+    for (let i = 0; i < this.options.lanes; i++) {
+      const b = boundaries[i]
+      if (!b) continue
+      this.tiles[i] = tile(b.shape, (k) => this.response[b.values[k]])
+      this.tiles[i].contour = contour(b.values, b.shape, 127.5)
+      this.tiles[i].extent = c.extents?.[c.viewOf[i]]
+    }
+    const [first, last] = [boundaries[0], boundaries[this.options.lanes - 1]]
+    if (this.options.difference && first && last && equal(first.shape, last.shape) && c.viewOf?.[0] === c.viewOf?.[1]) {
+      this.tiles[this.options.lanes] = tile(first.shape, (k) => this.difference[255 + last.values[k] - first.values[k]])
+      this.tiles[this.options.lanes].extent = c.extents?.[c.viewOf[0]]
+    }
+  }
+
+  placed() {
+    const layout = this.gd._fullLayout
+    if (!layout) return
+    const scale = window.devicePixelRatio || 1
+    const { clientWidth: width, clientHeight: height } = this.frame
+    const { canvas } = this
+    if (canvas.width !== Math.round(width * scale) || canvas.height !== Math.round(height * scale)) {
+      canvas.width = Math.round(width * scale)
+      canvas.height = Math.round(height * scale)
+    }
+    const context = canvas.getContext("2d")
+    context.setTransform(scale, 0, 0, scale, 0, 0)
+    context.clearRect(0, 0, width, height)
+    const { nothing } = this
+    this.gd.style.visibility = nothing ? "hidden" : ""
+    this.note("all", nothing ? this.shown.none : null, { left: 0, top: 0, width: "100%", height: "100%" })
+    if (nothing) return
+    for (let i = 0; i < this.panels(); i++) {
+      const n = i === 0 ? "" : i + 1
+      const [x, y] = [layout[`xaxis${n}`], layout[`yaxis${n}`]]
+      if (!x || !y) continue
+      const box = { left: x._offset, top: y._offset, width: x._length, height: y._length }
+      const missing = this.shown && !this.tiles[i]
+        ? i < this.options.lanes ? this.shown.none : "No difference: the two pictures do not share a grid."
+        : null
+      this.note(`panel${i}`, missing, box)
+      if (this.tiles[i]?.extent) paintPanel(context, this.tiles[i], box, x.range, y.range, this.colors)
+    }
+  }
+
+  exported() {
+    const out = super.exported()
+    out.layout.images = []
+    this.tiles.forEach((t, i) => {
+      if (!t?.extent) return
+      const n = i === 0 ? "" : i + 1
+      const canvas = document.createElement("canvas")
+      const [x0, x1, y0, y1] = t.extent
+      canvas.width = 1200
+      canvas.height = Math.round((1200 * (y1 - y0)) / (x1 - x0))
+      const context = canvas.getContext("2d")
+      context.scale(2, 2)
+      paintPanel(context, t, { left: 0, top: 0, width: canvas.width / 2, height: canvas.height / 2 }, [x0, x1], [y0, y1], this.colors)
+      out.layout.images.push({
+        source: canvas.toDataURL(), xref: `x${n}`, yref: `y${n}`, x: x0, y: y1,
+        sizex: x1 - x0, sizey: y1 - y0, sizing: "stretch", layer: "below",
+      })
+    })
+    return out
+  }
+}
+
+function escaped(text) {
+  return text.replace(/&/g, "&amp;").replace(/</g, "&lt;")
+}
+
+function tile(shape, color) {
+  const [rows, columns] = shape
+  const canvas = document.createElement("canvas")
+  canvas.width = columns
+  canvas.height = rows
+  const context = canvas.getContext("2d")
+  const image = context.createImageData(columns, rows)
+  const pixels = new Uint32Array(image.data.buffer)
+  for (let r = 0; r < rows; r++) {
+    for (let k = 0; k < columns; k++) pixels[(rows - 1 - r) * columns + k] = color(r * columns + k)
+  }
+  context.putImageData(image, 0, 0)
+  return { canvas, rows, columns }
+}
+
+/* Line pieces where the values cross the level (marching squares), in grid units. */
+function contour(values, [rows, columns], level) {
+  const pieces = []
+  for (let r = 0; r < rows - 1; r++) {
+    for (let k = 0; k < columns - 1; k++) {
+      const at = r * columns + k
+      const [a, b, c, d] = [values[at], values[at + 1], values[at + columns + 1], values[at + columns]]
+      const cut = []
+      if (a > level !== b > level) cut.push(k + (level - a) / (b - a), r)
+      if (b > level !== c > level) cut.push(k + 1, r + (level - b) / (c - b))
+      if (c > level !== d > level) cut.push(k + (level - d) / (c - d), r + 1)
+      if (d > level !== a > level) cut.push(k, r + (level - a) / (d - a))
+      for (let i = 0; i + 3 < cut.length; i += 4) pieces.push(cut[i], cut[i + 1], cut[i + 2], cut[i + 3])
+    }
+  }
+  return pieces
+}
+
+function paintPanel(context, t, box, [x0, x1], [y0, y1], colors) {
+  const [a, b, c, d] = t.extent
+  const px = (x) => box.left + ((x - x0) / (x1 - x0)) * box.width
+  const py = (y) => box.top + ((y1 - y) / (y1 - y0)) * box.height
+  const stepX = (b - a) / (t.columns - 1)
+  const stepY = (d - c) / (t.rows - 1)
+  context.save()
+  context.beginPath()
+  context.rect(box.left, box.top, box.width, box.height)
+  context.clip()
+  context.imageSmoothingEnabled = true
+  context.imageSmoothingQuality = "high"
+  // nodes lie at pixel centres, so the picture reaches half a step further
+  const [left, top] = [px(a - stepX / 2), py(d + stepY / 2)]
+  context.drawImage(t.canvas, left, top, px(b + stepX / 2) - left, py(c - stepY / 2) - top)
+  if (t.contour) {
+    context.beginPath()
+    for (let i = 0; i < t.contour.length; i += 4) {
+      context.moveTo(px(a + t.contour[i] * stepX), py(c + t.contour[i + 1] * stepY))
+      context.lineTo(px(a + t.contour[i + 2] * stepX), py(c + t.contour[i + 3] * stepY))
+    }
+    context.lineCap = "round"
+    context.strokeStyle = colors.background
+    context.globalAlpha = 0.7
+    context.lineWidth = 4.5
+    context.stroke()
+    context.globalAlpha = 1
+    context.strokeStyle = colors.contour
+    context.lineWidth = 2
+    context.stroke()
+  }
+  context.restore()
+}
+
+class Histogram extends Chart {
+  constructor(root) {
+    super(root)
+    this.reach = []
+    this.tops = []
+  }
+
+  fill(figure, c, picture) {
+    const { lanes, layers, log, labels } = this.options
+    const settle = (old, need) => (c.head.done && need < 0.6 * old ? need : Math.max(old ?? 0, need))
+    for (let layer = 0; layer < Math.min(layers, picture.layers.length); layer++) {
+      const { values, shape } = picture.counts[layer]
+      const { limit, zeros, size, name, shape: [inputs, units] } = picture.layers[layer]
+      const bins = shape[1]
+      const step = (2 * limit) / bins
+      let top = 1
+      let reach = step
+      for (let i = 0; i < Math.min(lanes, shape[0]); i++) {
+        const x = []
+        const y = []
+        for (let k = 0; k < bins; k++) {
+          const n = values[i * bins + k]
+          x.push(-limit + k * step)
+          y.push(log ? Math.max(n, 0.5) : n)
+          top = Math.max(top, n)
+          if (n > 0) reach = Math.max(reach, Math.abs(-limit + k * step), Math.abs(-limit + (k + 1) * step))
+        }
+        x.push(limit)
+        y.push(log ? 0.5 : 0)
+        Object.assign(figure.data[2 * (lanes * layer + i)], { x, y })
+      }
+      reach = settle(this.reach[layer], reach * 1.04)
+      this.reach[layer] = reach
+      const most = Math.max(...zeros)
+      // more exact zeros than fit: their bar leaves through the top, the number above tells
+      const need = niceTop(Math.max(top, Math.min(most, 2.5 * top)))
+      this.tops[layer] = settle(this.tops[layer], need)
+      const bar = reach / 24
+      for (let i = 0; i < lanes; i++) {
+        Object.assign(figure.data[2 * (lanes * layer + i) + 1], {
+          x: [0], y: [zeros[i] || null], width: [bar], offset: [bar * (i - lanes / 2)],
+        })
+      }
+      const n = layer === 0 ? "" : layer + 1
+      figure.layout[`xaxis${n}`].range = [-reach, reach]
+      figure.layout[`yaxis${n}`].range = log
+        ? [Math.log10(0.5), Math.log10(Math.max(this.tops[layer], most) * 1.5)]
+        : [0, this.tops[layer]]
+      const [title, count] = figure.layout.annotations.slice(2 * layer, 2 * layer + 2)
+      title.text = `<b>${escaped(name)}</b>  ${inputs}×${units}`
+      const parts = zeros.slice(0, lanes).map((z, i) =>
+        `<span style="color:${this.colors.lanes[i % this.colors.lanes.length]}">${layers <= 4 && lanes <= 2 ? `${escaped(labels[i])} ` : ""}<b>${z.toLocaleString("en")}</b></span>`)
+      count.text = `exact zeros: ${parts.join(", ")} of ${size[0].toLocaleString("en")}`
+    }
+  }
+}
+
+// --- scrubber and readout --------------------------------------------------------------------
+
+function shown(value) {
+  return Number.isFinite(value) ? Number(value).toPrecision(3) : "–"
+}
+
+function lossesAt(c, i, epoch) {
+  const { epochs, rows } = c.curves[i]
+  let at = epochs.length - 1
+  if (epoch !== null) while (at > 0 && epochs[at] > epoch) at -= 1
+  if (at < 0 || (epoch !== null && epoch < 1)) return [NaN, NaN]
+  return [rows[CURVE.train][at], rows[CURVE.validation][at]]
+}
+
+function describeLanes(c, labels, epoch) {
+  return labels.map((label, i) => {
+    if (!c.curves[i]) return ""
+    const [train, validation] = lossesAt(c, i, epoch)
+    return `${label}: train loss ${shown(train)}, validation loss ${shown(validation)}`
+  }).join("; ")
+}
+
+class Scrubber {
+  constructor(root) {
+    this.root = root
+    this.box = element("div", "rv-scrub", root)
+    this.name = element("span", "rv-scrub-name", this.box)
+    this.input = element("input", "", this.box)
+    Object.assign(this.input, { type: "range", min: 0, max: 1, step: 1, value: 0 })
+    this.input.setAttribute("aria-label", "Epoch")
+    this.button = element("button", "", this.box)
+    this.button.type = "button"
+    this.lanes = element("div", "rv-scrub-lanes", this.box)
+    this.input.oninput = () => this.channel.scrubTo(Number(this.input.value))
+    this.button.onclick = () => this.channel.scrubTo(Infinity)
+  }
+
+  apply(data, c) {
+    this.channel = c
+    const theme = themeOf(this.root)
+    const signature = `${theme}${JSON.stringify(data)}`
+    if (signature === this.signature) return
+    this.signature = signature
+    this.data = data
+    this.colors = data.palette[theme]
+    this.lanes.replaceChildren()
+    this.texts = data.labels.map((label, i) => {
+      const item = element("span", "", this.lanes)
+      element("i", "", item).style.background = this.colors.lanes[i % this.colors.lanes.length]
+      return item.appendChild(document.createTextNode(label))
+    })
+    if (c.newest === null) {
+      this.name.textContent = `epoch 0 / ${data.epochs}`
+      this.button.textContent = "newest"
+      this.button.disabled = true
+      this.input.max = data.epochs
+    } else {
+      this.draw(c, c.picture())
+    }
+  }
+
+  draw(c, picture) {
+    const live = c.at === null
+    const epoch = live ? c.head.epoch : c.at
+    const last = c.head.done ? c.head.epoch : c.head.epochs
+    this.input.max = Math.max(1, last)
+    this.input.value = epoch
+    this.input.style.setProperty("--rv-at", `${(100 * epoch) / Math.max(1, last)}%`)
+    this.input.style.setProperty("--rv-fill", `${(100 * c.head.epoch) / Math.max(1, last)}%`)
+    const from = !live && picture.epoch !== epoch ? ` (pictures: ${picture.epoch})` : ""
+    text(this.name, `epoch ${epoch} / ${c.head.epochs}${from}`)
+    this.input.setAttribute("aria-valuetext", `epoch ${epoch} of ${c.head.epochs}`)
+    text(this.button, live ? (c.head.done ? "newest" : "● live") : "to newest")
+    this.button.disabled = live
+    this.data.labels.forEach((label, i) => {
+      if (!c.curves[i]) return
+      const [train, validation] = lossesAt(c, i, live ? null : epoch)
+      const gone = c.head.lanes[i].status === "diverged" && !Number.isFinite(train)
+      const words = gone ? `${label}: diverged` : `${label}: train loss ${shown(train)}, validation loss ${shown(validation)}`
+      if (this.texts[i].data !== words) this.texts[i].data = words
+    })
+  }
+
+  destroy() {
+    this.box.remove()
+  }
+}
+
+function text(node, words) {
+  if (node.textContent !== words) node.textContent = words
+}
+
+class Readout {
+  constructor(root) {
+    this.root = root
+    this.table = element("table", "rv-table", root)
+    this.shape = ""
+  }
+
+  apply(data, c) {
+    this.channel = c
+    const colors = data.palette[themeOf(this.root)]
+    for (const tone of ["good", "warn", "bad"]) this.table.style.setProperty(`--rv-${tone}`, colors[tone])
+    this.lanes = colors.lanes
+    this.shape = ""
+    if (c.newest !== null) this.draw(c, c.picture())
+  }
+
+  draw(c, picture) {
+    const { table } = picture
+    if (!table) return
+    const shape = JSON.stringify([table.columns, table.rows.length])
+    if (shape !== this.shape) {
+      this.shape = shape
+      this.table.replaceChildren()
+      const head = element("tr", "", element("thead", "", this.table))
+      table.columns.forEach((name) => {
+        const cell = element("th", "", head)
+        cell.scope = "col"
+        cell.textContent = name
+      })
+      const body = element("tbody", "", this.table)
+      this.cells = table.rows.map((row) => {
+        const line = element("tr", "", body)
+        return row.map((_, k) => {
+          const cell = element(k === 0 ? "th" : "td", "", line)
+          if (k === 0) cell.scope = "row"
+          return cell
+        })
+      })
+    }
+    table.rows.forEach((row, r) => row.forEach((cell, k) => {
+      const [words, tone] = Array.isArray(cell) ? cell : [cell, ""]
+      const node = this.cells[r]?.[k]
+      if (!node) return
+      text(node, words)
+      if ((node.dataset.tone ?? "") !== tone) node.dataset.tone = tone
+    }))
+  }
+
+  destroy() {
+    this.table.remove()
+  }
+}
+
+// --- mounts ----------------------------------------------------------------------------------
+
+const KINDS = { loss: LossCurves, boundary: Boundary, histogram: Histogram, scrubber: Scrubber, readout: Readout }
+
+export default function ({ data, parentElement }) {
+  openInbox()
+  const root = parentElement.querySelector(".rv-root")
+  if (root === null || !data) return undefined
+  let view = core.mounts.get(parentElement)
+  if (view && view.kind !== data.kind) {
+    view.leave()
+    view = undefined
+  }
+  if (view === undefined) {
+    view = new KINDS[data.kind](root)
+    view.kind = data.kind
+    view.leave = () => {
+      core.mounts.delete(parentElement)
+      view.channel?.views.delete(view)
+      guarded(() => view.destroy())
+      if (view.channel) forgetSoon(view.channel.name)
+    }
+    core.mounts.set(parentElement, view)
+  }
+  const c = channel(data.channel)
+  if (view.channel && view.channel !== c) view.channel.views.delete(view)
+  c.views.add(view)
+  guarded(() => view.apply(data, c))
+  return () => view.leave()
+}
