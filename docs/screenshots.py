@@ -1,0 +1,251 @@
+"""Pictures of the real app in a real browser, for looking at: sizes x themes x moments.
+
+::
+
+    python docs/screenshots.py [FOLDER]          # default ./shots
+    python docs/screenshots.py --readme          # writes docs/playground.png
+    python docs/screenshots.py --only finished --size 1440x900 --theme light
+
+Each moment is a function that brings a page there; a later page adds its own to ``MOMENTS``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from regviz import presets, specs
+from regviz.specs import Experiment
+
+ROOT = Path(__file__).resolve().parents[1]
+SIZES = {"1440x900": (1440, 900), "1920x1080": (1920, 1080)}
+THEMES = ("light", "dark")
+ENDED = ("finished", "stopped", "diverged", "failed")
+
+
+@contextmanager
+def served(**environment: str) -> Iterator[tuple[str, int]]:
+    """Serve the app on a free port for as long as the block runs: its address and process id."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py")),
+            *("--server.headless=true", "--server.address=127.0.0.1", f"--server.port={port}"),
+        ],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _await_health(url, process)
+        yield url, process.pid
+    finally:
+        process.terminate()
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _await_health(url: str, process: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < until:
+        try:
+            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=2):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    raise RuntimeError("the app did not start; run `streamlit run app.py` to see why")
+
+
+# --- moments: (page, address of the app, its process id) -> the page stands there --------------
+
+Moment = Callable[[Page, str, int], None]
+
+
+def status(page: Page, *words: str, timeout: float = 30_000) -> None:
+    """Wait until the run's status holds one of ``words``."""
+    page.wait_for_function(
+        """(words) => {
+            const box = document.querySelector('.st-key-run-status')
+            return box && words.some((word) => box.textContent.includes(word))
+        }""",
+        arg=list(words),
+        timeout=timeout,
+    )
+
+
+def drawn(page: Page) -> None:
+    """Wait until the page has drawn what it was last sent."""
+    expect(page.locator("[data-test-script-state=running]")).to_have_count(0)
+    page.evaluate(
+        "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    )
+    page.wait_for_timeout(250)  # Plotly's own transitions
+
+
+def first_load(page: Page, url: str, server: int) -> None:
+    """The first look: as soon as a picture is there."""
+    page.goto(url)
+    page.wait_for_selector(".st-key-decision-boundary .main-svg")
+    drawn(page)
+
+
+def training(page: Page, url: str, server: int) -> None:
+    """The reference experiment, some epochs in."""
+    page.goto(_address(url, presets.by_name("Reference: dropout 0.5").experiment))
+    page.wait_for_function(
+        """() => {
+            const text = document.querySelector('.st-key-run-status')?.textContent ?? ''
+            return Number(text.match(/epoch (\\d+)/)?.[1] ?? 0) >= 40
+        }""",
+        timeout=60_000,
+    )
+    drawn(page)
+
+
+def finished(page: Page, url: str, server: int) -> None:
+    """The default experiment at its end."""
+    page.goto(url)
+    status(page, *ENDED)
+    drawn(page)
+
+
+def diverged(page: Page, url: str, server: int) -> None:
+    """A learning rate of 1000, which only strong weight decay survives or nothing does."""
+    page.goto(_address(url, presets.DEFAULT.experiment.replace("training.lr", 1000.0)))
+    status(page, *ENDED)
+    drawn(page)
+
+
+def worker_killed(page: Page, url: str, server: int) -> None:
+    """A trainer is killed in the middle of a run, and the run starts again by itself."""
+    training(page, url, server)
+    for pid in trainers(server):
+        os.kill(pid, signal.SIGKILL)
+    page.wait_for_timeout(700)  # the moment in between is what this picture is of
+    drawn(page)
+
+
+def failed(page: Page, url: str, server: int) -> None:
+    """Trainers are killed until the engine gives the run up."""
+    training(page, url, server)
+    until = time.monotonic() + 60
+    text = ""
+    while time.monotonic() < until and "failed" not in text:
+        for pid in trainers(server):
+            os.kill(pid, signal.SIGKILL)
+        page.wait_for_timeout(300)
+        text = page.locator(".st-key-run-status").inner_text()
+    drawn(page)
+
+
+MOMENTS: dict[str, Moment] = {
+    "first-load": first_load,
+    "training": training,
+    "finished": finished,
+    "diverged": diverged,
+    "worker-killed": worker_killed,
+    "failed": failed,
+}
+
+
+def trainers(server: int) -> list[int]:
+    """Return the process ids of a server's trainers."""
+    children = subprocess.run(
+        ["ps", "-o", "pid=,args=", "--ppid", str(server)],
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout
+    lines = [line.split(None, 1) for line in children.splitlines()]
+    return [int(pid) for pid, arguments in lines if "regviz.trainer" in arguments]
+
+
+def _address(url: str, experiment: Experiment) -> str:
+    return f"{url}/?e={specs.to_link(experiment)}"
+
+
+# --- taking them -----------------------------------------------------------------------------
+
+
+def shoot(
+    browser: Browser,
+    moment: Moment,
+    url: str,
+    server: int,
+    *,
+    size: tuple[int, int],
+    theme: str,
+    to: Path,
+    scale: float = 1,
+) -> None:
+    """Bring a fresh page to ``moment`` and save what the window shows."""
+    context = browser.new_context(
+        viewport={"width": size[0], "height": size[1]},
+        color_scheme="dark" if theme == "dark" else "light",
+        device_scale_factor=scale,
+    )
+    try:
+        page = context.new_page()
+        moment(page, url, server)
+        to.parent.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=to)
+        print(to)
+    finally:
+        context.close()
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Take the pictures that the command line asks for."""
+    parser = argparse.ArgumentParser(description="Take pictures of the app.")
+    parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "shots")
+    parser.add_argument("--readme", action="store_true", help="write docs/playground.png only")
+    parser.add_argument("--only", action="append", choices=sorted(MOMENTS))
+    parser.add_argument("--size", action="append", choices=sorted(SIZES))
+    parser.add_argument("--theme", action="append", choices=THEMES)
+    options = parser.parse_args(arguments)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+        )
+        with served() as (url, server):
+            if options.readme:
+                shoot(
+                    *(browser, finished, url, server),
+                    size=SIZES["1440x900"],
+                    theme="light",
+                    to=ROOT / "docs" / "playground.png",
+                )
+                return
+            for name in options.only or MOMENTS:
+                for size in options.size or SIZES:
+                    for theme in options.theme or THEMES:
+                        shoot(
+                            *(browser, MOMENTS[name], url, server),
+                            size=SIZES[size],
+                            theme=theme,
+                            to=options.folder / f"{name}-{size}-{theme}.png",
+                        )
+
+
+if __name__ == "__main__":
+    main()

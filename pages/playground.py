@@ -1,0 +1,291 @@
+"""The Playground: one network with and without regularization, side by side and live."""
+
+from __future__ import annotations
+
+import json
+
+import streamlit as st
+
+from regviz import metrics, presets, specs
+from regviz.frames import Frame
+from regviz.packing import Cell
+from regviz.specs import Experiment, SpecError
+from regviz.ui import controls, layout, live, run
+
+CHANNEL = "playground"
+LABELS = ("without", "with")
+MAX_UPLOAD_MB = 1
+YOURS = "Your own experiment: the two models differ in the regularization alone."
+
+# --- the experiment: from a link, a file, a preset or the controls ----------------------------
+
+
+def _open(experiment: Experiment, notice: str = "") -> None:
+    """Show an experiment in the controls; ``notice`` stays until another one is shown."""
+    controls.load(experiment)
+    st.session_state["experiment"] = experiment
+    st.session_state["notice"] = (notice, experiment)
+
+
+def _open_link() -> None:
+    """Open what the address asks for, on arrival and when someone goes back in the history."""
+    link = st.query_params.get("e")
+    if link is not None and link != st.session_state.get("link"):
+        st.session_state["link"] = link
+        try:
+            _open(specs.from_link(link))
+        except SpecError as error:
+            _open(presets.DEFAULT.experiment, f"{_sentence(error)} Shown is the usual start.")
+    elif "experiment" not in st.session_state:
+        _open(presets.DEFAULT.experiment)
+
+
+def _open_preset() -> None:
+    name = st.session_state["preset"]
+    if name is not None:
+        _open(presets.by_name(name).experiment)
+
+
+def _open_upload() -> None:
+    upload = st.session_state[_upload_key()]
+    if upload is None:
+        return
+    st.session_state["uploads"] = st.session_state.get("uploads", 0) + 1  # an empty box again
+    try:
+        experiments = specs.experiments_from_json(upload.getvalue())
+    except SpecError as error:
+        now = st.session_state["experiment"]
+        st.session_state["notice"] = (f"{upload.name}: {_sentence(error)}", now)
+        return
+    shown = experiments[-1]
+    if len(experiments) == 1 or experiments == _lanes(shown):
+        _open(shown)
+    else:
+        _open(
+            experiments[0],
+            f"{upload.name} holds {len(experiments)} experiments; shown is the first of them.",
+        )
+
+
+def _upload_key() -> str:
+    return f"upload-{st.session_state.get('uploads', 0)}"
+
+
+def _lanes(experiment: Experiment) -> tuple[Experiment, Experiment]:
+    return experiment.without_regularization(), experiment
+
+
+def _sentence(error: SpecError) -> str:
+    text = str(error)
+    return text[0].upper() + text[1:]
+
+
+# --- what is said about a frame ---------------------------------------------------------------
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _data_accuracy(spec: str, _frame: Frame, label_noise: float) -> float:
+    assert _frame.data is not None
+    return metrics.data_accuracy(_frame.data[0], label_noise)
+
+
+def _judge(
+    frame: Frame, experiment: Experiment
+) -> tuple[list[metrics.Reading], list[metrics.Verdict]]:
+    noise = experiment.data.label_noise
+    known = _data_accuracy(json.dumps(experiment.to_dict()["data"]), frame, noise)
+    return metrics.judge_frame(frame, from_data=known, label_noise=noise)
+
+
+def _table(frame: Frame, experiment: Experiment) -> live.Table:
+    """Return the numbers of a frame as text, one column for each lane."""
+    readings, verdicts = _judge(frame, experiment)
+    tones = {metrics.GOOD: "good", metrics.UNDER: "warn"}
+
+    def loss(value: float) -> str:
+        return f"{value:.3f}" if value == value else "–"
+
+    def best(r: metrics.Reading) -> str:
+        if not r.best_epoch:
+            return "–"
+        return f"{r.best_epoch} (stop {r.stopped_epoch})" if r.stopped_epoch else str(r.best_epoch)
+
+    rows: list[tuple[Cell, ...]] = [
+        ("Verdict", *((v.kind, tones.get(v.kind, "bad")) for v in verdicts)),
+        ("Train accuracy", *(metrics.percent(r.train_accuracy) for r in readings)),
+        ("Validation accuracy", *(metrics.percent(r.val_accuracy) for r in readings)),
+        ("Gap", *(metrics.points(r.gap) for r in readings)),
+        ("Train loss", *(loss(r.train_loss) for r in readings)),
+        ("Validation loss", *(loss(r.val_loss) for r in readings)),
+        ("Penalty", *(loss(r.penalty) for r in readings)),
+        ("Exact zeros", *(f"{r.zeros:,} / {r.weights:,}" for r in readings)),
+        ("Best epoch", *(best(r) for r in readings)),
+    ]
+    return live.Table(("", *LABELS), tuple(rows))
+
+
+# --- the page ---------------------------------------------------------------------------------
+
+_open_link()
+with st.sidebar:
+    try:
+        experiment = controls.panel()
+        said = ""
+    except SpecError as error:
+        experiment, said = st.session_state["experiment"], _sentence(error)
+st.session_state["experiment"] = experiment
+link = specs.to_link(experiment)
+if st.query_params.get("e") != link:
+    st.session_state["link"] = link
+    st.query_params["e"] = link
+
+visit = run.follow(_lanes(experiment))
+job = visit.job
+preset = presets.matching(experiment)
+st.session_state["preset"] = None if preset is None else preset.name
+
+with st.container(
+    key="top", horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
+):
+    st.title("What does regularization change?", anchor=False, width="content")
+    with st.container(
+        key="tools", horizontal=True, vertical_alignment="center", width="content", gap="small"
+    ):
+        st.selectbox(
+            "Preset",
+            [p.name for p in presets.PRESETS],
+            key="preset",
+            placeholder="Your own experiment",
+            on_change=_open_preset,
+            label_visibility="collapsed",
+            width=300,
+        )
+        with st.popover("Share", icon=":material/share:"):
+            st.caption("Copy this link: it opens the same experiment, with the same result.")
+            address = (st.context.url or "").split("?")[0]
+            st.code(f"{address}?e={link}", language=None, wrap_lines=True)
+            st.download_button(
+                "Download the experiment",
+                specs.experiments_to_json([experiment]),
+                file_name="experiment.json",
+                mime="application/json",
+                icon=":material/download:",
+                on_click="ignore",
+            )
+            st.file_uploader(
+                "Open an experiment",
+                type="json",
+                key=_upload_key(),
+                on_change=_open_upload,
+                max_upload_size=MAX_UPLOAD_MB,
+            )
+
+with st.container(key="transport", horizontal=True, vertical_alignment="center", gap="small"):
+    state = "" if job is None else job.state
+    live_now = state in ("queued", "running")
+    for label, action, about, icon, off in (
+        ("Play", run.PLAY, "Go on, or train again", ":material/play_arrow:", live_now or not job),
+        ("Pause", run.PAUSE, "Pause", ":material/pause:", not live_now),
+        ("Step", run.STEP, "One epoch further, then pause", ":material/skip_next:", job is None),
+        ("Restart", run.RESTART, "Train again from epoch 1", ":material/replay:", job is None),
+    ):
+        st.button(
+            label,
+            key=f"do-{action}",
+            icon=icon,
+            help=about,
+            on_click=run.press,
+            args=(action,),
+            disabled=off,
+        )
+    status_box = st.container(key="run-status", width=190)
+    with st.container(key="scrub"):
+        live.scrubber(CHANNEL, labels=LABELS, epochs=experiment.training.epochs)
+    show_accuracy = st.toggle("Accuracy", key="show-accuracy", persist_state="session")
+    log_scale = st.toggle("Log scale", key="log-scale", persist_state="session")
+    difference = st.toggle(
+        "Difference", value=True, key="show-difference", persist_state="session"
+    )
+
+notice, noticed = st.session_state["notice"]
+if noticed != experiment:
+    notice = ""
+for text in (notice, said, _sentence(SpecError(visit.refused)) if visit.refused else ""):
+    if text:
+        st.error(text, icon=":material/error:")
+if state == "failed" and job is not None:
+    with st.container(key="failed", horizontal=True, vertical_alignment="center"):
+        st.error(job.reason, icon=":material/error:")
+        st.button("Retry", icon=":material/replay:", on_click=run.press, args=(run.RESTART,))
+
+with st.container(key="verdicts"):
+    if not experiment.regularization.any:
+        st.html(
+            layout.point(
+                "Nothing under Regularization is switched on, so the two models are one and the "
+                "same: move a slider there and watch them part."
+            )
+        )
+    else:
+        st.html(layout.point(YOURS if preset is None else preset.point))
+    verdict_box = st.container(key="verdict-lines")
+live.decision_boundary(CHANNEL, labels=LABELS, show_difference=difference, height=385)
+with st.container(key="below"):
+    left, middle, right = st.columns([9, 8, 7], gap="small")
+    with left:
+        live.loss_curves(
+            CHANNEL,
+            labels=LABELS,
+            epochs=experiment.training.epochs,
+            show_accuracy=show_accuracy,
+            log_scale=log_scale,
+            height=325,
+        )
+    with middle:
+        live.weight_histogram(
+            CHANNEL,
+            labels=LABELS,
+            layers=len(experiment.model.hidden) + 1,
+            log_scale=log_scale,
+            height=325,
+        )
+    with right:
+        live.readout(CHANNEL)
+
+moving = visit.moving
+
+
+@st.fragment(run_every=run.TICK if moving else None)
+def _tick() -> None:
+    """Everything that changes while the run goes on; asks for a full run when it ends."""
+    now = run.current()
+    frame, lanes = now.look()
+    with status_box:
+        st.html(layout.status(*run.status_text(now)))
+    with verdict_box:
+        if frame is None:
+            st.html(layout.note("The first epoch is on its way."))
+        else:
+            _, verdicts = _judge(frame, lanes[-1])
+            lines = [
+                layout.statement(name, v.kind, v.reason)
+                for name, v in zip(LABELS, verdicts, strict=True)
+            ]
+            st.html("".join(lines))
+    live.feed(CHANNEL, now.job, table=lambda shown: _table(shown, lanes[-1]))
+    if moving and not now.moving:
+        st.rerun()
+
+
+_tick()
+
+with st.expander("The experiment as code and as a file", icon=":material/code:"):
+    st.caption("The same two runs without the browser, number for number:")
+    st.code(
+        "from regviz import Experiment, fit\n\n"
+        f"experiment = Experiment.from_dict({experiment.to_dict()!r})\n"
+        "without, with_ = fit([experiment.without_regularization(), experiment])\n",
+        language="python",
+        wrap_lines=True,
+    )
+    st.code(specs.experiments_to_json([experiment]), language="json")

@@ -1,0 +1,59 @@
+"""The one place for the pages' own style: a compact look that fits a projector in one screen."""
+
+from __future__ import annotations
+
+import functools
+from html import escape
+from importlib import resources
+
+import streamlit as st
+
+from regviz.palette import DARK, LIGHT
+
+
+def style() -> None:
+    """Apply the style sheet of all pages; called once in each run, by the entry point."""
+    st.html(f"<style>{_colours()}{_sheet()}</style>")
+
+
+@functools.cache
+def _sheet() -> str:
+    return resources.files("regviz.ui").joinpath("page.css").read_text(encoding="utf-8")
+
+
+@functools.cache
+def _colours() -> str:
+    """Return the palette's tones as CSS variables; Streamlit's theme sets the colour scheme."""
+    tones = ("good", "warn", "bad")
+    pairs = (
+        f"--page-{tone}: light-dark({getattr(LIGHT, tone)}, {getattr(DARK, tone)});"
+        for tone in tones
+    )
+    return f".stApp {{ {' '.join(pairs)} }}\n"
+
+
+def status(epochs: str, word: str) -> str:
+    """Return the HTML of a run's status: ``epoch N/M`` and one word, coloured by it."""
+    return (
+        f'<div class="rv-status rv-{escape(word)}" role="status"><span class="rv-dot"></span>'
+        f"<span>{escape(epochs)}</span> <b>{escape(word)}</b></div>"
+    )
+
+
+def statement(name: str, kind: str, reason: str) -> str:
+    """Return the HTML of one lane's verdict: whose, what, and why."""
+    tone = kind.replace(" ", "-")
+    return (
+        f'<p class="rv-verdict rv-{escape(tone)}"><b>{escape(name)}</b>'
+        f'<span class="rv-kind">{escape(kind)}</span> {escape(reason)}</p>'
+    )
+
+
+def point(text: str) -> str:
+    """Return the HTML of what there is to see, in one sentence."""
+    return f'<p class="rv-point">{escape(text)}</p>'
+
+
+def note(text: str) -> str:
+    """Return the HTML of a remark about the run."""
+    return f'<p class="rv-note">{escape(text)}</p>'

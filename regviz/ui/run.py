@@ -1,0 +1,157 @@
+"""One session and its run: submitted on change, followed, steered, let go when the session ends.
+
+A page asks :func:`follow` for the lanes it shows; only a change of them starts a new run. The
+:class:`Visit` is tied to the connection: it is gone as soon as the tab is closed or the
+connection drops, and its runs are cancelled. A session that comes back finds a new visit without
+a job, and so submits again (a finished run then comes from the engine's cache).
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import streamlit as st
+
+from regviz.engine import Engine, Job, shared_engine
+from regviz.frames import Frame
+from regviz.specs import Experiment, SpecError
+
+TICK = 0.1
+"""Seconds between two looks at a run that is going on."""
+FIRST_FRAME = 0.2
+"""Seconds that a page waits at most for what its click asked for; more would grey it out."""
+
+PLAY, PAUSE, STEP, RESTART = "play", "pause", "step", "restart"
+
+
+@dataclass
+class Visit:
+    """A session's connection: the name its jobs go by, its job, and what it last saw of it."""
+
+    engine: Engine
+    owner: str = field(default_factory=lambda: uuid.uuid4().hex)
+    job: Job | None = None
+    lanes: tuple[Experiment, ...] = ()
+    refused: str = ""
+    step_to: int = 0
+    seen: Frame | None = None
+    seen_lanes: tuple[Experiment, ...] = ()
+
+    @property
+    def moving(self) -> bool:
+        """Whether the picture will change by itself."""
+        job = self.job
+        if job is None:
+            return False
+        if job.state == "paused":
+            return _epoch(job) < self.step_to
+        return job.state in ("queued", "running")
+
+    def look(self) -> tuple[Frame | None, tuple[Experiment, ...]]:
+        """Return the newest frame and its lanes; the old run's until the new one has a frame."""
+        if self.job is not None:
+            frame = self.job.latest()
+            if frame is not None:
+                self.seen, self.seen_lanes = frame, self.job.experiments
+        return self.seen, self.seen_lanes
+
+
+def _let_go(visit: Visit) -> None:
+    # called on the event-loop thread: release only leaves word and never waits
+    visit.engine.release(visit.owner)
+
+
+@st.cache_resource(scope="session", on_release=_let_go, show_spinner=False)
+def current() -> Visit:
+    """Return this session's visit."""
+    return Visit(shared_engine())
+
+
+def follow(lanes: Sequence[Experiment]) -> Visit:
+    """Return the visit with a job that trains ``lanes``: the one it has, or a new one.
+
+    What exceeds a limit leaves the old job and one sentence in ``refused``.
+    """
+    visit = current()
+    wanted = tuple(lanes)
+    job = visit.job
+    if job is None or job.state == "cancelled" or visit.lanes != wanted:
+        _submit(visit, wanted)
+    _settle(visit)
+    return visit
+
+
+def press(action: str) -> None:
+    """Do what a button of the transport says; a callback, so the page that follows shows it."""
+    visit = current()
+    job = visit.job
+    if job is None:
+        return
+    over = job.state in ("finished", "failed", "cancelled")
+    if action == PAUSE:
+        job.pause()
+    elif action == RESTART or (action == PLAY and over):
+        _submit(visit, visit.lanes, fresh=True)
+    elif action == PLAY:
+        job.resume()
+    elif over:  # step
+        _submit(visit, visit.lanes, fresh=True, paused=True)
+    else:
+        visit.step_to = _epoch(job) + 1
+        job.step()
+
+
+def status_word(state: str, frame: Frame | None) -> str:
+    """Return the one word for a run: failed, queued, paused, running, diverged, stopped, finished.
+
+    The word of a run that has ended is the least expected of its lanes'.
+    """
+    if state == "cancelled":  # replaced, or about to be submitted again
+        return "queued"
+    if state != "finished" or frame is None:
+        return state
+    ways = {lane.status for lane in frame.lanes}
+    return next((way for way in ("diverged", "stopped") if way in ways), "finished")
+
+
+def status_text(visit: Visit) -> tuple[str, str]:
+    """Return ``epoch N/M`` and the status word of the visit's run."""
+    job = visit.job
+    if job is None:
+        return "epoch 0/0", "failed" if visit.refused else "queued"
+    return f"epoch {_epoch(job)}/{job.epochs}", status_word(job.state, job.latest())
+
+
+def _epoch(job: Job) -> int:
+    frame = job.latest()
+    return 0 if frame is None else frame.epoch
+
+
+def _submit(
+    visit: Visit, lanes: tuple[Experiment, ...], *, fresh: bool = False, paused: bool = False
+) -> None:
+    try:
+        visit.job = visit.engine.submit(lanes, visit.owner, fresh=fresh, paused=paused)
+    except SpecError as error:
+        visit.refused = str(error)
+        return
+    visit.refused = ""
+    visit.lanes = lanes
+    visit.step_to = 0
+
+
+def _settle(visit: Visit) -> None:
+    """Give the job a moment to show what was asked of it: its first frame, its pause, its step."""
+    job = visit.job
+    deadline = time.monotonic() + FIRST_FRAME
+    while job is not None:
+        version = job.version
+        waiting = job.latest() is None and job.state in ("queued", "running")
+        stepping = job.state == "paused" and visit.moving
+        left = deadline - time.monotonic()
+        if not (waiting or stepping) or left <= 0:
+            return
+        job.wait(left, after=version)
