@@ -35,7 +35,21 @@ PANELS_PER_ROW = 5
 DASHES = ("solid", "dash", "dot", "dashdot")
 
 
-def _layout(title: str, height: int, palette: Palette, **more: Any) -> dict[str, Any]:
+def _layout(
+    title: str,
+    height: int,
+    palette: Palette,
+    *,
+    legend_top: int = 36,
+    beside: tuple[int, int, int],
+    **more: Any,
+) -> dict[str, Any]:
+    """Return what all charts share: title at the top left, legend in a row under it.
+
+    ``legend_top`` is in pixels from the top. ``beside`` is a hint for the browser, which knows the
+    width: from the first number on (pixels) the legend stands beside the title, starting at the
+    second, and the top margin shrinks to the third.
+    """
     layout: dict[str, Any] = {
         "title": {
             "text": f"<b>{title}</b>",
@@ -64,12 +78,12 @@ def _layout(title: str, height: int, palette: Palette, **more: Any) -> dict[str,
             "x": 0,
             "xref": "container",
             "xanchor": "left",
-            "y": 1,
+            "y": 1 - legend_top / height,
             "yref": "container",
             "yanchor": "top",
             "bgcolor": CLEAR,
             "font": {"size": 13, "color": palette.text},
-            "itemwidth": 34,
+            "itemwidth": 30,
             "tracegroupgap": 4,
         },
         "modebar": {
@@ -79,6 +93,7 @@ def _layout(title: str, height: int, palette: Palette, **more: Any) -> dict[str,
         },
         "dragmode": "zoom",
         "uirevision": "keep",
+        "meta": {"beside": dict(zip(("from", "left", "top"), beside, strict=True))},
     }
     layout.update(more)
     return layout
@@ -122,11 +137,11 @@ def loss_curves(
     """Lay out the curves of loss (or accuracy) against epochs, train dashed, validation solid.
 
     Traces, for each lane: train, validation, train mode, events (star: best epoch, square:
-    stopped, cross: diverged); after all lanes two entries for the legend alone. Shapes: for each
+    stopped, cross: diverged); after all lanes entries for the legend alone. Shapes: for each
     lane the vertical line at its stop.
     """
     quantity = "Accuracy" if show_accuracy else "Loss"
-    unit = "accuracy (share correct)" if show_accuracy else "data loss (cross-entropy, nats)"
+    unit = "share classified correctly" if show_accuracy else "cross-entropy loss (nats)"
     traces: list[Any] = []
     for i, label in enumerate(labels):
         color, width = palette.lane(i), 2.0 if i == 0 else 3.0
@@ -149,9 +164,12 @@ def loss_curves(
                         "width": 1.6 if extra else width,
                     },
                     visible=show_train_mode and not show_accuracy if extra else True,
+                    legendgroup=str(i),
+                    showlegend=False,
                     hovertemplate=f"{name}: {shown}<extra></extra>",
                 )
             )
+        traces[-2].update(name=label, showlegend=True)
         traces.append(
             go.Scatter(
                 x=[],
@@ -165,22 +183,22 @@ def loss_curves(
                     "line": {"color": palette.outline, "width": 1.2},
                 },
                 name=f"{label} · events",
+                legendgroup=str(i),
                 showlegend=False,
                 hovertemplate="%{text}<extra></extra>",
                 cliponaxis=False,
             )
         )
+    traces += [
+        _legend_entry("train", mode="lines", line=_key_line(TRAIN_DASH, palette)),
+        _legend_entry("validation", mode="lines", line=_key_line(VALIDATION_DASH, palette)),
+    ]
+    if show_train_mode and not show_accuracy:
+        line = _key_line(TRAIN_MODE_DASH, palette)
+        traces.append(_legend_entry("train mode", mode="lines", line=line))
     for name, symbol in (("best epoch", "star"), ("early stop", "square")):
-        traces.append(
-            go.Scatter(
-                x=[None],
-                y=[None],
-                mode="markers",
-                marker={"color": palette.muted, "symbol": symbol, "size": 11},
-                name=name,
-                hoverinfo="skip",
-            )
-        )
+        marker = {"color": palette.muted, "symbol": symbol, "size": 11}
+        traces.append(_legend_entry(name, mode="markers", marker=marker))
     y: dict[str, Any] = {"range": [0, 0.8]}
     if show_accuracy:
         y = {"range": [0.4, 1.01], "tickformat": ".0%"}
@@ -191,7 +209,8 @@ def loss_curves(
         f"{quantity} curves",
         height,
         palette,
-        margin={"l": 66, "r": 18, "t": 92, "b": 52},
+        beside=(800, 150, 54),
+        margin={"l": 62, "r": 16, "t": 86, "b": 48},
         hovermode="x unified",
         xaxis=_axis("epoch", palette, range=[1, max(2, epochs)], hoverformat="d"),
         yaxis=_axis(unit, palette, **y),
@@ -210,8 +229,16 @@ def loss_curves(
             for i in range(len(labels))
         ],
     )
-    layout["legend"]["y"] = 1 - 40 / height
     return go.Figure(traces, layout)
+
+
+def _legend_entry(name: str, **look: Any) -> go.Scatter:
+    """A trace without points that explains a mark in the legend."""
+    return go.Scatter(x=[None], y=[None], name=name, hoverinfo="skip", **look)
+
+
+def _key_line(dash: str, palette: Palette) -> dict[str, Any]:
+    return {"color": palette.muted, "dash": dash, "width": 2}
 
 
 def curve_top(values: Sequence[NDArray[Any]], least: float = 0.0) -> float:
@@ -375,7 +402,7 @@ def decision_boundary(
     if show_difference:
         traces.append(
             _color_bar(
-                f"P(class 1): {labels[-1]} − {labels[0]}",
+                "Δ P(class 1)",
                 palette.difference,
                 -1,
                 1,
@@ -389,12 +416,12 @@ def decision_boundary(
         "Decision boundary",
         height,
         palette,
-        margin={"l": 54, "r": 14, "t": 90, "b": 112},
+        beside=(760, 190, 62),
+        margin={"l": 54, "r": 14, "t": 88, "b": 94},
         hovermode="closest",
         annotations=annotations,
         **layout,
     )
-    layout["legend"]["y"] = 1 - 38 / height
     layout["legend"]["itemsizing"] = "trace"
     return go.Figure(traces, layout)
 
@@ -427,8 +454,8 @@ def _color_bar(
             "colorbar": {
                 "orientation": "h",
                 "title": {
-                    "text": title,
-                    "side": "bottom",
+                    "text": f" {title}",
+                    "side": "right",
                     "font": {"size": 14, "color": palette.text},
                 },
                 "thickness": 11,
@@ -555,7 +582,7 @@ def weight_histogram(
     """
     rows = histogram_rows(layers)
     columns = max(1, math.ceil(layers / rows))
-    gap_x, gap_y = min(0.06, 0.24 / columns), 0.34 / rows if rows > 1 else 0.0
+    gap_x, gap_y = min(0.06, 0.24 / columns), 0.42 / rows if rows > 1 else 0.0
     width = (1 - gap_x * (columns - 1)) / columns
     tall = (1 - gap_y * (rows - 1)) / rows
     traces: list[Any] = []
@@ -572,6 +599,7 @@ def weight_histogram(
             anchor=f"y{n}",
             range=[-1, 1],
             nticks=5,
+            tickangle=0,
             showgrid=False,
         )
         axes[f"yaxis{n}"] = _axis(
@@ -637,32 +665,24 @@ def weight_histogram(
                     **shared,
                 ),
             ]
-    traces.append(
-        go.Scatter(
-            x=[None],
-            y=[None],
-            mode="markers",
-            marker={
-                "symbol": "square",
-                "size": 10,
-                "color": rgba(palette.muted, 0.6),
-                "line": {"color": palette.text, "width": 1.5},
-            },
-            name="bar at 0: exactly zero",
-            hoverinfo="skip",
-        )
-    )
+    marker = {
+        "symbol": "square",
+        "size": 10,
+        "color": rgba(palette.muted, 0.6),
+        "line": {"color": palette.text, "width": 1.5},
+    }
+    traces.append(_legend_entry("exactly zero", mode="markers", marker=marker))
     layout = _layout(
         "Weights per layer",
         height,
         palette,
-        margin={"l": 66, "r": 14, "t": 108, "b": 50},
+        beside=(640, 190, 78),
+        margin={"l": 62, "r": 14, "t": 104, "b": 48},
         hovermode="closest",
         barmode="overlay",
         annotations=annotations,
         **axes,
     )
-    layout["legend"]["y"] = 1 - 36 / height
     return go.Figure(traces, layout)
 
 

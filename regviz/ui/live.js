@@ -354,6 +354,12 @@ class Chart {
     return this.data.height
   }
 
+  /* Where the legend stands if there is room for it beside the title, else null. */
+  beside() {
+    const { beside } = this.skeleton.layout.meta
+    return this.frame.clientWidth >= beside.from ? beside : null
+  }
+
   async start() {
     try {
       this.Plotly = await loadPlotly()
@@ -385,7 +391,16 @@ class Chart {
     }
     // size comes from the frame; what was placed by pixels from the top stays there
     const { layout } = figure
-    layout.legend.y = 1 - ((1 - layout.legend.y) * layout.height) / this.frame.clientHeight
+    const { clientWidth, clientHeight } = this.frame
+    const beside = this.beside()
+    if (beside === null) {
+      layout.legend.y = 1 - ((1 - layout.legend.y) * layout.height) / clientHeight
+    } else {
+      layout.legend.x = beside.left / clientWidth
+      layout.legend.y = 1 - 9 / clientHeight
+      layout.margin.t = beside.top
+    }
+    if (clientWidth < 480) layout.legend.font.size = 12
     delete layout.height
     this.figure = figure
     if (this.drawing) {
@@ -445,12 +460,14 @@ class Chart {
   resize() {
     if (this.data === undefined || this.frame.clientWidth === 0) return
     const height = `${this.height()}px`
-    const taller = this.frame.style.height !== height
+    const size = `${this.frame.clientWidth}`
+    const other = this.frame.style.height !== height || this.width !== size
     this.frame.style.height = height
+    this.width = size
     if (!this.gd.classList.contains("js-plotly-plot")) return
     cancelAnimationFrame(this.resizing)
     this.resizing = requestAnimationFrame(() => guarded(() => {
-      if (taller) this.draw(this.channel, this.channel.picture(), true)
+      if (other) this.draw(this.channel, this.channel.picture(), true)
       this.Plotly.Plots.resize(this.gd)
     }))
   }
@@ -496,6 +513,13 @@ class Chart {
     if (this.Plotly !== null) guarded(() => this.Plotly.purge(this.gd))
     this.frame.remove()
   }
+}
+
+/* Columns of equal width with a gap in pixels: [left, right] of each, in parts of the plot. */
+function columns(count, width, gap) {
+  const part = Math.min(gap / Math.max(1, width), 0.5 / count)
+  const each = (1 - part * (count - 1)) / count
+  return Array.from({ length: count }, (_, i) => [i * (each + part), i * (each + part) + each])
 }
 
 function element(tag, className, parent) {
@@ -619,6 +643,8 @@ class LossCurves extends Chart {
   }
 }
 
+const PANEL_GAP = 26
+
 class Boundary extends Chart {
   constructor(root) {
     super(root)
@@ -661,9 +687,12 @@ class Boundary extends Chart {
   height() {
     if (this.nothing) return 160
     const { layout } = this.skeleton
-    const { l, r, t, b } = layout.margin
+    const { l, r, b } = layout.margin
+    const t = this.beside()?.top ?? layout.margin.t
     const [x0, x1, y0, y1] = this.box ?? [...layout.xaxis.range, ...layout.yaxis.range]
-    const panel = (layout.xaxis.domain[1] - layout.xaxis.domain[0]) * (this.frame.clientWidth - l - r)
+    const width = this.frame.clientWidth - l - r
+    const [left, right] = columns(this.panels(), width, PANEL_GAP)[0]
+    const panel = (right - left) * width
     const tall = (panel * (y1 - y0)) / (x1 - x0)
     return Math.round(Math.min(Math.max(this.data.height, 320), Math.max(tall, 120) + t + b))
   }
@@ -674,6 +703,23 @@ class Boundary extends Chart {
       if (lane?.status === "diverged") return `${label} · diverged`
       return picture.restored[i] && c.at === null ? `${label} · best epoch ${lane.best}` : label
     })
+  }
+
+  react(figure) {
+    const { l, r } = figure.layout.margin
+    const { lanes } = this.options
+    const places = columns(this.panels(), this.frame.clientWidth - l - r, PANEL_GAP)
+    places.forEach(([left, right], i) => {
+      figure.layout[`xaxis${i === 0 ? "" : i + 1}`].domain = [left, right]
+      figure.layout.annotations[i].x = (left + right) / 2
+    })
+    const under = ([left], [, right], trace) => {
+      trace.marker.colorbar.x = (left + right) / 2
+      trace.marker.colorbar.len = Math.min(0.75 * (right - left), 0.5)
+    }
+    under(places[0], places[lanes - 1], figure.data[4 * lanes])
+    if (this.options.difference) under(places[lanes], places[lanes], figure.data[4 * lanes + 1])
+    super.react(figure)
   }
 
   fill(figure, c, picture, titles) {
@@ -850,6 +896,8 @@ function paintPanel(context, t, box, [x0, x1], [y0, y1], colors) {
   context.restore()
 }
 
+const PER_ROW = 5 // panels, as in regviz/figures.py
+
 class Histogram extends Chart {
   constructor(root) {
     super(root)
@@ -857,8 +905,33 @@ class Histogram extends Chart {
     this.tops = []
   }
 
+  react(figure) {
+    const { layout } = figure
+    const { lanes, layers } = this.options
+    const width = this.frame.clientWidth - layout.margin.l - layout.margin.r
+    const count = Math.ceil(layers / Math.ceil(layers / PER_ROW))
+    const places = columns(count, width, 48)
+    const narrow = (places[0][1] - places[0][0]) * width < 150
+    for (let layer = 0; layer < layers; layer++) {
+      const [left, right] = places[layer % count]
+      const axis = layout[`xaxis${layer === 0 ? "" : layer + 1}`]
+      axis.domain = [left, right]
+      if (narrow) axis.nticks = 3
+      layout.annotations[2 * layer].x = left
+      layout.annotations[2 * layer + 1].x = left
+      for (let i = 0; narrow && i < lanes; i++) {
+        figure.data[2 * (lanes * layer + i)].line.width = 1.2
+        figure.data[2 * (lanes * layer + i) + 1].marker.line.width = 0.5
+      }
+    }
+    if (this.frame.clientWidth < 480) figure.data.at(-1).showlegend = false
+    super.react(figure)
+  }
+
   fill(figure, c, picture) {
     const { lanes, layers, log, labels } = this.options
+    const perRow = Math.ceil(layers / Math.ceil(layers / PER_ROW))
+    const room = (this.frame.clientWidth - 76 - 48 * (perRow - 1)) / perRow
     const settle = (old, need) => (c.head.done && need < 0.6 * old ? need : Math.max(old ?? 0, need))
     for (let layer = 0; layer < Math.min(layers, picture.layers.length); layer++) {
       const { values, shape } = picture.counts[layer]
@@ -899,10 +972,13 @@ class Histogram extends Chart {
         ? [Math.log10(0.5), Math.log10(Math.max(this.tops[layer], most) * 1.5)]
         : [0, this.tops[layer]]
       const [title, count] = figure.layout.annotations.slice(2 * layer, 2 * layer + 2)
-      title.text = `<b>${escaped(name)}</b>  ${inputs}×${units}`
+      title.text = `<b>${escaped(name)}</b>${room > 130 ? `  ${inputs}×${units}` : ""}`
+      const named = labels.join("").length * 7 + 24 * lanes + 170 < room
       const parts = zeros.slice(0, lanes).map((z, i) =>
-        `<span style="color:${this.colors.lanes[i % this.colors.lanes.length]}">${layers <= 4 && lanes <= 2 ? `${escaped(labels[i])} ` : ""}<b>${z.toLocaleString("en")}</b></span>`)
-      count.text = `exact zeros: ${parts.join(", ")} of ${size[0].toLocaleString("en")}`
+        `<span style="color:${this.colors.lanes[i % this.colors.lanes.length]}">${named ? `${escaped(labels[i])} ` : ""}<b>${z.toLocaleString("en")}</b></span>`)
+      count.text = room > 200
+        ? `exact zeros: ${parts.join(", ")} of ${size[0].toLocaleString("en")}`
+        : `zeros ${parts.join(", ")}`
     }
   }
 }
