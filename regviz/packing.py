@@ -6,7 +6,7 @@ each by name. A frame of two lanes stays below 20 kB:
 
 - a boundary is uint8, at most 64 x 64 while the run goes on, whole when it is done;
 - curves are float16 (losses to three digits), at most 400 points each;
-- histograms have 64 bins over limits that all lanes of a layer share; limits are powers of two,
+- histograms have 128 bins over limits that all lanes of a layer share; limits are powers of two,
   so bins add up exactly;
 - points are uint16 over the extent of their picture, at most 1,000 of them.
 
@@ -33,9 +33,10 @@ CURVES = ("train_loss", "val_loss", "train_loss_train_mode", "train_accuracy", "
 
 CURVE_POINTS = 400
 LIVE_GRID = 64
-BINS = 64
+BINS = 128
 MAX_POINTS = 1000
-BUNDLE_GRID = 64
+STORED_GRID = 64
+LAST_GRID = 256
 
 Cell = str | tuple[str, str]
 """Text, or (text, tone) with the tone ``good``, ``warn``, ``bad`` or ``muted``."""
@@ -175,7 +176,7 @@ def pack_frame(
     """Pack one frame whole: pictures, curves so far, points and numbers."""
     message = _Message()
     header = _head(channel, run, frame, state)
-    header["frame"] = _picture(message, "", frame, BUNDLE_GRID * 4 if frame.done else LIVE_GRID)
+    header["frame"] = _picture(message, "", frame, LAST_GRID if frame.done else LIVE_GRID)
     if table is not None:
         header["frame"]["table"] = _table(table(frame))
     _curves(message, header, frame)
@@ -200,7 +201,7 @@ def pack_bundle(
     header["stored"] = []
     for i, frame in enumerate(frames):
         last = i == len(frames) - 1 and frame.done
-        entry = _picture(message, f"{i}.", frame, BUNDLE_GRID * 4 if last else BUNDLE_GRID)
+        entry = _picture(message, f"{i}.", frame, LAST_GRID if last else STORED_GRID)
         if table is not None:
             entry["table"] = _table(table(frame))
         header["stored"].append(entry)

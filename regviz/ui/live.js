@@ -173,6 +173,7 @@ class Channel {
       for (const view of this.views) guarded(() => view.draw(this, picture))
       const { run } = this
       const newest = this.head.epoch
+      if ([...this.views].some((view) => view.ready === false)) return // counted when it is drawn
       requestAnimationFrame(() => {
         const { stats } = this
         stats.run = run
@@ -312,7 +313,7 @@ class Chart {
     this.summary = element("p", "rv-sr", this.frame)
     this.signature = null
     this.Plotly = null
-    this.ready = null
+    this.ready = false
     this.drawing = false
     this.again = false
     this.held = false // the pointer is down: a redraw would break the gesture
@@ -411,7 +412,11 @@ class Chart {
     const first = !this.gd.classList.contains("js-plotly-plot")
     Promise.resolve(this.Plotly.react(this.gd, figure.data, figure.layout, this.config()))
       .then(() => {
-        if (first) this.listen()
+        if (first) {
+          this.listen()
+          this.ready = true
+          this.channel.schedule()
+        }
         this.placed()
       })
       .catch((error) => console.warn("regviz: Plotly", error))
@@ -590,6 +595,7 @@ class LossCurves extends Chart {
       marks.marker.size = events.map((e) => e[3])
       marks.text = events.map((e) => e[4])
     })
+    figure.data.at(-1).showlegend = c.head.lanes.some((lane) => lane.stopped > 0)
     this.range(figure.layout.yaxis, c, high, low)
   }
 
@@ -758,17 +764,20 @@ class Boundary extends Chart {
   /* One small picture for each panel: a pixel for each grid node, the first row at the bottom. */
   paintTiles(c, picture) {
     const { boundaries } = picture
+    const smoothed = []
     this.tiles = []
     for (let i = 0; i < this.options.lanes; i++) {
       const b = boundaries[i]
       if (!b) continue
-      this.tiles[i] = tile(b.shape, (k) => this.response[b.values[k]])
-      this.tiles[i].contour = contour(b.values, b.shape, 127.5)
+      const smooth = (smoothed[i] = blurred(b.values, b.shape))
+      this.tiles[i] = tile(b.shape, (k) => this.response[Math.round(smooth[k])])
+      this.tiles[i].contour = contour(smooth, b.shape, 127.5)
       this.tiles[i].extent = c.extents?.[c.viewOf[i]]
     }
     const [first, last] = [boundaries[0], boundaries[this.options.lanes - 1]]
     if (this.options.difference && first && last && equal(first.shape, last.shape) && c.viewOf?.[0] === c.viewOf?.[1]) {
-      this.tiles[this.options.lanes] = tile(first.shape, (k) => this.difference[255 + last.values[k] - first.values[k]])
+      this.tiles[this.options.lanes] = tile(
+        first.shape, (k) => this.difference[255 + Math.round(smoothed[this.options.lanes - 1][k] - smoothed[0][k])])
       this.tiles[this.options.lanes].extent = c.extents?.[c.viewOf[0]]
     }
   }
@@ -844,6 +853,28 @@ function tile(shape, color) {
   return { canvas, rows, columns }
 }
 
+/* Each node with its neighbours, weights 1-2-1: where the response jumps from 0 to 1 between two
+   nodes, the line between them would otherwise be a staircase. */
+function blurred(values, [rows, columns]) {
+  const across = new Float32Array(values.length)
+  const out = new Float32Array(values.length)
+  for (let r = 0; r < rows; r++) {
+    for (let k = 0; k < columns; k++) {
+      const at = r * columns + k
+      const [left, right] = [k > 0 ? at - 1 : at, k < columns - 1 ? at + 1 : at]
+      across[at] = (values[left] + 2 * values[at] + values[right]) / 4
+    }
+  }
+  for (let r = 0; r < rows; r++) {
+    for (let k = 0; k < columns; k++) {
+      const at = r * columns + k
+      const [below, above] = [r > 0 ? at - columns : at, r < rows - 1 ? at + columns : at]
+      out[at] = (across[below] + 2 * across[at] + across[above]) / 4
+    }
+  }
+  return out
+}
+
 /* Line pieces where the values cross the level (marching squares), in grid units. */
 function contour(values, [rows, columns], level) {
   const pieces = []
@@ -896,6 +927,21 @@ function paintPanel(context, t, box, [x0, x1], [y0, y1], colors) {
   context.restore()
 }
 
+/* Bins from the middle outwards until at most the given part of all counts lies outside: on a
+   linear scale a few stray weights are too few to see, and would squeeze the rest. */
+function reachOf(counts, outside) {
+  const half = counts.length / 2
+  const total = counts.reduce((a, b) => a + b, 0)
+  let beyond = 0
+  let reach = half
+  while (reach > 1) {
+    beyond += counts[half - reach] + counts[half + reach - 1]
+    if (beyond > outside * total) break
+    reach -= 1
+  }
+  return reach
+}
+
 const PER_ROW = 5 // panels, as in regviz/figures.py
 
 class Histogram extends Chart {
@@ -916,7 +962,7 @@ class Histogram extends Chart {
       const [left, right] = places[layer % count]
       const axis = layout[`xaxis${layer === 0 ? "" : layer + 1}`]
       axis.domain = [left, right]
-      if (narrow) axis.nticks = 3
+      if (narrow) axis.nticks = 4
       layout.annotations[2 * layer].x = left
       layout.annotations[2 * layer + 1].x = left
       for (let i = 0; narrow && i < lanes; i++) {
@@ -948,8 +994,8 @@ class Histogram extends Chart {
           x.push(-limit + k * step)
           y.push(log ? Math.max(n, 0.5) : n)
           top = Math.max(top, n)
-          if (n > 0) reach = Math.max(reach, Math.abs(-limit + k * step), Math.abs(-limit + (k + 1) * step))
         }
+        reach = Math.max(reach, step * reachOf(values.subarray(i * bins, (i + 1) * bins), log ? 0 : 0.003))
         x.push(limit)
         y.push(log ? 0.5 : 0)
         Object.assign(figure.data[2 * (lanes * layer + i)], { x, y })
