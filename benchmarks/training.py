@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -70,13 +69,6 @@ def stacked(experiments: list[Experiment], epochs: int) -> None:
         pass
 
 
-def seconds(f: Callable[[], None]) -> float:
-    """Time one call."""
-    start = time.process_time()
-    f()
-    return time.process_time() - start
-
-
 @dataclass(frozen=True)
 class Case:
     """One comparison; ``plain`` models and epochs are scaled up to ``experiments`` × ``epochs``."""
@@ -127,10 +119,13 @@ def main() -> None:
         stacked(case.experiments, 1)
         plain, ours = [], []
         for _ in range(args.pairs):
-            plain.append(
-                scale * seconds(lambda: [plain_loop(e, case.plain_epochs) for e in chosen] and None)
-            )
-            ours.append(seconds(lambda: stacked(case.experiments, case.epochs)))
+            start = time.process_time()
+            for e in chosen:
+                plain_loop(e, case.plain_epochs)
+            plain.append(scale * (time.process_time() - start))
+            start = time.process_time()
+            stacked(case.experiments, case.epochs)
+            ours.append(time.process_time() - start)
         ratios = [a / b for a, b in zip(plain, ours, strict=True)]
         scaled = ""
         if scale > 1:

@@ -266,14 +266,11 @@ def _without_history(frame: Frame) -> Frame:
     empty = np.empty((len(HISTORY), 0), np.float32)
     # copied out: an unpacked frame's arrays are views that would keep all of its bytes alive
     lanes = tuple(
-        dataclasses.replace(
-            lane,
-            history=empty,
+        LaneFrame(
             **{
-                name: value.copy()
-                for name, value in vars(lane).items()
-                if isinstance(value, np.ndarray) and name != "history"
-            },
+                name: value.copy() if isinstance(value, np.ndarray) else value
+                for name, value in {**vars(lane), "history": empty}.items()
+            }
         )
         for lane in frame.lanes
     )

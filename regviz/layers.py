@@ -95,15 +95,17 @@ def copy_lanes_(layout: Parameters, target: Tensor, source: Tensor, lanes: Tenso
 
 
 class Linear:
-    """Affine map y = x·W + b in every lane; W (lanes, in, out), b (lanes, 1, out).
+    """Affine map y = x·W + b in every lane; W (lanes, in, out), b (lanes, 1, out) or none.
 
     Source: ``torch.nn.Linear``, whose weight is the transpose of this one.
     """
 
     def __init__(self, parameters: Parameters, name: str, *, first: bool = False) -> None:
-        self.weight, self.bias = parameters[name], parameters[name + ".bias"]
-        self.weight_grad = parameters.grad(name)
-        self.bias_grad = parameters.grad(name + ".bias")
+        self.weight, self.weight_grad = parameters[name], parameters.grad(name)
+        self.bias = self.bias_grad = None
+        if name + ".bias" in parameters.slices:
+            self.bias = parameters[name + ".bias"]
+            self.bias_grad = parameters.grad(name + ".bias")
         self.first = first
         # one output: the same products the other way round take a third of the time
         self.narrow = self.weight.shape[2] == 1
@@ -114,12 +116,16 @@ class Linear:
             self.x = x
         if self.narrow:
             y = torch.bmm(self.weight.transpose(1, 2), x.transpose(1, 2))  # (lanes, 1, batch)
-            return y.transpose(1, 2).add_(self.bias)
+            y = y.transpose(1, 2)
+            return y if self.bias is None else y.add_(self.bias)
+        if self.bias is None:
+            return torch.bmm(x, self.weight)
         return torch.baddbmm(self.bias, x, self.weight)
 
     def backward(self, dy: Float[Tensor, "lanes batch outputs"]) -> Tensor:
         """dW = xᵀ·dy, db = Σ dy, dx = dy·Wᵀ (not computed for the first layer)."""
-        torch.sum(dy, dim=1, keepdim=True, out=self.bias_grad)
+        if self.bias_grad is not None:
+            torch.sum(dy, dim=1, keepdim=True, out=self.bias_grad)
         if self.narrow:
             torch.bmm(dy.transpose(1, 2), self.x, out=self.weight_grad.transpose(1, 2))
             return dy if self.first else dy * self.weight.transpose(1, 2)
@@ -324,14 +330,21 @@ Layer = Linear | Activation | BatchNorm | LayerNorm | Dropout
 
 class Network:
     """A stack of multilayer perceptrons: linear → [norm] → activation → [norm] → dropout, and a
-    linear output (one logit for two classes, else one a class)."""
+    linear output (one logit for two classes, else one a class).
+
+    A linear layer right before batch normalization has no bias: the mean is subtracted again and
+    β takes its place (Ioffe & Szegedy 2015, section 3.2). Left in, its gradient would be nothing
+    but rounding noise, which Adam scales up to full steps.
+    """
 
     def __init__(self, shape: Shape, lanes: int, device: str) -> None:
         widths = (shape.inputs, *shape.hidden, shape.outputs)
         blocks: list[tuple[str, tuple[int, ...], bool]] = []
+        no_bias = shape.norm == "batch" and shape.norm_position == "before"
         for i, name in enumerate(layer_names(shape)):
             blocks.append((name, (widths[i], widths[i + 1]), True))
-            blocks.append((name + ".bias", (1, widths[i + 1]), False))
+            if name == "output" or not no_bias:
+                blocks.append((name + ".bias", (1, widths[i + 1]), False))
             if shape.norm is not None and name != "output":
                 blocks.append((name + ".gamma", (1, widths[i + 1]), False))
                 blocks.append((name + ".beta", (1, widths[i + 1]), False))
@@ -419,11 +432,12 @@ def initialize(
     Source: ``torch.nn.Linear.reset_parameters``; Klambauer et al. 2017.
     """
     for name, generator in zip(layer_names(shape), generators, strict=True):
-        weight, bias = parameters[name][lane], parameters[name + ".bias"][lane]
+        weight = parameters[name][lane]
         bound = 1 / math.sqrt(weight.shape[0])
         if shape.activation == "selu":
             weight.copy_(torch.randn(weight.shape, generator=generator) * bound)
-            bias.zero_()
-        else:
-            weight.copy_((torch.rand(weight.shape, generator=generator) * 2 - 1) * bound)
+            continue
+        weight.copy_((torch.rand(weight.shape, generator=generator) * 2 - 1) * bound)
+        if name + ".bias" in parameters.slices:
+            bias = parameters[name + ".bias"][lane]
             bias.copy_((torch.rand(bias.shape, generator=generator) * 2 - 1) * bound)

@@ -53,9 +53,7 @@ def _shown(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _number(
-    low: float = -math.inf, high: float = math.inf, *, below: bool = False
-) -> Check:
+def _number(low: float = -math.inf, high: float = math.inf, *, below: bool = False) -> Check:
     """A finite real number with ``low <= value <= high`` (``value < high`` with ``below``)."""
     if below:
         wanted = f"a number from {low:g} up to, but not including, {high:g}"
@@ -211,9 +209,7 @@ class RegularizationSpec(_Checked):
 
     _group = "regularization"
 
-    dropout: float | tuple[float, ...] = _field(
-        0.0, _one_or_list(_number(0, 1, below=True), 8)
-    )
+    dropout: float | tuple[float, ...] = _field(0.0, _one_or_list(_number(0, 1, below=True), 8))
     dropout_kind: str = _field("standard", _choice(*DROPOUT_KINDS))
     input_dropout: float = _field(0.0, _number(0, 1, below=True))
     l1: float = _field(0.0, _number(0, 1e6))
@@ -221,9 +217,7 @@ class RegularizationSpec(_Checked):
     weight_decay: float = _field(0.0, _number(0, 1e6))
     label_smoothing: float = _field(0.0, _number(0, 1, below=True))
     input_noise: float = _field(0.0, _number(0, 100))
-    early_stopping: EarlyStoppingSpec | None = _field(
-        None, _optional(_part(EarlyStoppingSpec))
-    )
+    early_stopping: EarlyStoppingSpec | None = _field(None, _optional(_part(EarlyStoppingSpec)))
 
     @property
     def any(self) -> bool:

@@ -12,6 +12,7 @@ neighbours.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 import time
@@ -96,7 +97,9 @@ def _stack_key(e: Experiment) -> tuple[Any, ...]:
 class _Draws:
     """Uniform or normal numbers for one layer (or the input), shared by the lanes of a seed."""
 
-    def __init__(self, seeds: Sequence[int], purpose: int, layer: int, units: int, device: str):
+    def __init__(
+        self, seeds: Sequence[int], purpose: int, layer: int, units: int, device: str
+    ) -> None:
         self.units, self.device = units, device
         self.room: Tensor | None = None
         self.generators = [_generator(s, purpose, layer, device=device) for s in seeds]
@@ -168,9 +171,7 @@ class _Stack:
         )
         self.order = [_generator(s, _ORDER) for s in self.seeds]
         widths = (self.shape.inputs, *self.shape.hidden)
-        self.mask_draws = [
-            _Draws(self.seeds, _DROPOUT, i, w, device) for i, w in enumerate(widths)
-        ]
+        self.mask_draws = [_Draws(self.seeds, _DROPOUT, i, w, device) for i, w in enumerate(widths)]
         self.noise_draws = _Draws(self.seeds, _NOISE, 0, self.shape.inputs, device)
 
         n = len(experiments)
@@ -195,9 +196,7 @@ class _Stack:
             seed = e.training.seed
             if seed not in drawn:
                 drawn[seed] = lane
-                generators = [
-                    _generator(seed, _INIT, i) for i in range(len(self.shape.hidden) + 1)
-                ]
+                generators = [_generator(seed, _INIT, i) for i in range(len(self.shape.hidden) + 1)]
                 initialize(parameters, lane, self.shape, generators)
             else:
                 for name in parameters.slices:
@@ -222,7 +221,9 @@ class _Stack:
         y = self.y[pairs[0][0]].unsqueeze(0) if one else self.y[self.data_of]
         self.x_eval = x.expand(len(active), -1, -1)
         self.y_eval = y.expand(len(active), -1)
-        rates = [(r.input_dropout, *e.dropout_rates) for r, e in zip(regularization, active, strict=True)]
+        rates = [
+            (r.input_dropout, *e.dropout_rates) for r, e in zip(regularization, active, strict=True)
+        ]
         self.rates = [self._vector(layer) for layer in zip(*rates, strict=True)]
         self.dropping = [any(layer) for layer in zip(*rates, strict=True)]
         self.dropout_kind = active[0].regularization.dropout_kind if active else "standard"
@@ -344,11 +345,14 @@ class _Stack:
         improved, over = [], []
         for i, lane in enumerate(self.lanes):
             e, before = self.experiments[lane], self.stops[lane]
-            rule = e.regularization.early_stopping
-            after = watch(before, self.epoch, float(seen[2, i]), rule)
+            diverged = not np.isfinite(seen[:, i]).all() or seen[0, i] > EXPLODED
+            after = before
+            if not diverged:  # the losses of an exploded net improve on nothing
+                rule = e.regularization.early_stopping
+                after = watch(before, self.epoch, float(seen[2, i]), rule)
             self.stops[lane], self.lane_epoch[lane] = after, self.epoch
             improved.append(after.best_epoch == self.epoch)
-            if not np.isfinite(seen[:, i]).all() or seen[0, i] > EXPLODED:
+            if diverged:
                 self.status[lane] = "diverged"
             elif after.stopped_epoch:
                 self.status[lane] = "stopped"
@@ -376,8 +380,8 @@ class _Stack:
         if self.best is not None and any(improved):
             which = torch.tensor(improved, device=self.device)
             copy_lanes_(parameters, self.best, parameters.flat, which)
-            for kept, running in zip(self.best_running, network.running, strict=True):
-                kept[which] = running[which]
+            for kept, now in zip(self.best_running, network.running, strict=True):
+                kept[which] = now[which]
         good = torch.tensor([self.status[i] != "diverged" for i in self.lanes], device=self.device)
         flat, running = self.last_good
         if bool(good.all()):
@@ -402,8 +406,8 @@ class _Stack:
             ]
             restore = torch.tensor(which, device=self.device)
             copy_lanes_(network.parameters, flat, self.best, restore)
-            for kept, best in zip(running, self.best_running, strict=True):
-                kept[restore] = best[restore]
+            for kept, best_one in zip(running, self.best_running, strict=True):
+                kept[restore] = best_one[restore]
             for i in done:
                 self.restored[self.lanes[i]] = which[i]
         ended = network.select(done)
@@ -598,15 +602,13 @@ class Run:
 
         Stacks take turns, the one that is least far first.
         """
-        # moments of dead units sink below 1e-38, where arithmetic is ten times slower
-        torch.set_flush_denormal(True)
         while not self.done:
             stack = min((s for s in self._stacks if s.lanes), key=lambda s: s.epoch / s.epochs)
             epoch = stack.train_epoch()
             while True:
-                # entered anew for each piece: inference mode belongs to the thread, and between
-                # two pieces the thread may train somebody else's run or do anything at all
-                with torch.inference_mode():
+                # entered anew for each piece: the modes belong to the thread, and between two
+                # pieces the thread may train somebody else's run or do anything at all
+                with _fast_arithmetic():
                     if next(epoch, _END) is _END:
                         break
                 yield
@@ -645,6 +647,18 @@ class Run:
 
 
 _END = object()
+
+
+@contextlib.contextmanager
+def _fast_arithmetic() -> Iterator[None]:
+    """Train without autograd, and with denormal numbers taken as 0: the moments of dead units
+    sink below 1e-38, where arithmetic is ten times slower."""
+    torch.set_flush_denormal(True)
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        torch.set_flush_denormal(False)
 
 
 def _grid_lists(

@@ -1,0 +1,514 @@
+"""Runs: the invariants of a stack, the contract's numbers, and torch's own loop as reference."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from regviz.data import make_dataset
+from regviz.frames import HISTOGRAM_BINS, Frame, LaneFrame
+from regviz.specs import Experiment, SpecError
+from regviz.training import Run, fit, pick_device, train
+
+BASE = Experiment.from_dict(
+    {
+        "data": {"n_samples": 120},
+        "model": {"hidden": [12, 8]},
+        "training": {"epochs": 6, "lr": 0.01},
+    }
+)
+
+
+def vary(**fields: object) -> Experiment:
+    """Return BASE with fields set, ``data__noise`` for ``data.noise``."""
+    e = BASE
+    for name, value in fields.items():
+        e = e.replace(name.replace("__", "."), value)
+    return e
+
+
+def final(*experiments: Experiment) -> list[LaneFrame]:
+    return [r.frame for r in fit(experiments)]
+
+
+VARIED = [
+    vary(),
+    vary(regularization__dropout=0.5),
+    vary(regularization__dropout=[0.2, 0.0]),
+    vary(regularization__l1=0.01),
+    vary(regularization__l2=0.1, regularization__weight_decay=0.01),
+    vary(regularization__label_smoothing=0.2),
+    vary(regularization__input_noise=0.5, regularization__input_dropout=0.2),
+    vary(regularization__early_stopping={"patience": 1}),
+    vary(training__lr=0.1),
+    vary(training__seed=7),
+    vary(data__seed=1),
+    vary(data__noise=0.1, data__label_noise=0.2),
+]
+
+
+# --- invariants -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("norm", [None, "batch", "layer"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
+def test_a_lane_does_not_know_its_neighbours(optimizer: str, norm: str | None) -> None:
+    experiments = [
+        e.replace("training.optimizer", optimizer).replace("model.norm", norm) for e in VARIED
+    ]
+    together = final(*experiments)
+    for e, lane in zip(experiments, together, strict=True):
+        (alone,) = final(e)
+        assert (alone.status, alone.epoch, alone.best_epoch) == (
+            lane.status,
+            lane.epoch,
+            lane.best_epoch,
+        )
+        np.testing.assert_allclose(alone.history, lane.history, rtol=2e-3, atol=2e-4)
+        np.testing.assert_allclose(alone.norms, lane.norms, rtol=1e-3)
+
+
+def test_equal_experiments_give_equal_frames() -> None:
+    one, two = (fit([VARIED[1], VARIED[6]]) for _ in range(2))
+    assert json.dumps([r.to_dict() for r in one]) == json.dumps([r.to_dict() for r in two])
+    a, b = Run(VARIED[:3]), Run(VARIED[:3])
+    for _ in a.steps():
+        pass
+    for _ in b.steps():
+        b.frame()  # looking does not change what is seen
+    assert a.frame().to_bytes() == b.frame().to_bytes()
+
+
+def test_equal_lanes_of_one_stack_are_equal() -> None:
+    one, two = final(VARIED[1], VARIED[1])
+    np.testing.assert_allclose(one.history, two.history, rtol=1e-4)
+    np.testing.assert_allclose(one.norms, two.norms, rtol=1e-4)
+
+
+def test_lanes_of_one_seed_share_weights_order_and_masks() -> None:
+    run = Run([vary(), vary(regularization__dropout=0.4), vary(training__seed=1)])
+    parameters = run._stacks[0].network.parameters
+    for name in parameters.weight_names:
+        assert torch.equal(parameters[name][0], parameters[name][1])
+        assert not torch.equal(parameters[name][0], parameters[name][2])
+    stack = run._stacks[0]
+    x, _ = stack._shuffled()
+    assert torch.equal(x[0], x[1])
+    assert not torch.equal(x[0], x[2])
+
+
+def test_a_tiny_strength_changes_the_run_only_a_little() -> None:
+    """With common random numbers a sweep is smooth: dropout 0.001 is nearly no dropout."""
+    none, tiny, other = final(vary(), vary(regularization__dropout=0.001), vary(training__seed=5))
+    near = np.abs(none.curve("val_loss") - tiny.curve("val_loss")).max()
+    far = np.abs(none.curve("val_loss") - other.curve("val_loss")).max()
+    assert near < 0.3 * far
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "regularization.dropout",
+        "regularization.input_dropout",
+        "regularization.l1",
+        "regularization.l2",
+        "regularization.weight_decay",
+        "regularization.label_smoothing",
+        "regularization.input_noise",
+        "training.lr",
+    ],
+)
+def test_every_strength_is_a_vector_over_lanes_and_acts(field: str) -> None:
+    values = (0.001, 0.05, 0.4)
+    lanes = final(*(BASE.replace(field, v) for v in values))
+    assert len(Run([BASE.replace(field, v) for v in values])._stacks) == 1
+    for a, b in itertools.combinations(lanes, 2):
+        assert not np.array_equal(a.curve("train_loss"), b.curve("train_loss"))
+
+
+def test_different_shapes_go_to_different_stacks_and_come_back_in_order() -> None:
+    experiments = [
+        vary(model__hidden=[5]),
+        vary(),
+        vary(training__optimizer="sgd"),
+        vary(model__hidden=[]),
+        vary(training__epochs=3),
+        vary(model__hidden=[5], regularization__l2=0.1),
+    ]
+    run = Run(experiments)
+    assert len(run._stacks) == 5
+    for _ in run.steps():
+        pass
+    lanes = run.frame().lanes
+    assert [lane.shapes for lane in lanes[:2]] == [((2, 5), (5, 1)), ((2, 12), (12, 8), (8, 1))]
+    assert lanes[3].layers == ("output",)
+    assert [lane.epoch for lane in lanes] == [6, 6, 6, 6, 3, 6]
+    assert {lane.status for lane in lanes} == {"finished"}
+
+
+# --- diverged lanes ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "lr"), [("adam", 1e3), ("adam", 1e6), ("sgd", 1e6), ("adamw", 1e3)]
+)
+def test_a_diverged_lane_is_frozen_and_its_neighbour_goes_on(optimizer: str, lr: float) -> None:
+    good = vary(training__optimizer=optimizer)
+    bad = good.replace("training.lr", lr)
+    ours, wild = final(good, bad)
+    (alone,) = final(good)
+    assert (ours.status, wild.status) == ("finished", "diverged")
+    assert wild.epoch < 6
+    np.testing.assert_allclose(ours.history, alone.history, rtol=2e-3, atol=2e-4)
+    # what is shown of it is its last sane state
+    assert np.isfinite(wild.norms).all()
+    assert wild.best_epoch < wild.epoch
+
+
+def test_a_diverged_result_is_json_without_nan() -> None:
+    (result,) = fit([vary(training__optimizer="sgd", training__lr=1e6)])
+    text = json.dumps(result.to_dict(), allow_nan=False)
+    assert json.loads(text)["status"] == "diverged"
+
+
+# --- early stopping ---------------------------------------------------------------------------
+
+
+def stopping(patience: int, **fields: object) -> Experiment:
+    return vary(
+        data__noise=0.4,
+        data__n_samples=80,
+        training__epochs=60,
+        training__lr=0.02,
+        **fields,
+    ).replace("regularization.early_stopping", {"patience": patience})
+
+
+def test_a_stopped_lane_ends_by_keras_rule_and_keeps_its_best_weights() -> None:
+    e = stopping(4)
+    run = Run([e, e.without_regularization()])
+    for _ in run.steps():
+        pass
+    stopped, full = run.frame().lanes
+    assert (stopped.status, full.status) == ("stopped", "finished")
+    assert stopped.stopped_epoch == stopped.epoch == stopped.best_epoch + 4
+    assert stopped.restored
+    assert not full.restored
+    # until it stopped it was the same run
+    np.testing.assert_allclose(
+        stopped.history, full.history[:, : stopped.epoch], rtol=2e-3, atol=2e-4
+    )
+    # the kept weights give the best epoch's validation loss
+    network, i = run._stacks[0].one(0)
+    with torch.inference_mode():
+        data = make_dataset(e.data)
+        logits = network.forward(torch.from_numpy(data.x_val)[None], train=False)[i, :, 0]
+    loss = nn.functional.binary_cross_entropy_with_logits(
+        logits, torch.from_numpy(data.y_val).float()
+    )
+    assert float(loss) == pytest.approx(stopped.curve("val_loss").min(), rel=1e-4)
+
+
+def test_best_weights_are_restored_also_when_the_last_epoch_is_reached() -> None:
+    # Keras issue 12511: patience longer than the run must not lose the best weights
+    e = stopping(1000)
+    restored, plain = fit([e, e.without_regularization()])
+    assert restored.status == "finished"
+    assert restored.frame.restored
+    assert restored.frame.best_epoch < 60
+    assert not np.allclose(restored.frame.norms, plain.frame.norms)
+
+
+def test_without_restore_the_last_weights_stay() -> None:
+    e = stopping(4).replace("regularization.early_stopping.restore_best_weights", False)
+    run = Run([e])
+    for _ in run.steps():
+        pass
+    lane = run.frame().lanes[0]
+    assert lane.status == "stopped"
+    assert not lane.restored
+
+
+def test_lanes_with_different_patience_stop_one_after_the_other() -> None:
+    lanes = final(*(stopping(p) for p in (1, 3, 9)))
+    epochs = [lane.stopped_epoch for lane in lanes]
+    assert epochs == sorted(epochs)
+    assert epochs[0] < epochs[2]
+
+
+# --- numbers ----------------------------------------------------------------------------------
+
+
+def test_history_is_what_torch_computes_on_the_same_weights() -> None:
+    e = vary(regularization__l1=0.003, regularization__l2=0.02, data__label_noise=0.1)
+    run = Run([e])
+    for _ in run.steps():
+        pass
+    lane = run.frame().lanes[0]
+    network, _ = run._stacks[0].one(0)
+    model = nn.Sequential(nn.Linear(2, 12), nn.ReLU(), nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 1))
+    weights = []
+    linears = [m for m in model if isinstance(m, nn.Linear)]
+    for module, name in zip(linears, ("hidden 1", "hidden 2", "output"), strict=True):
+        module.weight.data = network.parameters[name][0].T.clone()
+        module.bias.data = network.parameters[name + ".bias"][0, 0].clone()
+        weights.append(module.weight.detach())
+    data = make_dataset(e.data)
+    for x, y, part in (
+        (data.x_train, data.y_train, "train"),
+        (data.x_val, data.y_val, "val"),
+    ):
+        with torch.no_grad():
+            logits = model(torch.from_numpy(x))[:, 0]
+        target = torch.from_numpy(y)
+        loss = nn.functional.binary_cross_entropy_with_logits(logits, target.float())
+        accuracy = ((logits > 0) == (target == 1)).float().mean()
+        assert lane.curve(f"{part}_loss")[-1] == pytest.approx(float(loss), rel=1e-4)
+        assert lane.curve(f"{part}_accuracy")[-1] == pytest.approx(float(accuracy), rel=1e-5)
+    penalty = sum(0.003 * w.abs().sum() + 0.5 * 0.02 * (w**2).sum() for w in weights)
+    assert lane.curve("penalty")[-1] == pytest.approx(float(penalty), rel=1e-4)
+    norms = [float(w.norm()) for w in weights]
+    np.testing.assert_allclose(lane.norms, norms, rtol=1e-5)
+    np.testing.assert_allclose(lane.l1_norms, [float(w.abs().sum()) for w in weights], rtol=1e-5)
+    for i, w in enumerate(weights):
+        counts, _ = np.histogram(w, HISTOGRAM_BINS, (-lane.limits[i], lane.limits[i]))
+        assert lane.zeros[i] == int((w == 0).sum())
+        assert int(lane.histogram[i].sum()) == w.numel() - int(lane.zeros[i])
+        # at a bin's edge the two roundings may differ by one neighbour
+        assert np.abs(np.cumsum(counts) - np.cumsum(lane.histogram[i])).max() <= lane.zeros[i] + 1
+
+
+@pytest.mark.parametrize("kind", ["moons", "digits"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_a_full_batch_run_is_torchs_own_loop(kind: str, optimizer: str) -> None:
+    e = vary(
+        data__kind=kind,
+        training__batch_size=None,
+        training__optimizer=optimizer,
+        training__epochs=12,
+        regularization__label_smoothing=0.1,
+        regularization__l2=0.01,
+        model__activation="tanh",
+    )
+    run = Run([e])
+    data = make_dataset(e.data)
+    parameters = run._stacks[0].network.parameters
+    outputs = 1 if data.n_classes == 2 else data.n_classes
+    model = nn.Sequential(
+        nn.Linear(data.n_features, 12), nn.Tanh(), nn.Linear(12, 8), nn.Tanh(),
+        nn.Linear(8, outputs),
+    )  # fmt: skip
+    decayed, free = [], []
+    linears = [m for m in model if isinstance(m, nn.Linear)]
+    for module, name in zip(linears, ("hidden 1", "hidden 2", "output"), strict=True):
+        module.weight.data = parameters[name][0].T.clone()
+        module.bias.data = parameters[name + ".bias"][0, 0].clone()
+        decayed.append(module.weight)
+        free.append(module.bias)
+    groups = [{"params": decayed, "weight_decay": 0.01}, {"params": free, "weight_decay": 0.0}]
+    chosen = torch.optim.SGD if optimizer == "sgd" else torch.optim.Adam
+    theirs = chosen(groups, lr=e.training.lr)
+    x, y = torch.from_numpy(data.x_train), torch.from_numpy(data.y_train)
+    if outputs == 1:
+        soft = y.float() * 0.9 + 0.05
+
+        def objective() -> torch.Tensor:
+            return nn.functional.binary_cross_entropy_with_logits(model(x)[:, 0], soft)
+
+        def plain() -> torch.Tensor:
+            return nn.functional.binary_cross_entropy_with_logits(model(x)[:, 0], y.float())
+    else:
+
+        def objective() -> torch.Tensor:
+            return nn.functional.cross_entropy(model(x), y, label_smoothing=0.1)
+
+        def plain() -> torch.Tensor:
+            return nn.functional.cross_entropy(model(x), y)
+
+    smoothed, hard = [], []
+    for _ in range(12):
+        theirs.zero_grad()
+        loss = objective()
+        loss.backward()
+        smoothed.append(loss.item())
+        theirs.step()
+        with torch.no_grad():
+            hard.append(float(plain()))
+    for _ in run.steps():
+        pass
+    lane = run.frame().lanes[0]
+    np.testing.assert_allclose(lane.curve("train_loss"), hard, rtol=1e-3)
+    # the loss in train mode is the smoothed one, before the step
+    np.testing.assert_allclose(lane.curve("train_loss_train_mode"), smoothed, rtol=1e-3)
+
+
+def test_train_mode_and_eval_mode_losses_differ_under_dropout_only() -> None:
+    plain, dropped = final(
+        vary(training__batch_size=None),
+        vary(training__batch_size=None, regularization__dropout=0.6),
+    )
+    # without dropout the loss in train mode is the loss before the step: the epoch before's
+    np.testing.assert_allclose(
+        plain.curve("train_loss_train_mode")[1:], plain.curve("train_loss")[:-1], rtol=1e-4
+    )
+    gap = dropped.curve("train_loss_train_mode")[1:] - dropped.curve("train_loss")[:-1]
+    assert np.abs(gap).max() > 1e-3
+
+
+def test_dropout_on_a_linear_model_is_its_ridge() -> None:
+    """Dropout's objective on a linear model is ridge with data-scaled strengths (facts).
+
+    For logistic loss there is no closed form, but the law holds to second order: the averaged
+    dropout loss lies above the eval loss by about ½·Σ σ'(z)·p/q·Σ w²x².
+    """
+    e = vary(model__hidden=[], regularization__input_dropout=0.05, training__epochs=1)
+    run = Run([e])
+    stack = run._stacks[0]
+    with torch.inference_mode():
+        w = torch.tensor([0.8, -0.5])
+        stack.network.parameters["output"][0, :, 0] = w
+        stack.network.parameters["output.bias"].zero_()
+        x = stack.x[0, : e.n_train]
+        n = 3000
+        total = torch.zeros(len(x))
+        for _ in range(n):
+            for drop, scale, _ in stack._set_masks(len(x)):
+                drop.scale = scale
+            out = stack.network.forward(x[None], train=True)[0, :, 0]
+            total += nn.functional.softplus(out)
+        z = x @ w
+        s = torch.sigmoid(z)
+        second = 0.5 * s * (1 - s) * (0.05 / 0.95) * (x**2 @ w**2)
+        extra = (total / n - nn.functional.softplus(z)).mean()
+    assert float(extra) == pytest.approx(float(second.mean()), rel=0.1)
+
+
+def test_boundary_is_the_probability_on_the_grid() -> None:
+    (result,) = fit([BASE])
+    boundary = result.to_dict()["boundary"]
+    xx0, xx1, response = (np.array(boundary[k]) for k in ("xx0", "xx1", "response"))
+    assert xx0.shape == xx1.shape == response.shape
+    assert (np.diff(xx0[0]) > 0).all()
+    assert (np.diff(xx1[:, 0]) > 0).all()
+    run = Run([BASE])
+    for _ in run.steps():
+        pass
+    network, _ = run._stacks[0].one(0)
+    x = torch.tensor(np.stack([xx0.ravel(), xx1.ravel()], axis=1), dtype=torch.float32)
+    with torch.inference_mode():
+        expected = torch.sigmoid(network.forward(x[None], train=False))[0, :, 0]
+    np.testing.assert_allclose(response.ravel(), expected, atol=2e-5)
+
+
+def test_without_two_inputs_a_result_has_no_boundary() -> None:
+    digits, extra = fit(
+        [vary(data__kind="digits"), vary(data__kind="linear", data__irrelevant_features=3)]
+    )
+    assert digits.to_dict()["boundary"] is None
+    assert extra.to_dict()["boundary"] is None
+    # the picture may still show the plane through the first two inputs
+    assert extra.frame.boundary is not None
+    assert digits.frame.boundary is None
+
+
+def test_result_has_the_contracts_shape() -> None:
+    (result,) = fit([stopping(3)])
+    entry = result.to_dict()
+    assert list(entry) == [
+        "experiment",
+        "status",
+        "best_epoch",
+        "stopped_epoch",
+        "history",
+        "weights",
+        "boundary",
+    ]
+    n = len(entry["history"]["epoch"])
+    assert entry["history"]["epoch"] == list(range(1, n + 1))
+    assert {len(v) for v in entry["history"].values()} == {n}
+    assert [w["layer"] for w in entry["weights"]] == ["hidden 1", "hidden 2", "output"]
+    assert Experiment.from_dict(entry["experiment"]) == stopping(3)
+    assert entry["stopped_epoch"] == n
+    json.dumps(entry, allow_nan=False)
+
+
+# --- driving ----------------------------------------------------------------------------------
+
+
+def test_train_yields_a_first_and_a_last_frame() -> None:
+    frames = list(train([BASE, VARIED[1]]))
+    assert frames[0].epoch >= 1
+    assert frames[-1].done
+    assert frames[-1].epoch == 6
+    assert [f.epoch for f in frames] == sorted({f.epoch for f in frames})
+    again = Frame.from_bytes(frames[-1].to_bytes())
+    assert np.array_equal(again.lanes[1].history, frames[-1].lanes[1].history)
+
+
+def test_a_run_can_be_looked_at_before_its_first_epoch() -> None:
+    frame = Run([BASE]).frame()
+    assert frame.epoch == 0
+    assert frame.lanes[0].history.shape[1] == 0
+    assert frame.lanes[0].boundary is not None
+    assert not frame.done
+
+
+def test_fit_reports_progress_and_stops_when_asked() -> None:
+    seen: list[tuple[int, int]] = []
+    (result,) = fit(
+        [BASE], progress=lambda a, b: seen.append((a, b)), should_stop=lambda: len(seen) >= 3
+    )
+    assert seen == [(1, 6), (2, 6), (3, 6)]
+    assert result.status == "cancelled"
+    assert result.frame.epoch == 3
+
+
+def test_a_long_epoch_hands_control_back_in_the_middle() -> None:
+    e = vary(data__n_samples=20_000, model__hidden=[64, 64], training__epochs=1)
+    run = Run([e])
+    steps = run.steps()
+    next(steps)
+    assert run.epoch == 0
+    assert sum(1 for _ in steps) > 1
+    assert run.done
+
+
+def test_input_statistics_are_those_of_the_inputs() -> None:
+    lane = Run([BASE]).frame().lanes[0]
+    x = make_dataset(BASE.data).x_train
+    assert lane.input_mean[0] == pytest.approx(x.mean(), abs=1e-5)
+    assert lane.input_std[0] == pytest.approx(x.std(ddof=1), rel=1e-4)
+    assert len(lane.input_mean) == 3
+
+
+def test_no_experiment_and_unknown_devices_are_refused() -> None:
+    with pytest.raises(SpecError, match=r"experiments: got none"):
+        Run([])
+    with pytest.raises(SpecError, match=r"device: got 'tpu'"):
+        pick_device("tpu")
+    assert pick_device("cpu") == "cpu"
+    if not torch.cuda.is_available():
+        assert pick_device("auto") == "cpu"
+        with pytest.raises(SpecError, match=r"no CUDA device"):
+            pick_device("cuda")
+
+
+def test_l1_gives_exact_zeros_and_l2_none() -> None:
+    e = vary(data__kind="linear", data__irrelevant_features=8, training__epochs=40)
+    l1, l2 = final(e.replace("regularization.l1", 0.02), e.replace("regularization.l2", 0.02))
+    assert int(l1.zeros.sum()) > 0.5 * sum(a * b for a, b in l1.shapes)
+    assert int(l2.zeros.sum()) == 0
+
+
+def test_the_reference_experiment_overfits_without_and_less_with_regularization() -> None:
+    e = Experiment.from_dict({"model": {"hidden": [64, 128, 64]}, "training": {"epochs": 150}})
+    without, decay = final(e, e.replace("regularization.weight_decay", 0.01))
+    rise = [lane.curve("val_loss")[-1] - lane.curve("val_loss").min() for lane in (without, decay)]
+    assert rise[0] > 2 * rise[1]
+    assert math.isfinite(rise[0])
