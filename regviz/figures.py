@@ -204,7 +204,12 @@ def loss_curves(
         y = {"range": [0.4, 1.01], "tickformat": ".0%"}
     elif log_scale:
         ticks = [m * 10.0**e for e in range(-7, 4) for m in (1, 2, 5)]
-        y = {"type": "log", "range": [-2, 0], "tickvals": ticks, "ticktext": [f"{t:g}" for t in ticks]}
+        y = {
+            "type": "log",
+            "range": [-2, 0],
+            "tickvals": ticks,
+            "ticktext": [f"{t:g}" for t in ticks],
+        }
     layout = _layout(
         f"{quantity} curves",
         height,
@@ -510,11 +515,10 @@ def fill_decision_boundary(
         figure.layout[f"xaxis{n}"].range = [low[0], high[0]]
         figure.layout[f"yaxis{n}"].range = [low[1], high[1]]
         change = lanes[-1].boundary / 255.0 - lanes[0].boundary / 255.0
-        pictures += _picture(
-            change, data[0].extent, n, palette.difference, (-1, 1), None, palette
-        )
+        pictures += _picture(change, data[0].extent, n, palette.difference, (-1, 1), None, palette)
+    points = figure.data
     figure.add_traces(pictures)
-    figure.data = figure.data[len(figure.data) - len(pictures) :] + figure.data[: -len(pictures) or None]
+    figure.data = figure.data[len(points) :] + points  # the pictures lie under the points
     return figure
 
 
@@ -577,8 +581,8 @@ def weight_histogram(
     """Lay out one panel for each weight matrix, the lanes' histograms laid over each other.
 
     Traces, for each layer and in it for each lane: the non-zero weights as a filled step line,
-    and the bar of exact zeros at 0; at the end an entry for the legend alone. Annotations, for each layer: its title, and its count of
-    exact zeros.
+    and the bar of exact zeros at 0; at the end an entry for the legend alone. Annotations, for
+    each layer: its title, and its count of exact zeros.
     """
     rows = histogram_rows(layers)
     columns = max(1, math.ceil(layers / rows))
@@ -630,8 +634,7 @@ def weight_histogram(
                 "yshift": 22,
                 "font": {"size": 14, "color": palette.text},
             },
-            place
-            | {"text": " ", "yshift": 4, "font": {"size": 13, "color": palette.muted}},
+            place | {"text": " ", "yshift": 4, "font": {"size": 13, "color": palette.muted}},
         ]
         for i, label in enumerate(labels):
             color = palette.lane(i)
@@ -688,9 +691,7 @@ def weight_histogram(
 
 def zeros_text(labels: Sequence[str], zeros: Sequence[int], size: int) -> str:
     """Return the sentence above a panel: how many of its weights are exactly zero."""
-    counts = ", ".join(
-        f"{label} {count:,}" for label, count in zip(labels, zeros, strict=True)
-    )
+    counts = ", ".join(f"{label} {count:,}" for label, count in zip(labels, zeros, strict=True))
     return f"exact zeros: {counts} of {size:,}"
 
 
@@ -716,16 +717,15 @@ def fill_weight_histogram(
             )
             top = max(top, float(counts.max()))
             if counts.any():
-                reach = max(reach, float(np.abs(edges[np.flatnonzero(counts) + [[0], [1]]]).max()))
+                filled = np.flatnonzero(counts)
+                reach = max(reach, -float(edges[filled[0]]), float(edges[filled[-1] + 1]))
         zeros_of = [int(lane.zeros[layer]) for lane in lanes]
         top = max(top, min(max(zeros_of), 2.5 * top)) * 1.06
         figure.layout[f"xaxis{n}"].range = [-reach, reach]
         figure.layout[f"yaxis{n}"].range = [-0.3, math.log10(top * 2)] if log_scale else [0, top]
         inputs, units = lanes[0].shapes[layer]
-        figure.layout.annotations[2 * layer].text = (
-            f"<b>{lanes[0].layers[layer]}</b> ({inputs}×{units})"
-        )
-        figure.layout.annotations[2 * layer + 1].text = zeros_text(
-            labels, zeros_of, inputs * units
-        )
+        figure.layout.annotations[
+            2 * layer
+        ].text = f"<b>{lanes[0].layers[layer]}</b> ({inputs}×{units})"
+        figure.layout.annotations[2 * layer + 1].text = zeros_text(labels, zeros_of, inputs * units)
     return figure

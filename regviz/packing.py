@@ -5,7 +5,7 @@ A message is ``RVL1``, the length of a JSON header (uint32, little-endian), the 
 each by name. A frame of two lanes stays below 20 kB:
 
 - a boundary is uint8, at most 64 x 64 while the run goes on, whole when it is done;
-- curves are float16 (losses to three digits), at most 400 points each;
+- curves are float16 (losses to three digits), at most 300 points each;
 - histograms have 128 bins over limits that all lanes of a layer share; limits are powers of two,
   so bins add up exactly;
 - points are uint16 over the extent of their picture, at most 1,000 of them.
@@ -31,7 +31,7 @@ MAGIC = b"RVL1"
 CURVES = ("train_loss", "val_loss", "train_loss_train_mode", "train_accuracy", "val_accuracy")
 """The curves that travel, in this order."""
 
-CURVE_POINTS = 400
+CURVE_POINTS = 300
 LIVE_GRID = 64
 BINS = 128
 MAX_POINTS = 1000
@@ -129,7 +129,9 @@ def why_no_boundary(views: Sequence[DataView] | None) -> str:
     if views:
         view = views[0]
         if view.n_classes != 2:
-            return f"No boundary: it is drawn for two classes, and these data have {view.n_classes}."
+            return (
+                f"No boundary: it is drawn for two classes, and these data have {view.n_classes}."
+            )
         if view.n_features < 2:
             return "No boundary: it is drawn over two input features, and these data have one."
     return "No boundary: this model has none that a plane could show."
@@ -284,7 +286,7 @@ def _curves(message: _Message, header: dict[str, Any], frame: Frame) -> None:
         n = lane.history.shape[1]
         at = thin(n, CURVE_POINTS, [lane.best_epoch - 1, lane.stopped_epoch - 1])
         if len(at) < n:
-            message.add(f"e{i}", (at + 1).astype(np.uint32))
+            message.add(f"e{i}", (at + 1).astype(np.uint16 if n < 65536 else np.uint32))
         rows = np.stack([lane.curve(name)[at] for name in CURVES])
         message.add(f"c{i}", half_precision(rows))
 
@@ -294,9 +296,7 @@ def _views(message: _Message, header: dict[str, Any], frame: Frame, *, with_poin
         return
     unique = list({id(view): view for view in frame.data}.values())
     place = {id(view): i for i, view in enumerate(unique)}
-    header["views"] = [
-        {"extent": list(view.extent), "classes": view.n_classes} for view in unique
-    ]
+    header["views"] = [{"extent": list(view.extent), "classes": view.n_classes} for view in unique]
     header["view"] = [place[id(view)] for view in frame.data]
     for i, view in enumerate(unique if with_points else ()):
         positions, kinds = quantize_points(view, MAX_POINTS // len(unique))

@@ -64,10 +64,11 @@ POINTS_FRAMES = 3
 class LiveJob(Protocol):
     """What the feed needs of a job: :class:`regviz.engine.Job` is one."""
 
-    state: str
-    reason: str
-    experiments: tuple[Experiment, ...]
-    epochs: int
+    @property
+    def state(self) -> str: ...
+
+    @property
+    def experiments(self) -> tuple[Experiment, ...]: ...
 
     def latest(self) -> Frame | None: ...
 
@@ -279,9 +280,7 @@ def feed(
         else:
             points = told["points"] > 0 or frame.done
             told["points"] = max(0, told["points"] - 1)
-            data = pack_frame(
-                channel, run, frame, state=job.state, table=table, with_points=points
-            )
+            data = pack_frame(channel, run, frame, state=job.state, table=table, with_points=points)
 
     def note() -> None:
         """Remember what the browser asked for, until the feed is packed below."""

@@ -1,0 +1,136 @@
+"""A page with the live charts and made-up frames, steered by a file: the browser tests run it.
+
+The file named by ``REGVIZ_TEST_CONTROL`` holds ``{"run": text, "kind": "moons" | "digits",
+"at": frame, "frames": count, "slow": seconds, "charts": true | false}``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from regviz.frames import DataView, Frame, LaneFrame
+from regviz.specs import Experiment
+from regviz.ui import live
+
+EPOCHS = 200
+LABELS = ("without", "with")
+
+
+def made_up_frame(run: str, epoch: int, kind: str = "moons") -> Frame:
+    """Return a frame of a run that never was: curves fall and rise, a wave moves over a plane."""
+    rng = np.random.default_rng(sum(run.encode()))
+    n, classes, features = 300, (10 if kind == "digits" else 2), (64 if kind == "digits" else 2)
+    x = rng.normal(size=(n, 2)).astype(np.float32)
+    data = DataView(
+        x=x,
+        y=((x[:, 0] > 0) if classes == 2 else rng.integers(0, 10, n)).astype(np.uint8),
+        is_val=np.arange(n) % 4 == 0,
+        extent=(-3.0, 3.0, -2.0, 2.0),
+        n_train=225,
+        n_val=75,
+        n_features=features,
+        n_classes=classes,
+    )
+    lanes = []
+    for lane in range(2):
+        t = np.arange(1, epoch + 1, dtype=np.float32)
+        loss = (0.7 / np.sqrt(t) + 0.05).astype(np.float32)
+        rise = np.float32(0.004 if lane == 0 else 0.0002)
+        history = np.stack([loss, loss * 1.2, loss + rise * t, 1 - loss, 0.9 - rise * t / 3, t * 0])
+        x0, x1 = np.meshgrid(np.linspace(-3, 3, 64), np.linspace(-2, 2, 64))
+        wave = 1 / (1 + np.exp(-4 * (x0 + np.sin(x1 * (1 + lane) + epoch / 20))))
+        limits = np.array([0.5, 1.0], np.float32) * (lane + 1)
+        weights = [np.clip(rng.normal(0, k / 4, 500), -k, k) for k in limits]
+        counts = [
+            np.histogram(w, 128, (-float(k), float(k)))[0]
+            for w, k in zip(weights, limits, strict=True)
+        ]
+        ends = epoch >= EPOCHS
+        lanes.append(
+            LaneFrame(
+                status="finished" if ends else "running",
+                epoch=epoch,
+                best_epoch=min(epoch, 20 + 30 * lane),
+                stopped_epoch=0,
+                wait=0,
+                restored=False,
+                history=history.astype(np.float32),
+                layers=("hidden 1", "output"),
+                shapes=((features, 10), (10, 50)),
+                histogram=np.array(counts, np.uint32),
+                limits=limits,
+                zeros=np.array([0, 7 * lane * epoch], np.int64),
+                norms=np.ones(2),
+                l1_norms=np.ones(2),
+                input_mean=np.zeros(2, np.float32),
+                input_std=np.ones(2, np.float32),
+                boundary=(255 * wave).round().astype(np.uint8) if classes == 2 else None,
+            )
+        )
+    return Frame(epoch=epoch, epochs=EPOCHS, lanes=tuple(lanes), data=(data, data))
+
+
+class MadeUpJob:
+    """A job whose newest frame the control file names."""
+
+    experiments: tuple[Experiment, ...] = (Experiment(),)
+
+    def __init__(self, control: dict[str, Any]) -> None:
+        self.run = str(control.get("run", "a"))
+        self.kind = str(control.get("kind", "moons"))
+        self.count = int(control.get("frames", 20))
+        self.at = min(int(control.get("at", 0)), self.count)
+
+    @property
+    def state(self) -> str:
+        return "finished" if self.at == self.count else "running"
+
+    def _frame(self, at: int) -> Frame:
+        return made_up_frame(self.run, round(EPOCHS * at / self.count), self.kind)
+
+    def latest(self) -> Frame | None:
+        return None if self.at < 0 else self._frame(self.at)
+
+    def frames(self) -> list[Frame]:
+        return [self._frame(at) for at in range(self.at + 1)]
+
+
+def _control() -> dict[str, Any]:
+    return json.loads(Path(os.environ["REGVIZ_TEST_CONTROL"]).read_text())
+
+
+def _table(frame: Frame) -> live.Table:
+    return live.Table(("", *LABELS), (("epoch", f"{frame.epoch}", (f"{frame.epoch}", "good")),))
+
+
+def _page() -> None:
+    st.set_page_config(layout="wide")
+    accuracy = st.checkbox("Accuracy")
+    st.button("Again")
+    if _control().get("charts", True):
+        live.loss_curves("test", labels=LABELS, epochs=EPOCHS, show_accuracy=accuracy, height=300)
+        live.scrubber("test", labels=LABELS, epochs=EPOCHS)
+        live.readout("test")
+        live.decision_boundary("test", labels=LABELS)
+        live.weight_histogram("test", labels=LABELS, layers=2)
+
+    @st.fragment(run_every=0.1)
+    def tick() -> None:
+        control = _control()
+        if control.get("charts", True):
+            job = MadeUpJob(control)
+            live.feed("test", job, table=_table, run=job.run)
+
+    tick()
+    time.sleep(float(_control().get("slow", 0)))  # a page that takes long to run
+
+
+if __name__ == "__main__":  # as Streamlit runs it; tests import the frames
+    _page()
