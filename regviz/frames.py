@@ -265,16 +265,14 @@ class FrameStore:
 def _without_history(frame: Frame) -> Frame:
     empty = np.empty((len(HISTORY), 0), np.float32)
     # copied out: an unpacked frame's arrays are views that would keep all of its bytes alive
-    lanes = tuple(
-        LaneFrame(
-            **{
-                name: value.copy() if isinstance(value, np.ndarray) else value
-                for name, value in {**vars(lane), "history": empty}.items()
-            }
-        )
-        for lane in frame.lanes
-    )
-    return dataclasses.replace(frame, lanes=lanes, data=None)
+    lanes = []
+    for lane in frame.lanes:
+        fields: dict[str, Any] = {**vars(lane), "history": empty}
+        for name, value in fields.items():
+            if isinstance(value, np.ndarray):
+                fields[name] = value.copy()
+        lanes.append(LaneFrame(**fields))
+    return dataclasses.replace(frame, lanes=tuple(lanes), data=None)
 
 
 def _with_history(frame: Frame, latest: Frame) -> Frame:
