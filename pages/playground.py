@@ -55,7 +55,7 @@ def _open_upload() -> None:
         experiments = specs.experiments_from_json(upload.getvalue())
     except SpecError as error:
         now = st.session_state["experiment"]
-        st.session_state["notice"] = (f"{upload.name}: {_sentence(error)}", now)
+        st.session_state["notice"] = (f"{upload.name}: {error}", now)
         return
     shown = experiments[-1]
     if len(experiments) == 1 or experiments == _lanes(shown):
@@ -77,7 +77,7 @@ def _lanes(experiment: Experiment) -> tuple[Experiment, Experiment]:
 
 def _sentence(error: SpecError) -> str:
     text = str(error)
-    return text[0].upper() + text[1:]
+    return "The " + text.removeprefix("the ") if text.startswith("the ") else text
 
 
 # --- what is said about a frame ---------------------------------------------------------------
@@ -210,12 +210,12 @@ with st.container(key="transport", horizontal=True, vertical_alignment="center",
 notice, noticed = st.session_state["notice"]
 if noticed != experiment:
     notice = ""
-for text in (notice, said, _sentence(SpecError(visit.refused)) if visit.refused else ""):
+for text in (notice, said, visit.refused):
     if text:
-        st.error(text, icon=":material/error:")
+        st.error(layout.plain(text), icon=":material/error:")
 if state == "failed" and job is not None:
     with st.container(key="failed", horizontal=True, vertical_alignment="center"):
-        st.error(job.reason, icon=":material/error:")
+        st.error(layout.plain(job.reason), icon=":material/error:")
         st.button("Retry", icon=":material/replay:", on_click=run.press, args=(run.RESTART,))
 
 with st.container(key="verdicts"):
@@ -271,6 +271,8 @@ def _tick() -> None:
                 layout.statement(name, v.kind, v.reason)
                 for name, v in zip(LABELS, verdicts, strict=True)
             ]
+            if now.job is not None and now.job.reason and now.job.state != "failed":
+                lines.append(layout.note(now.job.reason))
             st.html("".join(lines))
     live.feed(CHANNEL, now.job, table=lambda shown: _table(shown, lanes[-1]))
     if moving and not now.moving:

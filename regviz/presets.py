@@ -102,10 +102,10 @@ PRESETS: tuple[Preset, ...] = (
         "Wrong labels: L2",
         "Every fifth training label is wrong. A model held back by L2 contradicts them and is "
         "right more often where it counts.",
-        data={"kind": "moons", "n_samples": 300, "noise": 0.15, "label_noise": 0.2},
-        model=_WIDE,
-        regularization={"l2": 0.01},
-        training={"lr": 0.01, "epochs": 300},
+        data={"kind": "moons", "n_samples": 200, "noise": 0.15, "label_noise": 0.2},
+        model={"hidden": [128, 128, 128]},
+        regularization={"l2": 0.005},
+        training={"lr": 0.005, "epochs": 300},
     ),
     _preset(
         "Spirals: noise on the inputs",

@@ -19,7 +19,9 @@ LAMBDAS = (0.0, *(float(f"{m}e{e}") for e in range(-6, 0) for m in (1, 2, 5)), 1
 """Stops of penalty strengths: 0, then three a decade from 1e-6 to 1."""
 LEARNING_RATES = (*(float(f"{m}e{e}") for e in range(-5, 3) for m in (1, 2, 5)), 1000.0)
 MIN_DELTAS = (0.0, *(float(f"{m}e{e}") for e in range(-5, -1) for m in (1, 2, 5)), 0.1)
-BATCH_SIZES = (2, 4, 8, 16, 32, 64, 128, 256, None)
+ALL = "all"
+"""The full batch, ``None`` in an experiment."""
+BATCH_SIZES = (2, 4, 8, 16, 32, 64, 128, 256, ALL)
 WIDTHS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 MOST_LAYERS = 8
 
@@ -54,6 +56,7 @@ def to_values(experiment: Experiment) -> dict[str, Any]:
     for group, fields in mapping.items():
         values |= {f"{group}.{name}": value for name, value in fields.items()}
     values.setdefault("training.momentum", experiment.training.momentum)
+    values["training.batch_size"] = experiment.training.batch_size or ALL
 
     stop = values.pop(_EARLY)
     values["early"] = stop is not None
@@ -91,6 +94,8 @@ def from_values(values: Mapping[str, Any]) -> Experiment:
         group, _, name = path.partition(".")
         if group in groups and "." not in name:
             groups[group][name] = value
+    if groups["training"]["batch_size"] == ALL:
+        groups["training"]["batch_size"] = None
     layers = values["layers"]
     groups["model"]["hidden"] = [values[f"units.{i}"] for i in range(layers)]
     groups["regularization"]["dropout"] = (
@@ -131,6 +136,7 @@ def panel() -> Experiment:
     SpecError
         If the values do not fit together (say, a validation fraction that leaves no point).
     """
+    _catch_up()
     with st.expander("Regularization", expanded=True, key="group-regularization"):
         _regularization()
     with st.expander("Data", key="group-data"):
@@ -145,6 +151,13 @@ def panel() -> Experiment:
 def _memory() -> dict[str, Any]:
     values: dict[str, Any] = st.session_state.setdefault(_MEMORY, dict(_DEFAULTS))
     return values
+
+
+def _catch_up() -> None:
+    """Take in what was just moved, because some widgets depend on others further down."""
+    for key in [str(k) for k in st.session_state]:
+        if key.startswith("c."):
+            _memory()[key[2:].rpartition(":")[0]] = st.session_state[key]
 
 
 # --- one widget each: seeded from the memory when it appears, written back when it answers -----
@@ -204,11 +217,9 @@ def _stops(
     show: Callable[[Any], str] = strength,
 ) -> None:
     """A slider over given stops, and over the loaded value where that is not one of them."""
-    loaded = st.session_state.get(_LOADED, _DEFAULTS).get(path)
-    stops = set(grid) | {loaded if path in st.session_state.get(_LOADED, _DEFAULTS) else None}
-    if None in stops and None not in tuple(grid):
-        stops.discard(None)
-    ordered = sorted(stops, key=lambda v: (v is None, v or 0))
+    loaded = st.session_state.get(_LOADED, _DEFAULTS)
+    stops = {*grid, loaded[path]} if path in loaded else set(grid)
+    ordered = sorted(stops, key=lambda stop: (stop == ALL, 0 if stop == ALL else stop))
     _memory()[path] = st.select_slider(
         label,
         ordered,
@@ -419,7 +430,7 @@ def _training() -> None:
         "Batch size",
         "training.batch_size",
         BATCH_SIZES,
-        show=lambda v: "all" if v is None else str(v),
+        show=str,
     )
     _slider("Epochs", "training.epochs", 10, 1000, 10)
     _whole(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from html import escape
 from importlib import resources
 
@@ -30,6 +31,12 @@ def _colours() -> str:
         for tone in tones
     )
     return f".stApp {{ {' '.join(pairs)} }}\n"
+
+
+def plain(text: str) -> str:
+    """Return Markdown that shows ``text`` as it is: what a link or a file says is no markup, and
+    above all no picture to be fetched from somewhere."""
+    return re.sub(r"([\\`*~$\[\]])", r"\\\1", text)
 
 
 def status(epochs: str, word: str) -> str:
