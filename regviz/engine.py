@@ -1,0 +1,711 @@
+"""The engine: experiments go in, frames come out, trained by processes that it keeps alive.
+
+A page submits experiments and gets a :class:`Job`, a handle on a run that may be shared: equal
+requests train once (single flight), and a finished run answers equal requests from a cache. The
+newest job of (owner, slot) replaces its older one.
+
+Trainers (:mod:`regviz.trainer`) are processes of their own, watched by one thread: one that dies,
+hangs or takes too much memory is replaced, and its runs start again by themselves. Runs are
+deterministic, so the picture goes on where it was. The run in whose slice a trainer was lost
+starts again once, then it has failed; the others, who only shared that trainer, may move more
+often, so that one bad run does not take its neighbours with it.
+
+All state is kept under one lock, held for microseconds. Frames are unpacked when somebody looks,
+on the thread that looks, because a busy thread of ours would starve every session.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import itertools
+import logging
+import os
+import re
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from regviz.frames import Frame, FrameStore
+from regviz.limits import Limits
+from regviz.processes import TrainerProcess
+from regviz.specs import Experiment, SpecError, canonical_key
+
+IN_PROGRESS = ("queued", "running", "paused")
+
+_TICK = 0.25  # seconds between two looks at the trainers
+_MAX_LOSSES = 2  # trainers that a run may lose in its own slices
+_MAX_MOVES = 4  # trainers that it may lose at all
+_MAX_FAILURES = 3  # starts of a trainer in a row before those who wait are told
+_SHORT_LIFE = 2.0  # a trainer that dies within these seconds of being ready failed to start
+_PENDING = 64  # packed frames kept of a run at which nobody looks
+_MEMORY = {"cpu": 2 << 30, "auto": 8 << 30, "cuda": 8 << 30}  # CUDA alone maps gigabytes
+
+_log = logging.getLogger(__name__)
+
+
+class _Run:
+    """One training, shared by the jobs that want it."""
+
+    def __init__(self, number: int, key: str, experiments: tuple[Experiment, ...]) -> None:
+        self.number = number
+        self.key = key
+        self.experiments = experiments
+        self.jobs: list[Job] = []
+        self.state = "queued"
+        self.reason = ""
+        self.shown = 0  # epoch of the newest frame
+        self.pause_at: int | None = None
+        self.seat: _Seat | None = None
+        self.losses = self.moves = 0
+        self.store = FrameStore()
+        self._pending: deque[bytes] = deque()
+        self._unpacking = threading.Lock()  # taken last; nothing else is taken under it
+
+    def take(self, packed: bytes, epoch: int) -> None:
+        """Take in a frame as it came."""
+        self._pending.append(packed)
+        self.shown = max(self.shown, epoch)
+
+    @property
+    def overdue(self) -> bool:
+        """Whether nobody has looked for so long that frames pile up."""
+        return len(self._pending) > _PENDING
+
+    def latest(self) -> Frame | None:
+        """Unpack what has come; return the newest frame."""
+        with self._unpacking:
+            self._unpack()
+            return self.store.latest
+
+    def frames(self) -> list[Frame]:
+        """Unpack what has come; return the frames kept."""
+        with self._unpacking:
+            self._unpack()
+            return self.store.frames()
+
+    def _unpack(self) -> None:
+        while self._pending:
+            self.store.add(Frame.from_bytes(self._pending.popleft()))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the frames hold, packed or not."""
+        with self._unpacking:
+            return self.store.nbytes + sum(map(len, self._pending)) + len(self.key)
+
+
+class Job:
+    """A handle on a run; made by :meth:`Engine.submit`.
+
+    ``latest`` and ``frames`` unpack on the calling thread what has come since the last look;
+    everything else takes microseconds. All of it may be called from any thread.
+    """
+
+    def __init__(
+        self, engine: Engine, run: _Run, lock: threading.RLock, owner: str, slot: str
+    ) -> None:
+        self.owner, self.slot = owner, slot
+        self._engine = engine
+        self._run = run
+        self._cancelled = False
+        self._version = 0
+        self._change = threading.Condition(lock)
+
+    @property
+    def state(self) -> str:
+        """``queued``, ``running``, ``paused``, ``finished`` (every lane ended, whatever way),
+        ``failed`` or ``cancelled``."""
+        return "cancelled" if self._cancelled else self._run.state
+
+    @property
+    def reason(self) -> str:
+        """One sentence: why the job has failed, or that its trainer was restarted; or ``""``."""
+        return self._run.reason
+
+    @property
+    def version(self) -> int:
+        """A number that grows with every new frame and every change of the state."""
+        return self._version
+
+    @property
+    def experiments(self) -> tuple[Experiment, ...]:
+        """What is trained: one lane each."""
+        return self._run.experiments
+
+    @property
+    def epochs(self) -> int:
+        """The most epochs that any lane asks for."""
+        return max(e.training.epochs for e in self._run.experiments)
+
+    def latest(self) -> Frame | None:
+        """Return the newest frame, with its data; None before the first. While a run starts
+        again after the loss of its trainer, this is the last one that came before."""
+        return self._run.latest()
+
+    def frames(self) -> list[Frame]:
+        """Return the frames kept for scrubbing, evenly thinned, the newest last."""
+        return self._run.frames()
+
+    def wait(self, timeout: float, after: int = -1) -> bool:
+        """Wait at most ``timeout`` seconds until ``version > after``; whether it is."""
+        with self._change:
+            return self._change.wait_for(lambda: self._version > after, timeout)
+
+    def pause(self) -> None:
+        """Pause after the current epoch. Others who share the run go on."""
+        self._engine._head_for(self, lambda run: max(1, run.shown))
+
+    def resume(self) -> None:
+        """Go on training."""
+        self._engine._head_for(self, lambda run: None)
+
+    def step(self) -> None:
+        """Train one epoch further, then pause."""
+        self._engine._head_for(
+            self, lambda run: 1 + (run.shown if run.pause_at is None else run.pause_at)
+        )
+
+    def cancel(self) -> None:
+        """Give the job up; its run ends where nobody else wants it. Its frames stay."""
+        self._engine._cancel(self)
+
+    def _changed(self) -> None:
+        self._version += 1
+        self._change.notify_all()
+
+
+@dataclass(frozen=True)
+class TrainerInfo:
+    """A trainer as it is now.
+
+    Attributes
+    ----------
+    pid
+        Process id; 0 while there is none.
+    alive
+        Whether the process is there.
+    ready
+        Whether it has loaded everything and takes runs.
+    device
+        ``cpu`` or ``cuda``; before it is ready, what it was asked to use.
+    restarts
+        How often a trainer was replaced in this place.
+    memory
+        Resident memory in bytes, 0 where the system does not tell.
+    """
+
+    pid: int
+    alive: bool
+    ready: bool
+    device: str
+    restarts: int
+    memory: int
+
+
+@dataclass(eq=False)
+class _Seat:
+    """A place for a trainer; the process in it may change."""
+
+    gpu: str | None
+    process: TrainerProcess | None = None
+    runs: dict[int, _Run] = field(default_factory=dict)
+    restarts: int = 0
+    failures: int = 0  # starts in a row that came to nothing
+    start_at: float = 0.0
+    ready_at: float = 0.0
+    reason: str = ""  # why the last one was lost
+
+    @property
+    def ready(self) -> bool:
+        return self.process is not None and self.process.ready
+
+    @property
+    def load(self) -> tuple[int, int]:
+        training = sum(run.state != "paused" for run in self.runs.values())
+        return training, len(self.runs)
+
+
+class Engine:
+    """Train experiments in processes of their own; see the module's first lines.
+
+    Starts its trainers at once and returns at once; what is submitted before they are ready
+    waits. Ends with :meth:`close`, with the interpreter, or with the process, however that ends.
+
+    Parameters
+    ----------
+    trainers
+        Number of trainer processes. ``None``: ``REGVIZ_TRAINERS``, else one per GPU with CUDA,
+        else one per core less one, at least one.
+    device
+        ``auto``, ``cpu`` or ``cuda``. ``None``: ``REGVIZ_DEVICE``, else ``cpu``, which is the
+        fastest for models of this size.
+    limits
+        What may be asked for. ``None``: :meth:`Limits.from_environment`.
+    cache_bytes
+        Bytes of frames of finished runs to keep for equal requests.
+    hang_seconds
+        A trainer that was silent for so long is taken for hung and replaced. It says something
+        between any two slices; making a stack of a thousand lanes takes it a few seconds.
+    start_seconds
+        The same for a trainer that starts: importing torch from a cold disk is slow.
+    memory_bytes
+        Resident memory above which a trainer is replaced. ``None``: 2 GiB, with CUDA 8 GiB.
+
+    Raises
+    ------
+    SpecError
+        If a variable of the environment does not hold what it should.
+    """
+
+    def __init__(
+        self,
+        *,
+        trainers: int | None = None,
+        device: str | None = None,
+        limits: Limits | None = None,
+        cache_bytes: int = 64 << 20,
+        hang_seconds: float = 10.0,
+        start_seconds: float = 60.0,
+        memory_bytes: int | None = None,
+    ) -> None:
+        self._device = _device() if device is None else device
+        self.limits = Limits.from_environment() if limits is None else limits
+        gpus = [] if self._device == "cpu" else _gpus()
+        count = _count(len(gpus)) if trainers is None else trainers
+        self._seats = [_Seat(gpus[i % len(gpus)] if gpus else None) for i in range(count)]
+        self._hang_seconds, self._start_seconds = hang_seconds, start_seconds
+        self._memory_bytes = _MEMORY[self._device] if memory_bytes is None else memory_bytes
+        self._lock = threading.RLock()
+        self._numbers = itertools.count(1)
+        self._jobs: dict[str, dict[str, Job]] = {}  # owner -> slot -> its newest job
+        self._shared: dict[str, _Run] = {}  # in progress, by key: who asks for them joins
+        self._waiting: list[_Run] = []  # for a trainer that is ready
+        self._cache = _Cache(cache_bytes)
+        self._released: deque[str] = deque()
+        self._wake = threading.Event()
+        self._closed = False
+        # trainers are started on this thread: Linux ends them when the thread ends
+        self._supervisor = threading.Thread(
+            target=self._supervise, name="regviz-engine", daemon=True
+        )
+        self._supervisor.start()
+        atexit.register(self.close)
+
+    # --- for pages ------------------------------------------------------------------------------
+
+    def submit(
+        self,
+        experiments: Sequence[Experiment],
+        owner: str,
+        *,
+        fresh: bool = False,
+        paused: bool = False,
+        slot: str = "main",
+    ) -> Job:
+        """Have experiments trained, one lane each; the owner's older job in ``slot`` is cancelled.
+
+        Parameters
+        ----------
+        owner
+            The session that asks; see :meth:`release`.
+        fresh
+            Train from the first epoch though an equal run is finished or under way.
+        paused
+            Pause after the first epoch.
+        slot
+            One of several places of an owner that each hold one job.
+
+        Raises
+        ------
+        SpecError
+            If a limit is exceeded: one sentence.
+        """
+        experiments = tuple(experiments)
+        self.limits.check(experiments)
+        key = canonical_key(experiments)
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("the engine is closed; make a new one")
+            self._let_go()
+            slots = self._jobs.setdefault(owner, {})
+            others = sum(j.state in IN_PROGRESS for name, j in slots.items() if name != slot)
+            if others >= self.limits.jobs_per_owner:
+                raise SpecError(
+                    f"jobs: got {others + 1} at a time; a session may have at most "
+                    f"{self.limits.jobs_per_owner}, so stop one first."
+                )
+            run = None
+            if not (fresh or paused):
+                run = self._cache.get(key) or self._shared.get(key)
+            job = Job(self, run or self._new_run(key, experiments), self._lock, owner, slot)
+            if run is None:
+                run = job._run
+                run.pause_at = 1 if paused else None
+                if not paused:
+                    self._shared[key] = run
+                self._dispatch([run])
+            if run.state in IN_PROGRESS:
+                run.jobs.append(job)
+            if run.shown:
+                job._version = 1  # there is something to see already
+            older = slots.get(slot)
+            slots[slot] = job
+            if older is not None:
+                # after the new one has joined: the same request again goes on with its run
+                self._cancel(older)
+            return job
+
+    def release(self, owner: str) -> None:
+        """Give up all jobs of an owner whose session is gone; never waits for anything."""
+        self._released.append(owner)
+        self._wake.set()
+
+    def trainers(self) -> list[TrainerInfo]:
+        """Return what each trainer is doing."""
+        with self._lock:
+            return [_info(seat, self._device) for seat in self._seats]
+
+    def close(self) -> None:
+        """Cancel everything and end the trainers; when this returns they are gone."""
+        with self._lock:
+            closed, self._closed = self._closed, True
+            for slots in self._jobs.values():
+                for job in slots.values():
+                    self._cancel(job)
+            processes = [seat.process for seat in self._seats if seat.process is not None]
+        if closed:
+            return
+        atexit.unregister(self.close)
+        self._wake.set()
+        for process in processes:
+            process.kill()
+        for process in processes:
+            process.wait(5)
+        self._supervisor.join(5)
+
+    # --- runs; all of these are called with the lock held -----------------------------------------
+
+    def _new_run(self, key: str, experiments: tuple[Experiment, ...]) -> _Run:
+        return _Run(next(self._numbers), key, experiments)
+
+    def _changed(self, run: _Run) -> None:
+        for job in run.jobs:
+            job._changed()
+
+    def _dispatch(self, runs: Iterable[_Run]) -> None:
+        """Hand runs to the trainers that have the least to do, or have them wait for one."""
+        for run in list(runs):
+            seat = min((s for s in self._seats if s.ready), key=lambda s: s.load, default=None)
+            if seat is None or seat.process is None:
+                self._waiting.append(run)
+                continue
+            run.seat = seat
+            seat.runs[run.number] = run
+            head = {"kind": "start", "job": run.number, "pause_at": run.pause_at}
+            head |= {"after": run.shown, "max_seconds": self.limits.seconds}
+            seat.process.send(head, run.key.encode())
+
+    def _tell(self, run: _Run, head: dict[str, Any]) -> None:
+        """Send a command about a run to its trainer; one that waits needs none."""
+        if run.seat is not None and run.seat.process is not None:
+            run.seat.process.send({**head, "job": run.number})
+
+    def _end(self, run: _Run, state: str, reason: str) -> None:
+        run.state, run.reason = state, reason
+        if run.seat is not None:
+            run.seat.runs.pop(run.number, None)
+            run.seat = None
+        if run in self._waiting:
+            self._waiting.remove(run)
+        if self._shared.get(run.key) is run:
+            del self._shared[run.key]
+        self._changed(run)
+        run.jobs.clear()
+
+    def _let_go(self) -> None:
+        """Cancel the jobs of released owners. Whoever submits does this first, so that a session
+        that comes back does not lose its new job to its own old release."""
+        while self._released:
+            for job in self._jobs.pop(self._released.popleft(), {}).values():
+                self._cancel(job)
+
+    def _cancel(self, job: Job) -> None:
+        with self._lock:
+            run = job._run
+            if job.state not in IN_PROGRESS:
+                return
+            job._cancelled = True
+            run.jobs.remove(job)
+            job._changed()
+            if not run.jobs:
+                self._tell(run, {"kind": "cancel"})
+                self._end(run, "cancelled", "")
+
+    def _head_for(self, job: Job, goal: Callable[[_Run], int | None]) -> None:
+        """Change at which epoch a job's run pauses (None: nowhere)."""
+        with self._lock:
+            run = job._run
+            if job.state not in IN_PROGRESS:
+                return
+            pause_at = goal(run)
+            if pause_at is not None:
+                if len(run.jobs) > 1:
+                    run = self._own(job)
+                elif self._shared.get(run.key) is run:
+                    del self._shared[run.key]  # nobody shall join a run that stands still
+            elif run.pause_at is None:
+                return
+            else:
+                self._shared.setdefault(run.key, run)
+            arrived = run.state == "paused" and pause_at is not None and pause_at <= run.shown
+            run.pause_at = pause_at
+            if run.state == "paused" and not arrived:
+                run.state = "running"
+                self._changed(run)
+            if run.seat is None and run not in self._waiting:
+                self._dispatch([run])  # a run of its own, just made
+            else:
+                self._tell(run, {"kind": "pause_at", "epoch": pause_at})
+
+    def _own(self, job: Job) -> _Run:
+        """Take a job out of a shared run into one of its own that is as far: it trains again,
+        unseen, up to the epoch that is shown."""
+        shared = job._run
+        run = self._new_run(shared.key, shared.experiments)
+        for frame in shared.frames():
+            run.store.add(frame)
+            run.shown = frame.epoch
+        run.state, run.reason = shared.state, shared.reason
+        shared.jobs.remove(job)
+        run.jobs.append(job)
+        job._run = run
+        return run
+
+    # --- trainers -------------------------------------------------------------------------------
+
+    def _on_message(self, process: TrainerProcess, head: dict[str, Any], body: bytes) -> None:
+        kind = head["kind"]
+        if kind == "beat":
+            return
+        with self._lock:
+            seat = next((s for s in self._seats if s.process is process), None)
+            if seat is None or self._closed:
+                return
+            if kind == "ready":
+                process.ready, process.device = True, head["device"]
+                seat.ready_at = time.monotonic()
+                waiting, self._waiting = self._waiting, []
+                self._dispatch(waiting)
+                return
+            if kind == "unable":
+                process.why = head["reason"]
+                return
+            run = seat.runs.get(head["job"])
+            if run is None:
+                return  # cancelled in the meantime
+            seat.failures = 0
+            self._take(run, head, body)
+        if run.overdue:
+            run.latest()
+
+    def _take(self, run: _Run, head: dict[str, Any], body: bytes) -> None:
+        """Take in what a trainer says about a run."""
+        state = head["state"]
+        if body:
+            run.take(body, head["epoch"])
+        if state in ("finished", "failed"):
+            self._end(run, state, head["reason"] or run.reason)
+            if state == "finished":
+                self._cache.put(run)
+            return
+        if state == "paused":
+            if run.pause_at is None:
+                state = "running"  # it was resumed while this was on its way
+            else:
+                run.pause_at = max(run.pause_at, head["epoch"])
+        run.state = state
+        self._changed(run)
+
+    def _on_end(self, process: TrainerProcess) -> None:
+        """A trainer is gone: find its runs another one."""
+        with self._lock:
+            seat = next((s for s in self._seats if s.process is process), None)
+            if seat is None or self._closed:
+                return
+            now = time.monotonic()
+            started = process.ready and now - seat.ready_at > _SHORT_LIFE
+            seat.failures = 0 if started else seat.failures + 1
+            wait = 0.5 * 2 ** (seat.failures - 2) if seat.failures > 1 else 0.0
+            seat.start_at = now + min(wait, 10.0)
+            seat.process = None
+            seat.restarts += 1
+            seat.reason = process.ending
+            _log.warning("Trainer %d is gone: %s.", process.pid, seat.reason)
+            lost, seat.runs = list(seat.runs.values()), {}
+            current = process.current_job()
+            for run in lost:
+                run.seat = None
+                run.moves += 1
+                run.losses += run.number == current or (current == 0 and run.state == "running")
+            self._dispatch(run for run in lost if not self._give_up(run, seat.reason))
+            if self._waiting and min(s.failures for s in self._seats) >= _MAX_FAILURES:
+                for run in list(self._waiting):
+                    self._end(
+                        run,
+                        "failed",
+                        f"No trainer can be started on this server ({seat.reason}); its log says "
+                        "more.",
+                    )
+        self._wake.set()
+
+    def _give_up(self, run: _Run, why: str) -> bool:
+        """Fail a run that has lost too many trainers, or note that it starts again."""
+        if run.losses >= _MAX_LOSSES or run.moves >= _MAX_MOVES:
+            times = "twice" if run.moves == 2 else f"{run.moves} times"
+            self._end(
+                run,
+                "failed",
+                f"The trainer was lost {times} during this run ({why}); start it again, or ask "
+                "for a smaller one.",
+            )
+            return True
+        run.reason = "The trainer was restarted; the run started again."
+        if run.state != "paused":
+            run.state = "queued"
+        self._changed(run)
+        return False
+
+    def _supervise(self) -> None:
+        """Start trainers, watch them, and let released owners go, until the engine is closed."""
+        last = time.monotonic()
+        while not self._closed:
+            now = time.monotonic()
+            # this process itself was held up (suspended, starved): that tells nothing of others
+            held_up = now - last > max(1.0, 8 * _TICK)
+            last = now
+            try:
+                with self._lock:
+                    self._let_go()
+                    for seat in self._seats:
+                        if not self._closed:
+                            self._look_after(seat, now, held_up)
+            except Exception:
+                _log.exception("The engine could not look after its trainers.")
+            self._wake.wait(_TICK)
+            self._wake.clear()
+
+    def _look_after(self, seat: _Seat, now: float, held_up: bool) -> None:
+        process = seat.process
+        if process is None:
+            if now >= seat.start_at:
+                self._start(seat, now)
+            return
+        if held_up:
+            process.heard = now
+        limit = self._hang_seconds if process.ready else self._start_seconds
+        if now - process.heard > limit:
+            process.kill(f"it did not answer for {limit:g} seconds")
+        elif process.memory() > self._memory_bytes:
+            process.kill(f"it took more than {self._memory_bytes >> 20:,} MiB of memory")
+
+    def _start(self, seat: _Seat, now: float) -> None:
+        try:
+            seat.process = TrainerProcess(self._device, seat.gpu, self._on_message, self._on_end)
+        except OSError:
+            seat.start_at = now + 10.0
+            _log.exception("A trainer could not be started.")
+
+
+class _Cache:
+    """Finished runs by their key; the longest unused go first when they hold too many bytes."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._held: OrderedDict[str, tuple[_Run, int]] = OrderedDict()
+        self._nbytes = 0
+
+    def get(self, key: str) -> _Run | None:
+        if key not in self._held:
+            return None
+        self._held.move_to_end(key)
+        return self._held[key][0]
+
+    def put(self, run: _Run) -> None:
+        size = run.nbytes
+        _, old = self._held.pop(run.key, (None, 0))
+        self._held[run.key] = run, size
+        self._nbytes += size - old
+        while self._nbytes > self._limit:
+            _, (_, freed) = self._held.popitem(last=False)
+            self._nbytes -= freed
+
+
+# --- settings ------------------------------------------------------------------------------------
+
+
+def _info(seat: _Seat, device: str) -> TrainerInfo:
+    process = seat.process
+    if process is None:
+        return TrainerInfo(0, False, False, device, seat.restarts, 0)
+    return TrainerInfo(
+        process.pid,
+        process.alive,
+        process.ready,
+        process.device,
+        seat.restarts,
+        process.memory(),
+    )
+
+
+def _device() -> str:
+    device = os.environ.get("REGVIZ_DEVICE", "").strip() or "cpu"
+    if device not in _MEMORY:
+        raise SpecError(f"REGVIZ_DEVICE: got {device[:40]!r}; choose one of auto, cpu, cuda.")
+    return device
+
+
+def _count(gpus: int) -> int:
+    text = os.environ.get("REGVIZ_TRAINERS", "").strip()
+    if not text:
+        return gpus or max(1, _cores() - 1)
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 1024):
+        raise SpecError(f"REGVIZ_TRAINERS: got {text[:40]!r}; give a whole number from 1 to 1024.")
+    return int(text)
+
+
+def _cores() -> int:
+    """Return how many cores this process may use: a container's quota counts, too."""
+    cores = float(
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
+    with contextlib.suppress(OSError, ValueError):
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        cores = min(cores, float(quota) / float(period))  # ValueError where it says "max"
+    return max(1, int(cores))
+
+
+def _gpus() -> list[str]:
+    """Return the GPUs as ``CUDA_VISIBLE_DEVICES`` names them, without asking torch."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return [name for name in visible.split(",") if name.strip() not in ("", "-1")]
+    nodes = Path("/dev").glob("nvidia*")
+    return [str(i) for i in range(sum(bool(re.fullmatch(r"nvidia\d+", n.name)) for n in nodes))]
+
+
+_the_engine: Engine | None = None
+_making = threading.Lock()
+
+
+def shared_engine() -> Engine:
+    """Return this process's engine, made on the first call and closed with the process."""
+    global _the_engine
+    with _making:
+        if _the_engine is None or _the_engine._closed:
+            _the_engine = Engine()
+        return _the_engine

@@ -1,0 +1,129 @@
+"""Limits: how much one visitor may ask of a server that many share.
+
+They are checked where work is handed to the engine, not in pages, so that no page can forget
+them. A person's own computer is served by the same defaults; the environment raises them.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from regviz.specs import MAX_LANES, Experiment, SpecError
+
+_N_PIXELS, _N_DIGITS = 64, 10
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The most that one request may ask for, and one owner at a time.
+
+    Attributes
+    ----------
+    epochs
+        Epochs of one experiment (``REGVIZ_MAX_EPOCHS``).
+    parameters
+        Weights and biases of one model (``REGVIZ_MAX_PARAMETERS``).
+    seconds
+        Time that a trainer may spend on one job (``REGVIZ_MAX_SECONDS``). A trainer checks this
+        one while it trains: past it the job fails and keeps its picture.
+    lanes
+        Models of one job.
+    total_parameters
+        Weights and biases of all models of one job together; it bounds a trainer's memory.
+    jobs_per_owner
+        Jobs that one session may have in progress.
+    """
+
+    epochs: int = 5_000
+    parameters: int = 2_000_000
+    seconds: float = 120.0
+    lanes: int = MAX_LANES
+    total_parameters: int = 10_000_000
+    jobs_per_owner: int = 4
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Limits:
+        """Return the defaults, changed by what the environment sets.
+
+        Raises
+        ------
+        SpecError
+            If a variable does not hold a number above zero.
+        """
+        limits = cls()
+        parameters = int(
+            _positive(environment, "REGVIZ_MAX_PARAMETERS", limits.parameters, whole=True)
+        )
+        return cls(
+            epochs=int(_positive(environment, "REGVIZ_MAX_EPOCHS", limits.epochs, whole=True)),
+            parameters=parameters,
+            seconds=_positive(environment, "REGVIZ_MAX_SECONDS", limits.seconds),
+            # who allows one model that large wants twins of it
+            total_parameters=max(limits.total_parameters, 2 * parameters),
+        )
+
+    def check(self, experiments: Sequence[Experiment]) -> None:
+        """Raise where a job would exceed a limit.
+
+        Raises
+        ------
+        SpecError
+            One sentence that names the field, the value asked for and the limit.
+        """
+        if not 1 <= len(experiments) <= self.lanes:
+            raise SpecError(
+                f"experiments: got {len(experiments)} in one job; give 1 to {self.lanes:,}."
+            )
+        total = 0
+        sizes: dict[tuple[object, ...], int] = {}
+        for e in experiments:
+            if e.training.epochs > self.epochs:
+                raise SpecError(
+                    f"training.epochs: got {e.training.epochs:,}; this server trains at most "
+                    f"{self.epochs:,} epochs."
+                )
+            key = (e.model, e.data.kind, e.data.irrelevant_features)
+            if key not in sizes:
+                sizes[key] = parameter_count(e)
+            if sizes[key] > self.parameters:
+                raise SpecError(
+                    f"model.hidden: got {list(e.model.hidden)}, which makes {sizes[key]:,} "
+                    f"parameters; this server trains models of at most {self.parameters:,}."
+                )
+            total += sizes[key]
+        if total > self.total_parameters:
+            raise SpecError(
+                f"experiments: got {len(experiments)} models of {total:,} parameters in all; one "
+                f"job may have at most {self.total_parameters:,}, so give fewer or smaller ones."
+            )
+
+
+def parameter_count(experiment: Experiment) -> int:
+    """Return the number of weights, biases and norm parameters of an experiment's model."""
+    data, model = experiment.data, experiment.model
+    digits = data.kind == "digits"
+    inputs = (_N_PIXELS if digits else 2) + data.irrelevant_features
+    outputs = _N_DIGITS if digits else 1
+    widths = (inputs, *model.hidden, outputs)
+    dense = sum((a + 1) * b for a, b in itertools.pairwise(widths))
+    return dense + (2 * sum(model.hidden) if model.norm is not None else 0)
+
+
+def _positive(
+    environment: Mapping[str, str], name: str, default: float, *, whole: bool = False
+) -> float:
+    text = environment.get(name, "").strip()
+    if not text:
+        return default
+    try:
+        value: float = int(text) if whole else float(text)
+    except ValueError:
+        value = 0
+    if not 0 < value < float("inf"):
+        raise SpecError(
+            f"{name}: got {text[:40]!r}; give a {'whole ' if whole else ''}number above 0."
+        )
+    return value
