@@ -100,8 +100,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--device",
             choices=("auto", "cpu", "cuda"),
-            default="auto",
-            help="where to train (default: auto)",
+            help="where to train (default: REGVIZ_DEVICE, else auto)",
         )
 
     serve = commands.add_parser(
@@ -218,7 +217,9 @@ def _train(experiments: Sequence[Experiment], arguments: argparse.Namespace) -> 
     with _output(arguments.output) as write, _interruption() as interrupted:
         from regviz.training import fit, pick_device
 
-        device = pick_device(arguments.device)
+        device = pick_device(
+            arguments.device or os.environ.get("REGVIZ_DEVICE", "").strip() or "auto"
+        )
         start = time.monotonic()
         with _progress_bar(sys.stderr) as progress:
             results = fit(

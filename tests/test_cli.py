@@ -198,6 +198,7 @@ def test_the_largest_sweep_is_accepted_and_one_more_refused() -> None:
 
 def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     """Return the one sentence with which the arguments are refused."""
+    code: object
     try:
         code = main(arguments)
     except SystemExit as ended:  # argparse
@@ -229,6 +230,15 @@ def test_a_bad_file_is_refused_in_one_sentence(
     path = write(tmp_path / "bad.json", document)
     for command in (["run", path], ["sweep", path, "--over", "data.noise=0"]):
         assert f"bad.json: {field}: " in refused(command, capsys)
+
+
+def test_a_wrong_device_is_refused(
+    spec: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "--device" in refused(["run", spec, "--device", "tpu"], capsys)
+    monkeypatch.setenv("REGVIZ_DEVICE", "tpu")
+    assert "tpu" in refused(["run", spec], capsys)
+    assert main(["run", spec, "--device", "cpu"]) == 0
 
 
 def test_files_that_are_none_are_refused(
@@ -266,7 +276,7 @@ def test_a_bad_sweep_is_refused_in_one_sentence(
 
 @pytest.mark.parametrize(
     "arguments",
-    [["swep"], ["run"], ["run", "a", "b"], ["run", "a", "--fast"], ["run", "a", "--device", "tpu"]],
+    [["swep"], ["run"], ["run", "a", "b"], ["run", "a", "--fast"], ["serve", "--port", "x"]],
 )
 def test_bad_arguments_are_refused_in_one_sentence(
     arguments: list[str], capsys: pytest.CaptureFixture[str]

@@ -1,19 +1,21 @@
-"""The web server as one command: Streamlit with the trainers started before the first visitor.
-
-``streamlit run app.py`` serves the same pages; there the trainers start with the first visitor,
-who waits for them.
+"""The web server as one command: ``streamlit run app.py`` with the trainers started before the
+first visitor, who then need not wait for them, and ended with the server.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import os
 from pathlib import Path
 
+from regviz.engine import shared_engine
 from regviz.specs import SpecError
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
+
+DEFAULTS = {
+    "STREAMLIT_SERVER_HEADLESS": "true",  # or it asks a person on a terminal for an e-mail address
+    "STREAMLIT_BROWSER_SERVER_ADDRESS": "localhost",  # or it asks an outside host for its own
+}
 
 
 def serve(*, port: int | None = None, address: str | None = None) -> None:
@@ -28,27 +30,20 @@ def serve(*, port: int | None = None, address: str | None = None) -> None:
     Raises
     ------
     SpecError
-        If the pages are not here: they are not part of the installed package.
+        If a setting of the environment is wrong, or the pages are not here: they are not part
+        of the installed package.
     """
     if not APP.is_file():
         raise SpecError(f"{APP}: not found; start the app from a checkout of the project.")
-    import streamlit as st
-
-    # Streamlit takes the launched script's folder for import path, static files and settings,
-    # and -m made that regviz/, whose module names must not stand in front of everybody's
-    sys.argv[:] = [str(APP)]
-    config = {"server.port": port, "server.address": address}
-    app = st.App(APP, lifespan=_trainers)
-    app.run(config={name: value for name, value in config.items() if value is not None})
-
-
-@asynccontextmanager
-async def _trainers(_: object) -> AsyncIterator[None]:
-    """Keep the shared engine's trainer processes for as long as the server runs."""
-    from regviz.engine import shared_engine
-
     engine = shared_engine()
     try:
-        yield
+        # half a second, while the trainers start
+        from streamlit.web import cli
+
+        for name, value in DEFAULTS.items():
+            os.environ.setdefault(name, value)
+        options = {"server.port": port, "server.address": address}
+        given = [f"--{name}={value}" for name, value in options.items() if value is not None]
+        cli.main(["run", str(APP), *given], standalone_mode=False)
     finally:
         engine.close()

@@ -1,0 +1,130 @@
+"""``python -m regviz serve`` and ``streamlit run app.py``: real servers, looked at from outside."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from regviz.cli import main
+from regviz.ui.live import ensure_plotly_js
+from tests.app_server import ROOT, AppServer, running_app
+
+SERVE = ("-m", "regviz", "serve")
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc")
+
+
+def trainers_of(server: AppServer) -> list[int]:
+    """Return the trainer processes among the server's children."""
+    children: list[int] = []
+    for task in Path(f"/proc/{server.process.pid}/task").iterdir():
+        children += [int(child) for child in (task / "children").read_text().split()]
+    return [
+        child
+        for child in children
+        if b"regviz.trainer" in Path(f"/proc/{child}/cmdline").read_bytes()
+    ]
+
+
+def assert_ends(pids: list[int], seconds: float) -> None:
+    """Wait until processes that need not be ours have ended."""
+    for pid in pids:
+        try:
+            descriptor = os.pidfd_open(pid)
+        except ProcessLookupError:  # gone already
+            continue
+        try:
+            ended, _, _ = select.select([descriptor], [], [], seconds)
+            assert ended, f"process {pid} outlives its server"
+        finally:
+            os.close(descriptor)
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_trainers_start_before_the_first_visitor_and_end_with_the_server(
+    ending: signal.Signals,
+) -> None:
+    with running_app(SERVE, environment={"REGVIZ_TRAINERS": "2"}) as server:
+        trainers = trainers_of(server)
+        assert len(trainers) == 2
+        server.process.send_signal(ending)
+        code = server.process.wait(15)
+        assert_ends(trainers, 15)
+    if ending is not signal.SIGKILL:
+        assert code == 0
+        assert "Traceback" not in "".join(server.output)
+
+
+def test_the_server_hands_out_plotly_and_its_health_below_any_path(tmp_path: Path) -> None:
+    script = ensure_plotly_js(ROOT / "static").read_bytes()
+    assert len(script) > 1_000_000
+    # from another folder: nothing may depend on where it was started
+    with running_app(
+        SERVE,
+        environment={"STREAMLIT_SERVER_BASE_URL_PATH": "class/one", "PYTHONPATH": str(ROOT)},
+        cwd=tmp_path,
+        path="/class/one",
+    ) as server:
+        assert server.get("app/static/plotly.min.js") == script
+        assert b"<title>" in server.get("")
+        assert health_check_of_the_image(server, "/class/one/") == 0
+        assert health_check_of_the_image(server, "/other") != 0
+    assert health_check_of_the_image(server, "/class/one") != 0  # it has ended
+
+
+def health_check_of_the_image(server: AppServer, base: str) -> int:
+    """Run the Dockerfile's HEALTHCHECK against a server and return its exit code."""
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    found = re.search(r"^HEALTHCHECK .*?CMD (\[.*?\])$", text, re.DOTALL | re.MULTILINE)
+    assert found is not None
+    command = json.loads(found[1])
+    assert command[0] == "python"
+    environment = {
+        **os.environ,
+        "STREAMLIT_SERVER_PORT": str(server.port),
+        "STREAMLIT_SERVER_BASE_URL_PATH": base,
+    }
+    return subprocess.run(
+        [sys.executable, *command[1:]], env=environment, capture_output=True, timeout=30
+    ).returncode
+
+
+def test_streamlit_run_serves_the_same(app_server: AppServer) -> None:
+    assert b"<title>" in app_server.get("")
+    assert app_server.get("_stcore/health") == b"ok"
+
+
+def test_a_port_in_use_is_said() -> None:
+    with running_app(SERVE) as server:
+        done = subprocess.run(
+            [sys.executable, *SERVE, "--port", str(server.port)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    assert done.returncode != 0
+    assert f"Port {server.port} is not available" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("REGVIZ_TRAINERS", "many"), ("REGVIZ_DEVICE", "tpu"), ("REGVIZ_MAX_EPOCHS", "-1")],
+)
+def test_a_wrong_setting_is_refused_in_one_sentence(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert main(["serve"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"{name}: ")
+    assert err.count("\n") == 1

@@ -1,0 +1,165 @@
+"""README, settings and pinned versions agree with the project."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from regviz.cli import _parser
+from regviz.limits import Limits
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
+
+
+def tracked() -> list[str]:
+    """Return the project's files."""
+    done = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
+
+
+def pins(name: str) -> dict[str, str]:
+    """Return the exact versions that a requirements file asks for."""
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+    return dict(line.split("==") for line in lines if not line.startswith("-"))
+
+
+# --- README ------------------------------------------------------------------------------------
+
+
+def test_both_commands_are_on_the_first_screen() -> None:
+    first = README.splitlines()[:30]
+    assert any("requirements.txt" in line and "regviz serve" in line for line in first)
+    assert "tests/run" in first
+
+
+def test_every_file_that_the_readme_names_is_there() -> None:
+    named = set(re.findall(r"`([\w./-]+(?:\.(?:py|txt|json|toml)|/))`", README))
+    named |= set(re.findall(r"\]\(([\w./-]+)\)", README)) | {"tests/run"}
+    assert "specs.py" in named
+    for name in named - {"spec.json", "result.json"}:
+        assert (ROOT / name).exists() or (ROOT / "regviz" / name).exists(), name
+
+
+def test_every_module_has_its_line_in_the_architecture() -> None:
+    modules = {path.name for path in (ROOT / "regviz").glob("[a-z]*.py")} - {"cli.py"}
+    assert modules == set(re.findall(r"`(\w+\.py)`", section("Architecture"))) - {"app.py"}
+    numbered = re.findall(r"^(\d+)\. ", section("Architecture"), re.MULTILINE)
+    assert numbered == [str(n) for n in range(1, 11)]
+
+
+def section(title: str) -> str:
+    found = re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", README, re.DOTALL | re.MULTILINE)
+    assert found is not None
+    return found[1]
+
+
+def test_the_command_lines_are_accepted() -> None:
+    shell = "\n".join(code for language, code in BLOCKS if language == "sh")
+    commands = re.findall(r"python -m regviz (.*)$", shell, re.MULTILINE)
+    assert len(commands) >= 4
+    for command in commands:
+        assert _parser().parse_args(shlex.split(command)).command is not None
+
+
+def test_the_python_example_runs() -> None:
+    (code,) = [code for language, code in BLOCKS if language == "python"]
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"(finished \d\.\d+\n){2}", done.stdout)
+
+
+def test_the_settings_are_the_ones_that_are_read() -> None:
+    source = "".join(
+        (ROOT / name).read_text(encoding="utf-8")
+        for name in tracked()
+        if name.startswith("regviz/") and name.endswith(".py")
+    )
+    read = set(re.findall(r'"(REGVIZ_[A-Z_]+)"', source))
+    rows = dict(re.findall(r"^\| `(REGVIZ_[A-Z_]+)` \|.*\| (.*) \|$", README, re.MULTILINE))
+    assert set(rows) == read
+    defaults = {field.name: field.default for field in fields(Limits)}
+    for name in ("epochs", "parameters", "seconds"):
+        assert float(rows[f"REGVIZ_MAX_{name.upper()}"]) == defaults[name]
+
+
+# --- versions ----------------------------------------------------------------------------------
+
+
+def test_every_pin_is_exact_and_agrees_with_the_constraints() -> None:
+    held = dict(
+        re.findall(r"^([\w.-]+)==([^\s;]+)", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
+    )
+    direct = {**pins("requirements.txt"), **pins("requirements-dev.txt")}
+    assert set(direct.items()) <= set(held.items())
+    for name in ("requirements.txt", "requirements-dev.txt"):
+        assert (ROOT / name).read_text().startswith("-c constraints.txt\n")
+
+
+def test_the_package_asks_for_what_is_pinned() -> None:
+    assert set(PYPROJECT["project"]["dependencies"]) == set(pins("requirements.txt"))
+
+
+def test_everything_that_is_imported_is_pinned() -> None:
+    distributions = {"sklearn": "scikit-learn"}
+    ours = {"regviz", "conftest", *(Path(name).stem for name in tracked())}
+    allowed = {"requirements.txt": ("regviz/", "pages/", "app.py"), "requirements-dev.txt": ("",)}
+    for name, folders in allowed.items():
+        pinned = {**pins("requirements.txt"), **pins(name)}
+        for path in tracked():
+            if path.endswith(".py") and path.startswith(folders):
+                for package in imported(ROOT / path) - ours - sys.stdlib_module_names:
+                    assert distributions.get(package, package) in pinned, (path, package)
+
+
+def imported(path: Path) -> set[str]:
+    """Return the top-level packages that a file imports."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names.add((node.module or "").split(".")[0])
+    return names
+
+
+# --- image and commands ------------------------------------------------------------------------
+
+
+def test_the_image_gets_everything_that_runs() -> None:
+    kept = {
+        line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line[:1] == "!"
+    }
+    needed = {name.split("/")[0] for name in tracked()}
+    needed -= {"tests", "docs", "benchmarks", "README.md", "Dockerfile", "pyproject.toml"}
+    needed -= {"requirements-dev.txt", ".ci", ".gitignore", ".dockerignore"}
+    assert kept == needed
+
+
+@pytest.mark.parametrize("name", ["tests/run", ".ci/run"])
+def test_the_test_commands_can_be_called(name: str) -> None:
+    listed = subprocess.run(
+        ["git", "ls-files", "--stage", name], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert listed.stdout.startswith("100755 ")
+    subprocess.run(["bash", "-n", name], cwd=ROOT, check=True)
+
+
+def test_no_file_names_a_package_index() -> None:
+    hosts = re.compile(r"pypi\.org|pythonhosted|download\.pytorch|conda\.|://[\w.]*/simple")
+    for name in tracked():
+        path = ROOT / name
+        if path.suffix not in (".png", ".svg", ".gif") and name != "tests/test_docs.py":
+            assert not hosts.search(path.read_text(encoding="utf-8")), name
