@@ -84,15 +84,16 @@ def _layout(
             "bgcolor": CLEAR,
             "font": {"size": 13, "color": palette.text},
             "itemwidth": 30,
+            "uirevision": "keep",
             "tracegroupgap": 4,
         },
         "modebar": {
             "bgcolor": CLEAR,
             "color": rgba(palette.muted, 0.75),
             "activecolor": palette.primary,
+            "uirevision": "keep",
         },
         "dragmode": "zoom",
-        "uirevision": "keep",
         "meta": {"beside": dict(zip(("from", "left", "top"), beside, strict=True))},
     }
     layout.update(more)

@@ -158,9 +158,16 @@ class Channel {
     this.at = this.head === null || epoch >= this.head.epoch ? null : epoch
     if (!this.asked.stored && this.head !== null) {
       this.asked.stored = true
-      this.ask?.({ what: "stored", run: this.run })
+      this.askForStored(this.run, 4)
     }
     this.schedule()
+  }
+
+  /* A question can be lost where the script starts anew just then: ask again for a while. */
+  askForStored(run, times) {
+    if (this.run !== run || this.stats.stored > 0 || times === 0) return
+    this.ask?.({ what: "stored", run })
+    setTimeout(() => this.askForStored(run, times - 1), 1500)
   }
 
   schedule() {
@@ -355,6 +362,10 @@ class Chart {
     return this.data.height
   }
 
+  exportHeight() {
+    return 720
+  }
+
   /* Where the legend stands if there is room for it beside the title, else null. */
   beside() {
     const { beside } = this.skeleton.layout.meta
@@ -429,8 +440,9 @@ class Chart {
       })
   }
 
+  /* One object for good: Plotly draws everything anew where the configuration is another. */
   config() {
-    return {
+    return (this.configuration ??= {
       displaylogo: false,
       doubleClick: false,
       responsive: false,
@@ -441,7 +453,7 @@ class Chart {
         { name: "reset", title: "Reset view (double click)", icon: RESET_ICON,
           click: () => this.reset() },
       ]],
-    }
+    })
   }
 
   listen() {
@@ -503,7 +515,17 @@ class Chart {
       layout.paper_bgcolor = this.colors.background
       delete layout.height
       delete layout.width
-      const url = await this.Plotly.toImage({ data, layout }, { format: "png", width: 1280, height: 720, scale: 3 })
+      const [width, height] = [1280, 720]
+      // the chart keeps its height where that is less, and stands in the middle
+      const spare = Math.max(0, (height - this.exportHeight(width)) / 2)
+      layout.margin.t += spare
+      layout.margin.b += spare
+      layout.title.y = 1 - spare / height
+      const fromTop = (1 - layout.legend.y) * this.frame.clientHeight
+      layout.legend.y = 1 - (fromTop + spare) / height
+      layout.legend.x *= this.frame.clientWidth / width
+      for (const { marker } of data) if (marker?.colorbar) marker.colorbar.y = spare / height
+      const url = await this.Plotly.toImage({ data, layout }, { format: "png", width, height, scale: 3 })
       const link = document.createElement("a")
       link.href = url
       link.download = `${this.data.filename}.png`
@@ -692,15 +714,17 @@ class Boundary extends Chart {
   /* As high as the panels are with equal aspect on this width, the given height at most. */
   height() {
     if (this.nothing) return 160
+    return Math.min(Math.max(this.data.height, 320), this.exportHeight(this.frame.clientWidth))
+  }
+
+  exportHeight(width) {
     const { layout } = this.skeleton
     const { l, r, b } = layout.margin
     const t = this.beside()?.top ?? layout.margin.t
     const [x0, x1, y0, y1] = this.box ?? [...layout.xaxis.range, ...layout.yaxis.range]
-    const width = this.frame.clientWidth - l - r
-    const [left, right] = columns(this.panels(), width, PANEL_GAP)[0]
-    const panel = (right - left) * width
-    const tall = (panel * (y1 - y0)) / (x1 - x0)
-    return Math.round(Math.min(Math.max(this.data.height, 320), Math.max(tall, 120) + t + b))
+    const [left, right] = columns(this.panels(), width - l - r, PANEL_GAP)[0]
+    const tall = ((right - left) * (width - l - r) * (y1 - y0)) / (x1 - x0)
+    return Math.round(Math.max(tall, 120) + t + b)
   }
 
   titles(c, picture) {

@@ -1,0 +1,252 @@
+"""What a visitor feels, measured on the real app in a real browser.
+
+``python benchmarks/browser.py`` starts ``streamlit run app.py`` on a free port, moves the slider
+*Dropout p* of the Playground twenty times by an arrow key with the run before finished, and
+prints one table: medians against what the project promises. Everything started is ended again.
+
+- *key press to first paint*: until the first painted frame of the new run, which the live
+  component notes in ``window.__regviz``.
+- *painted frames a second*: between the first and the last painted frame of a run.
+- *server CPU a frame*: user and system time of the web process over a run, by its frames.
+- *blank looks*: every animation frame, the charts are looked at; none may be empty or faded.
+- *memory*: resident size of the web process with ten visitors, and of a trainer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[1]
+CHANNEL = "playground"
+TICKS = os.sysconf("SC_CLK_TCK")
+LIVE = f"window.__regviz?.{CHANNEL}"
+
+WATCH = """() => {
+  window.looks = 0
+  window.blanks = []
+  const look = () => {
+    window.looks += 1
+    const canvas = document.querySelector('.st-key-decision-boundary canvas')
+    const at = canvas && [canvas.width / 6, canvas.height / 2, 1, 1].map(Math.round)
+    if (!canvas || canvas.getContext('2d').getImageData(...at).data[3] === 0) window.blanks.push('boundary')
+    const lines = [...document.querySelectorAll('.st-key-loss-curves .js-line')]
+    if (!lines.length) window.blanks.push('loss')
+    if (!document.querySelector('.st-key-weight-histogram .js-fill')) window.blanks.push('histogram')
+    for (const e of document.querySelectorAll('.rv-root')) {
+      let opacity = 1
+      for (let p = e; p; p = p.parentElement) opacity *= Number(getComputedStyle(p).opacity)
+      if (opacity < 1) window.blanks.push('faded')
+    }
+    requestAnimationFrame(look)
+  }
+  requestAnimationFrame(look)
+}"""
+
+
+@contextmanager
+def app() -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Run the app; yield its address and process, and end it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    command = [sys.executable, "-m", "streamlit", "run", "app.py"]
+    options = {
+        "server.port": str(port),
+        "server.address": "127.0.0.1",
+        "server.headless": "true",
+        "server.fileWatcherType": "none",
+        "browser.serverAddress": "127.0.0.1",
+    }
+    command += [part for name, value in options.items() for part in (f"--{name}", value)]
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                urllib.request.urlopen(f"{url}/_stcore/health", timeout=1).close()
+                break
+            except (urllib.error.URLError, OSError):
+                if time.monotonic() > deadline or process.poll() is not None:
+                    raise RuntimeError("the app did not start") from None
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(0.1)
+        yield url, process
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time that a process has taken."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def resident_mb(pid: int) -> float:
+    """Resident size of a process in MB (10^6 bytes)."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def descendants(pid: int) -> list[int]:
+    """Return the ids of a process's children and theirs."""
+    out = []
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        out += [int(child), *descendants(int(child))]
+    return out
+
+
+def has_torch(pid: int) -> bool:
+    """Return whether a process has torch's library in its memory."""
+    return "libtorch" in Path(f"/proc/{pid}/maps").read_text()
+
+
+def state(page: Page) -> dict[str, Any]:
+    """Return what the live component has counted."""
+    return page.evaluate(f"(({{paints, ...rest}}) => rest)({LIVE})")
+
+
+def await_done(page: Page, run_not: str = "") -> None:
+    """Wait until the newest run has painted its last frame."""
+    page.wait_for_function(
+        f"(old) => {LIVE}?.run && {LIVE}.run !== old && {LIVE}.done === true",
+        arg=run_not,
+        timeout=120_000,
+    )
+
+
+def moves(page: Page, pid: int, count: int) -> dict[str, list[float]]:
+    """Move the slider ``count`` times; return the measurements of each move."""
+    sizes: list[int] = []
+    session = page.context.new_cdp_session(page)
+    session.send("Network.enable")
+    session.on(
+        "Network.webSocketFrameReceived",
+        # binary payloads come as base64
+        lambda event: sizes.append(len(event["response"]["payloadData"]) * 3 // 4),
+    )
+    slider = page.get_by_role("slider", name="Dropout p")
+    slider.focus()
+    out: dict[str, list[float]] = {
+        name: [] for name in ("first", "rate", "bytes", "largest", "cpu", "complete", "frames")
+    }
+    for i in range(count):
+        page.wait_for_timeout(400)  # an idle server: the last run's end has settled
+        old = state(page)["run"]
+        sizes.clear()
+        cpu = cpu_seconds(pid)
+        pressed = page.evaluate("performance.now()")
+        slider.press("ArrowRight" if i < count / 2 else "ArrowLeft")
+        await_done(page, old)
+        paints = page.evaluate(f"{LIVE}.paints.filter(([, run]) => run !== '{old}')")
+        run = state(page)["run"]
+        times = [t for t, of, _ in paints if of == run]
+        if not times:
+            continue
+        out["first"].append(times[0] - pressed)
+        out["complete"].append(times[-1] - pressed)
+        out["frames"].append(len(times))
+        out["cpu"].append(1000 * (cpu_seconds(pid) - cpu) / len(times))
+        if len(times) > 2:
+            out["rate"].append(1000 * (len(times) - 1) / (times[-1] - times[0]))
+        # messages of a frame: the large ones between the page's first answer and its end
+        frames = [size for size in sizes if size > 5000]
+        out["bytes"].append(statistics.median(frames) if frames else 0.0)
+        out["largest"].append(max(sizes, default=0))
+    return out
+
+
+def main() -> None:
+    """Measure, print the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--moves", type=int, default=20)
+    parser.add_argument("--visitors", type=int, default=10)
+    options = parser.parse_args()
+    rows: list[tuple[str, str, str]] = []
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    with app() as (url, process), sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        problems: list[str] = []
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
+        begun = time.perf_counter()
+        page.goto(url)
+        await_done(page)
+        opened = time.perf_counter() - begun
+        page.evaluate(WATCH)
+        got = moves(page, process.pid, options.moves)
+        blanks, looks = page.evaluate("[window.blanks, window.looks]")
+
+        others = []
+        for _ in range(options.visitors - 1):
+            others.append(browser.new_page(viewport={"width": 1440, "height": 900}))
+            others[-1].goto(url)
+            await_done(others[-1])
+        web = resident_mb(process.pid)
+        torch_in_web = has_torch(process.pid)
+        trainers = [pid for pid in descendants(process.pid) if has_torch(pid)]
+        trainer = max((resident_mb(pid) for pid in trainers), default=0.0)
+        browser.close()
+
+        def middle(name: str, digits: int = 0) -> str:
+            values = got[name]
+            if not values:
+                return "–"
+            worst = sorted(values)[int(0.95 * (len(values) - 1))]
+            return f"{statistics.median(values):.{digits}f} (p95 {worst:.{digits}f})"
+
+        rows = [
+            ("key press to first paint of the new model, ms", middle("first"), "<= 250"),
+            ("key press to the default run complete, ms", middle("complete"), "<= 1500"),
+            ("painted frames a second while training", middle("rate", 1), ">= 8"),
+            ("painted frames of a run", middle("frames"), ""),
+            (
+                "bytes of a frame's message, kB",
+                f"{statistics.median(got['bytes']) / 1e3:.1f}",
+                "<= 20",
+            ),
+            ("largest message of a move, kB", f"{max(got['largest']) / 1e3:.1f}", ""),
+            ("server CPU a painted frame, ms", middle("cpu", 1), "<= 10"),
+            (
+                "blank, jumped or faded looks",
+                f"{len(blanks)} of {looks} {sorted(set(blanks))}",
+                "0",
+            ),
+            ("errors in the browser's console", f"{len(problems)} {problems[:2]}", "0"),
+            ("opened (cold server) to complete, s", f"{opened:.1f}", ""),
+            (f"web process with {options.visitors} visitors, MB", f"{web:.0f}", "<= 160"),
+            ("torch in the web process", "yes" if torch_in_web else "no", "no"),
+            (f"largest of {len(trainers)} trainers, MB", f"{trainer:.0f}", "<= 400"),
+        ]
+    wide = max(len(name) for name, _, _ in rows)
+    print(f"{'measured':<{wide}}  {'median':>24}  promised")
+    for name, value, promise in rows:
+        print(f"{name:<{wide}}  {value:>24}  {promise}")
+
+
+if __name__ == "__main__":
+    main()

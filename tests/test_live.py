@@ -1,0 +1,418 @@
+"""The live charts in a real browser, on a page of made-up frames that the test steers."""
+
+from __future__ import annotations
+
+import base64
+import filecmp
+import json
+import os
+import shutil
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, WebSocket, sync_playwright
+
+from regviz.palette import DARK, LIGHT
+from regviz.ui.live import ensure_plotly_js
+from tests.app_server import running_app
+
+ROOT = Path(__file__).resolve().parents[1]
+LOSS = ".st-key-loss-curves .rv-gd"
+BOUNDARY = ".st-key-decision-boundary .rv-gd"
+HISTOGRAM = ".st-key-weight-histogram .rv-gd"
+
+
+# --- the file that the browser loads ---------------------------------------------------------
+
+
+def test_plotly_js_is_copied_once_and_a_read_only_copy_is_enough(tmp_path: Path) -> None:
+    target = ensure_plotly_js(tmp_path / "static")
+    assert target.stat().st_size > 1_000_000
+    before = target.stat()
+    assert ensure_plotly_js(tmp_path / "static") == target
+    assert target.stat().st_mtime_ns == before.st_mtime_ns
+    target.write_text("of another version")
+    ensure_plotly_js(tmp_path / "static")
+    assert target.stat().st_size == before.st_size
+
+
+def test_the_copy_is_the_installed_file(tmp_path: Path) -> None:
+    import plotly
+
+    installed = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+    assert filecmp.cmp(ensure_plotly_js(tmp_path), installed, shallow=False)
+
+
+# --- a page in a browser ---------------------------------------------------------------------
+
+
+class Stage:
+    """The page under test: steer its run, await its frames, look at its charts."""
+
+    def __init__(self, page: Page, url: str, control: Path) -> None:
+        self.page = page
+        self.url = url
+        self.control = control
+        self.complaints: list[str] = []
+        self.sent = 0
+        page.on(
+            "console",
+            lambda m: (
+                self.complaints.append(m.text) if m.type == "error" or "regviz" in m.text else None
+            ),
+        )
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("websocket", self._count)
+
+    def _count(self, socket: WebSocket) -> None:
+        def one_more(_: object) -> None:
+            self.sent += 1
+
+        socket.on("framesent", one_more)
+
+    def show(self, **control: Any) -> None:
+        """Set what the page's job is; the page looks ten times a second."""
+        whole = json.dumps({"run": "a", "at": 0, "frames": 20} | control)
+        partial = self.control.with_suffix(".part")
+        partial.write_text(whole)
+        partial.replace(self.control)
+
+    def open(self, **control: Any) -> None:
+        self.show(**control)
+        self.page.goto(self.url)
+        self.page.wait_for_function("window.__regviz?.test?.painted > 0")
+
+    def await_epoch(self, epoch: int, run: str = "a") -> None:
+        self.page.wait_for_function(
+            "([epoch, run]) => window.__regviz.test.epoch === epoch"
+            " && window.__regviz.test.run === run",
+            arg=[epoch, run],
+        )
+
+    def play(self, first: int, last: int, **control: Any) -> None:
+        for at in range(first, last + 1):
+            self.show(at=at, **control)
+            self.await_epoch(10 * at, control.get("run", "a"))
+
+    def layout(self, chart: str, what: str) -> Any:
+        return self.page.eval_on_selector(chart, f"gd => gd._fullLayout.{what}")
+
+    def mark(self) -> None:
+        """Put a mark on every chart's element; a chart that was mounted anew has lost it."""
+        self.page.evaluate(
+            "document.querySelectorAll('.rv-root, .rv-gd, .rv-gd .main-svg')"
+            ".forEach((e) => { e.marked = true })"
+        )
+
+    def marked(self) -> bool:
+        return bool(
+            self.page.evaluate(
+                "[...document.querySelectorAll('.rv-root, .rv-gd, .rv-gd .main-svg')]"
+                ".every((e) => e.marked)"
+            )
+        )
+
+
+@pytest.fixture(scope="module")
+def live_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Serve tests/live_page.py; give its address and the file that steers it."""
+    folder = tmp_path_factory.mktemp("live")
+    shutil.copy(ROOT / "tests" / "live_page.py", folder)
+    shutil.copytree(ROOT / ".streamlit", folder / ".streamlit")
+    (folder / "static").mkdir()
+    control = folder / "control.json"
+    control.write_text("{}")
+    environment = {
+        "REGVIZ_TEST_CONTROL": str(control),
+        "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+    }
+    command = ("-m", "streamlit", "run", "live_page.py")
+    with running_app(command, cwd=folder, environment=environment) as server:
+        yield server.url, control
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def stage(live_page: tuple[str, Path], chromium: Browser) -> Iterator[Stage]:
+    """Open a fresh page; at the end, nothing may stand in its console."""
+    url, control = live_page
+    context = chromium.new_context(
+        viewport={"width": 1280, "height": 900}, color_scheme="light", accept_downloads=True
+    )
+    context.set_default_timeout(20_000)
+    stage = Stage(context.new_page(), url, control)
+    yield stage
+    context.close()
+    assert stage.complaints == []
+
+
+def test_frames_move_the_charts_in_place(stage: Stage) -> None:
+    stage.open(at=1)
+    stage.mark()
+    before = stage.page.evaluate(CANVAS_SUM)
+    stage.play(2, 5)
+    assert stage.marked()
+    assert stage.page.evaluate(CANVAS_SUM) != before
+    curve = stage.page.eval_on_selector(LOSS, "gd => gd.data[1].x.length")
+    assert curve == 50
+    zeros = stage.page.inner_text(".st-key-weight-histogram .rv-gd")
+    assert "exact zeros: without 0, with 350 of 500" in zeros
+    assert stage.layout(LOSS, "xaxis.range") == [1, 200]
+
+
+def test_a_full_run_of_the_script_leaves_the_charts_in_place(stage: Stage) -> None:
+    stage.open(at=2)
+    stage.mark()
+    received = stage.page.evaluate("window.__regviz.test.received")
+    stage.page.get_by_role("button", name="Again").click()
+    stage.show(at=3)
+    stage.await_epoch(30)
+    assert stage.page.evaluate("window.__regviz.test.received") > received
+    assert stage.marked()
+
+
+CANVAS_SUM = """() => {
+  const c = document.querySelector('.st-key-decision-boundary canvas')
+  const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data
+  let sum = 0
+  for (let i = 0; i < d.length; i += 4) sum = (sum * 31 + d[i] + d[i + 1] + d[i + 2]) % 1e9
+  return sum
+}"""
+
+WATCH = """() => {
+  window.watched = { looks: 0, blanks: [] }
+  const look = () => {
+    const w = window.watched
+    w.looks += 1
+    const canvas = document.querySelector('.st-key-decision-boundary canvas')
+    const pixel = canvas && canvas.getContext('2d').getImageData(canvas.width / 6, canvas.height / 2, 1, 1).data
+    if (!pixel || pixel[3] === 0) w.blanks.push('boundary')
+    if (document.querySelectorAll('.st-key-decision-boundary .point').length < 500) w.blanks.push('points')
+    const line = document.querySelectorAll('.st-key-loss-curves .js-line')
+    if (![...line].some((l) => (l.getAttribute('d') ?? '').length > 20)) w.blanks.push('loss')
+    const fills = document.querySelectorAll('.st-key-weight-histogram .js-fill')
+    if (fills.length < 4) w.blanks.push('histogram')
+    for (const e of document.querySelectorAll('.rv-root')) {
+      let opacity = 1
+      for (let p = e; p; p = p.parentElement) opacity *= Number(getComputedStyle(p).opacity)
+      if (opacity < 1) w.blanks.push(`opacity ${opacity}`)
+    }
+    requestAnimationFrame(look)
+  }
+  requestAnimationFrame(look)
+}"""
+
+
+def test_no_chart_is_blank_or_grey_while_runs_come_and_go(stage: Stage) -> None:
+    stage.open(at=3)
+    stage.page.evaluate(WATCH)
+    stage.play(4, 6)
+    stage.show(run="b", at=-1, slow=1.5)  # submitted, no frame yet, and the page takes its time
+    stage.page.get_by_role("button", name="Again").click()
+    app = stage.page.locator("[data-testid=stApp]")
+    app.and_(stage.page.locator("[data-test-script-state=running]")).wait_for()
+    app.and_(stage.page.locator("[data-test-script-state=notRunning]")).wait_for()
+    assert stage.page.evaluate("window.__regviz.test.run") == "a"  # the old picture still
+    stage.play(1, 4, run="b")
+    watched = stage.page.evaluate("window.watched")
+    assert watched["looks"] > 20
+    assert watched["blanks"] == []
+
+
+def drag(page: Page, chart: str) -> None:
+    box = page.locator(f"{chart} .nsewdrag").first.bounding_box()
+    assert box is not None
+    x, y, width, height = box["x"], box["y"], box["width"], box["height"]
+    page.mouse.move(x + 0.3 * width, y + 0.3 * height)
+    page.mouse.down()
+    page.mouse.move(x + 0.6 * width, y + 0.6 * height, steps=5)
+    page.mouse.up()
+
+
+@pytest.mark.parametrize("chart", [LOSS, BOUNDARY, HISTOGRAM])
+def test_a_zoom_survives_frames_and_a_double_click_ends_it(stage: Stage, chart: str) -> None:
+    stage.open(at=4)
+    home = stage.layout(chart, "xaxis.range")
+    stage.page.locator(chart).scroll_into_view_if_needed()
+    drag(stage.page, chart)
+    stage.page.wait_for_function(
+        "([chart, home]) => {const r = document.querySelector(chart)._fullLayout.xaxis.range;"
+        "return r[0] !== home[0] && r[1] !== home[1]}",
+        arg=[chart, home],
+    )
+    zoomed = [stage.layout(chart, "xaxis.range"), stage.layout(chart, "yaxis.range")]
+    stage.play(5, 7)
+    assert [stage.layout(chart, "xaxis.range"), stage.layout(chart, "yaxis.range")] == zoomed
+    stage.page.locator(f"{chart} .nsewdrag").first.dblclick()
+    stage.page.wait_for_function(
+        "([chart, low]) => document.querySelector(chart)._fullLayout.xaxis.range[0] < low",
+        arg=[chart, zoomed[0][0]],
+    )
+
+
+def test_the_loss_axis_only_grows_while_a_run_goes_on(stage: Stage) -> None:
+    stage.open(at=1)
+    tops = []
+    for at in range(2, 12):
+        stage.play(at, at)
+        tops.append(stage.layout(LOSS, "yaxis.range")[1])
+    assert tops == sorted(tops)
+    assert len(set(tops)) <= 4
+    assert {stage.layout(LOSS, "yaxis.range")[0]} == {0}
+
+
+def test_the_theme_switches_at_once(stage: Stage) -> None:
+    stage.open(at=5)
+
+    def colors() -> tuple[str, str]:
+        return (
+            stage.page.eval_on_selector(LOSS, "gd => gd._fullData[1].line.color"),
+            stage.page.eval_on_selector(LOSS, "gd => gd._fullLayout.font.color"),
+        )
+
+    assert colors() == (LIGHT.lanes[0], LIGHT.text)
+    light = stage.page.evaluate(CANVAS_SUM)
+    stage.mark()
+    stage.page.emulate_media(color_scheme="dark")
+    stage.page.wait_for_function(
+        f"document.querySelector('{LOSS}')._fullLayout.font.color === '{DARK.text}'"
+    )
+    assert colors() == (DARK.lanes[0], DARK.text)
+    stage.page.wait_for_function(f"({CANVAS_SUM})() !== {light}")
+    assert stage.marked()
+    stage.page.emulate_media(color_scheme="light")
+    stage.page.wait_for_function(
+        f"document.querySelector('{LOSS}')._fullLayout.font.color === '{LIGHT.text}'"
+    )
+    stage.page.wait_for_function(f"({CANVAS_SUM})() === {light}")
+
+
+def test_the_scrubber_asks_once_and_then_needs_no_server(stage: Stage) -> None:
+    stage.open(at=20)  # finished; the browser has seen its last frame only
+    stage.await_epoch(200)
+    page = stage.page
+    slider = page.get_by_role("slider", name="Epoch")
+    newest = page.evaluate(CANVAS_SUM)
+    slider.focus()
+    slider.press("ArrowLeft")
+    page.wait_for_function("window.__regviz.test.stored === 21")
+    slider.fill("100")
+    stage.await_epoch(100)
+    assert page.evaluate(CANVAS_SUM) != newest
+    assert "epoch 100 / 200" in page.inner_text(".rv-scrub")
+    assert "without: train loss 0.120, validation loss 0.520" in page.inner_text(".rv-scrub")
+    assert page.inner_text(".rv-table tbody").split() == ["epoch", "100", "100"]
+    assert slider.get_attribute("aria-valuetext") == "epoch 100 of 200"
+    sent = stage.sent
+    slider.press("ArrowRight")
+    assert "epoch 101 / 200 (pictures: 100)" in page.inner_text(".rv-scrub")
+    for epoch in (10, 60, 0, 150):
+        slider.fill(str(epoch))
+        stage.await_epoch(epoch)
+    slider.press("End")
+    stage.await_epoch(200)
+    assert page.evaluate(CANVAS_SUM) == newest
+    # the fragment's own timer may have sent its ticks; nothing else went out
+    ticks = stage.sent - sent
+    page.wait_for_function("window.__regviz.test.live")
+    assert page.evaluate("window.__regvizCore.channels.get('test').asked.stored") is True
+    assert page.evaluate("window.__regviz.test.stored") == 21
+    assert ticks <= 40
+
+
+def test_a_run_goes_on_behind_a_scrubber_that_is_held_back(stage: Stage) -> None:
+    stage.open(at=8)
+    slider = stage.page.get_by_role("slider", name="Epoch")
+    slider.fill("40")
+    stage.await_epoch(40)
+    stage.show(at=9)
+    stage.page.wait_for_function("window.__regviz.test.newest === 90")
+    assert stage.page.evaluate("window.__regviz.test.epoch") == 40
+    assert stage.page.eval_on_selector(LOSS, "gd => gd.data[1].x.length") == 90
+    stage.page.get_by_role("button", name="to newest").click()
+    stage.await_epoch(90)
+    slider.fill("30")
+    stage.await_epoch(30)
+    stage.show(run="c", at=2)  # a new run starts at its newest again
+    stage.await_epoch(20, "c")
+    assert slider.input_value() == "20"
+
+
+def test_where_there_is_no_boundary_a_sentence_stands(stage: Stage) -> None:
+    stage.open(at=2, kind="digits")
+    note = stage.page.locator(".st-key-decision-boundary .rv-note:visible")
+    assert note.inner_text() == (
+        "No boundary: it is drawn for two classes, and these data have 10."
+    )
+    assert not stage.page.locator(BOUNDARY).is_visible()
+    stage.show(at=3, kind="digits")
+    stage.await_epoch(30)
+    assert note.is_visible()
+    stage.show(run="b", at=3)
+    stage.await_epoch(30, "b")
+    stage.page.locator(BOUNDARY).wait_for(state="visible")
+    assert note.count() == 0
+
+
+def test_the_camera_saves_the_boundary_with_its_picture(stage: Stage) -> None:
+    stage.open(at=10)
+    stage.page.locator(BOUNDARY).hover()
+    with stage.page.expect_download() as saved:
+        stage.page.locator(f"{BOUNDARY} .modebar-btn").first.click()
+    path = saved.value.path()
+    assert saved.value.suggested_filename == "decision-boundary.png"
+    png = path.read_bytes()
+    assert struct.unpack(">II", png[16:24]) == (3840, 2160)
+    # where class 1 is sure, the picture has its colour: decoded by the browser itself
+    pixels = stage.page.evaluate(
+        """async (url) => {
+          const image = await createImageBitmap(await (await fetch(url)).blob())
+          const canvas = new OffscreenCanvas(image.width, image.height)
+          const context = canvas.getContext('2d')
+          context.drawImage(image, 0, 0)
+          const { data } = context.getImageData(0, image.height / 2, image.width, 1)
+          const seen = {}
+          for (let i = 0; i < data.length; i += 4) {
+            const name = '#' + [0, 1, 2].map((k) => data[i + k].toString(16).padStart(2, '0')).join('')
+            seen[name] = (seen[name] ?? 0) + 1
+          }
+          return seen
+        }""",
+        "data:image/png;base64," + base64.b64encode(png).decode(),
+    )
+    assert pixels.get(LIGHT.response[2], 0) > 50
+    assert pixels.get(LIGHT.response[0], 0) > 50
+
+
+def test_a_chart_that_is_left_lets_go(stage: Stage) -> None:
+    stage.open(at=3)
+    stage.show(at=3, charts=False)
+    stage.page.get_by_role("button", name="Again").click()
+    stage.page.locator(LOSS).wait_for(state="detached")
+    stage.page.wait_for_function("!window.__regvizCore.channels.has('test')")
+    stage.show(at=4)
+    stage.page.get_by_role("button", name="Again").click()
+    stage.page.wait_for_function("window.__regviz?.test?.epoch === 40")
+
+
+def test_the_accuracy_toggle_keeps_the_curves(stage: Stage) -> None:
+    stage.open(at=6)
+    stage.mark()
+    stage.page.get_by_text("Accuracy", exact=True).click()
+    stage.page.wait_for_function(
+        f"document.querySelector('{LOSS}')._fullLayout.yaxis.tickformat === '.0%'"
+    )
+    assert stage.page.eval_on_selector(LOSS, "gd => gd.data[1].y.length") == 60
+    assert stage.marked()
