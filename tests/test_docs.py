@@ -114,7 +114,7 @@ def test_the_package_asks_for_what_is_pinned() -> None:
 
 def test_everything_that_is_imported_is_pinned() -> None:
     distributions = {"sklearn": "scikit-learn"}
-    ours = {"regviz", "conftest", *(Path(name).stem for name in tracked())}
+    ours = {"regviz", "tests", "conftest", *(Path(name).stem for name in tracked())}
     allowed = {"requirements.txt": ("regviz/", "pages/", "app.py"), "requirements-dev.txt": ("",)}
     for name, folders in allowed.items():
         pinned = {**pins("requirements.txt"), **pins(name)}
