@@ -27,8 +27,8 @@ class Limits:
     parameters
         Weights and biases of one model (``REGVIZ_MAX_PARAMETERS``).
     seconds
-        Time that a trainer may spend on one job (``REGVIZ_MAX_SECONDS``). A trainer checks this
-        one while it trains: past it the job fails and keeps its picture.
+        Processor time that a trainer may spend on one job (``REGVIZ_MAX_SECONDS``). A trainer
+        checks this one while it trains: past it the job fails and keeps its picture.
     lanes
         Models of one job.
     total_parameters
@@ -107,9 +107,11 @@ def parameter_count(experiment: Experiment) -> int:
     digits = data.kind == "digits"
     inputs = (_N_PIXELS if digits else 2) + data.irrelevant_features
     outputs = _N_DIGITS if digits else 1
-    widths = (inputs, *model.hidden, outputs)
-    dense = sum((a + 1) * b for a, b in itertools.pairwise(widths))
-    return dense + (2 * sum(model.hidden) if model.norm is not None else 0)
+    widths, units = (inputs, *model.hidden, outputs), sum(model.hidden)
+    weights = sum(a * b for a, b in itertools.pairwise(widths))
+    # a bias right before batch normalization would be subtracted again: there is none
+    biases = outputs + (0 if (model.norm, model.norm_position) == ("batch", "before") else units)
+    return weights + biases + (2 * units if model.norm is not None else 0)
 
 
 def _positive(

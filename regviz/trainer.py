@@ -104,7 +104,7 @@ class Scheduler:
         self._make = make
         self._send = send
         self._tasks: dict[int, _Task] = {}
-        self._turn = 0
+        self._turn = self._slices = 0
 
     def command(self, head: dict[str, Any], body: bytes = b"") -> None:
         """Do what the engine asks; what concerns a run that has ended is nothing to do."""
@@ -126,7 +126,7 @@ class Scheduler:
         ready = [task for task in self._tasks.values() if not task.paused]
         if not ready:
             return None
-        if self._turn % ELDEST_EVERY == 0:
+        if self._slices % ELDEST_EVERY == ELDEST_EVERY - 1:
             return min(ready, key=lambda task: task.turn).job
         return min(ready, key=lambda task: (task.spent, task.turn)).job
 
@@ -134,8 +134,10 @@ class Scheduler:
         """Train a run for one slice. What goes wrong in a run ends that run, and only that."""
         task = self._tasks[job]
         self._turn += 1
+        self._slices += 1
         task.turn = self._turn
-        since = time.perf_counter()
+        # processor time: on a busy machine the clock would charge a run for others' work
+        since = time.thread_time()
         try:
             ended = self._advance(task, since)
         except SpecError as error:
@@ -151,12 +153,16 @@ class Scheduler:
                 reason=f"The run failed with {_in_words(error)} (reference {reference} in the "
                 "server's log).",
             )
-        task.spent += time.perf_counter() - since
+        task.spent += time.thread_time() - since
         if ended:
             self._tasks.pop(job, None)
 
     def _advance(self, task: _Task, since: float) -> bool:
-        """Train until the slice is over; return whether the run has ended."""
+        """Train until the slice is over; return whether the run has ended.
+
+        ``since`` is the processor time at which the slice began.
+        """
+        begin = time.perf_counter()
         length = SLICE if task.spent else FIRST_SLICE
         if task.run is None:
             entries = json.loads(task.experiments)
@@ -176,7 +182,7 @@ class Scheduler:
             if self._is_due(task, now):
                 self._tell(task, "running", frame=True)
                 now = time.perf_counter()
-            if task.spent + now - since > task.max_seconds:
+            if task.spent + time.thread_time() - since > task.max_seconds:
                 self._tell(
                     task,
                     "failed",
@@ -186,7 +192,7 @@ class Scheduler:
                     "a smaller model.",
                 )
                 return True
-            if now - since > length:
+            if now - begin > length:
                 if not task.announced:
                     self._tell(task, "running")
                 return False
