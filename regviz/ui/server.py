@@ -13,6 +13,7 @@ from regviz.specs import SpecError
 APP = Path(__file__).resolve().parents[2] / "app.py"
 
 DEFAULTS = {
+    "STREAMLIT_SERVER_FILE_WATCHER_TYPE": "none",  # who edits pages uses streamlit run
     "STREAMLIT_SERVER_HEADLESS": "true",  # or it asks a person on a terminal for an e-mail address
     "STREAMLIT_BROWSER_SERVER_ADDRESS": "localhost",  # or it asks an outside host for its own
 }
