@@ -1,9 +1,10 @@
 """One trainer process as the engine sees it: started, spoken to, watched, ended.
 
 The process is started with ``subprocess`` (multiprocessing's own ways would run the page script
-again in the child) and holds one end of a socket pair, which closes with either side's death. Two
-threads serve it: one writes, so that nobody who submits waits for a trainer that does not read;
-one reads, so that half a message from a trainer that was stopped holds up nobody else.
+again in the child) and inherits one end of a socket pair, which closes with either side's death,
+has no name that others could connect to, and leaves nothing behind (POSIX only). Two threads
+serve it: one writes, so that nobody who submits waits for a trainer that does not read; one
+reads, so that half a message from a trainer that was stopped holds up nobody else.
 """
 
 from __future__ import annotations

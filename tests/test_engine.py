@@ -119,7 +119,7 @@ def trainer_pid(engine: Engine) -> int:
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
     """Give all tests one engine with one trainer, so that turns and losses are certain."""
-    engine = Engine(trainers=1, device="cpu", limits=Limits(), hang_seconds=4.0)
+    engine = Engine(trainers=1, device="cpu", limits=Limits())
     yield engine
     engine.close()
 
@@ -468,7 +468,10 @@ def test_a_run_that_loses_two_trainers_has_failed_and_can_be_retried(
     assert again.state == "running"
 
 
-def test_a_hung_trainer_is_replaced(engine: Engine, owner: Owner) -> None:
+def test_a_hung_trainer_is_replaced(
+    engine: Engine, owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "_hang_seconds", 3.0)
     job = engine.submit(twins(1000), owner())
     seen(job)
     pid = trainer_pid(engine)
@@ -611,6 +614,11 @@ def test_a_bad_variable_is_named(monkeypatch: pytest.MonkeyPatch, name: str, val
     monkeypatch.setenv(name, value)
     with pytest.raises(SpecError, match=f"{name}: got '{value}'"):
         Engine()
+
+
+def test_a_bad_device_is_named() -> None:
+    with pytest.raises(SpecError, match="device: got 'abacus'"):
+        Engine(device="abacus")
 
 
 def test_the_environment_says_how_many(monkeypatch: pytest.MonkeyPatch) -> None:
