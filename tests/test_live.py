@@ -197,9 +197,11 @@ WATCH = """() => {
     const w = window.watched
     w.looks += 1
     const canvas = document.querySelector('.st-key-decision-boundary canvas')
-    const pixel = canvas && canvas.getContext('2d').getImageData(canvas.width / 6, canvas.height / 2, 1, 1).data
+    const at = canvas && [canvas.width / 6, canvas.height / 2, 1, 1].map(Math.round)
+    const pixel = canvas?.getContext('2d').getImageData(...at).data
     if (!pixel || pixel[3] === 0) w.blanks.push('boundary')
-    if (document.querySelectorAll('.st-key-decision-boundary .point').length < 500) w.blanks.push('points')
+    const points = document.querySelectorAll('.st-key-decision-boundary .point')
+    if (points.length < 500) w.blanks.push('points')
     const line = document.querySelectorAll('.st-key-loss-curves .js-line')
     if (![...line].some((l) => (l.getAttribute('d') ?? '').length > 20)) w.blanks.push('loss')
     const fills = document.querySelectorAll('.st-key-weight-histogram .js-fill')
@@ -385,7 +387,8 @@ def test_the_camera_saves_the_boundary_with_its_picture(stage: Stage) -> None:
           const { data } = context.getImageData(0, image.height / 2, image.width, 1)
           const seen = {}
           for (let i = 0; i < data.length; i += 4) {
-            const name = '#' + [0, 1, 2].map((k) => data[i + k].toString(16).padStart(2, '0')).join('')
+            const hex = [0, 1, 2].map((k) => data[i + k].toString(16).padStart(2, '0'))
+            const name = '#' + hex.join('')
             seen[name] = (seen[name] ?? 0) + 1
           }
           return seen

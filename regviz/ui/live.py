@@ -37,13 +37,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import plotly
+import plotly.graph_objects as go
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from regviz import figures
 from regviz.frames import Frame
 from regviz.packing import Table, pack_bundle, pack_frame, pack_waiting
-from regviz.palette import DARK, LIGHT, Palette
+from regviz.palette import DARK, LIGHT
 from regviz.specs import Experiment, canonical_key
 
 __all__ = [
@@ -114,14 +115,14 @@ def loss_curves(
         "loss",
         channel,
         key,
-        lambda palette: figures.loss_curves(
-            labels,
+        _skeletons(
+            figures.loss_curves,
+            tuple(labels),
             epochs=epochs,
             show_accuracy=show_accuracy,
             log_scale=log_scale,
             show_train_mode=show_train_mode,
             height=height,
-            palette=palette,
         ),
         height=height,
         options={
@@ -156,12 +157,12 @@ def decision_boundary(
         "boundary",
         channel,
         key,
-        lambda palette: figures.decision_boundary(
-            labels,
+        _skeletons(
+            figures.decision_boundary,
+            tuple(labels),
             show_difference=difference,
             show_points=show_points,
             height=height,
-            palette=palette,
         ),
         height=height,
         options={
@@ -193,8 +194,12 @@ def weight_histogram(
         "histogram",
         channel,
         key,
-        lambda palette: figures.weight_histogram(
-            labels, layers=layers, log_scale=log_scale, height=height * rows, palette=palette
+        _skeletons(
+            figures.weight_histogram,
+            tuple(labels),
+            layers=layers,
+            log_scale=log_scale,
+            height=height * rows,
         ),
         height=height * rows,
         options={
@@ -222,15 +227,14 @@ def scrubber(
             "scrubber",
             channel,
             key,
-            {"labels": list(labels), "epochs": epochs, "palette": _palettes()},
-            height="content",
+            {"labels": list(labels), "epochs": epochs},
         )
 
 
 def readout(channel: str, *, key: str = "readout") -> None:
     """Mount the table of numbers that :func:`feed` brings with each frame (its ``table``)."""
     with st.container(key=key):
-        _mount("readout", channel, key, {"palette": _palettes()}, height="content")
+        _mount("readout", channel, key, {})
 
 
 # --- the feed --------------------------------------------------------------------------------
@@ -339,11 +343,15 @@ def _plot_component() -> Any:
     )
 
 
-def _mount(kind: str, channel: str, key: str, data: dict[str, Any], height: int | str) -> None:
+def _mount(kind: str, channel: str, key: str, data: dict[str, Any], figure: str = "null") -> None:
+    """Mount a view. Its data goes as bytes of JSON: for a dict, Streamlit would import pandas to
+    look for data frames in it, which costs the web process 50 MB."""
+    rest = json.dumps({"kind": kind, "channel": channel, "palette": _palettes(), **data})
     _plot_component()(
         key=f"regviz-{channel}-{key}",
-        data={"kind": kind, "channel": channel, **data},
-        height=height,
+        data=f'{{"figure":{figure},{rest[1:]}'.encode(),
+        # the browser sets the height: that of the boundary follows from width and aspect
+        height="content",
     )
 
 
@@ -351,24 +359,28 @@ def _plot(
     kind: str,
     channel: str,
     key: str,
-    figure: Callable[[Palette], Any],
+    figure: str,
     *,
     height: int,
     options: dict[str, Any],
     filename: str,
 ) -> None:
     _ensure_plotly_js_once()
-    data = {
-        # both themes travel, so that a switch of theme needs no word with the server
-        "figure": {p.name: json.loads(figure(p).to_json()) for p in (LIGHT, DARK)},
-        "palette": _palettes(),
-        "options": options,
-        "filename": filename,
-        "height": height,
-    }
     with st.container(key=key):
-        # the browser sets the height: that of the boundary follows from width and aspect
-        _mount(kind, channel, key, data, "content")
+        _mount(
+            kind,
+            channel,
+            key,
+            {"options": options, "filename": filename, "height": height},
+            figure,
+        )
+
+
+@functools.lru_cache(maxsize=64)
+def _skeletons(chart: Callable[..., go.Figure], labels: tuple[str, ...], **options: Any) -> str:
+    """Return the empty figure in both themes as JSON: a switch of theme needs no server."""
+    figures_of = {p.name: chart(labels, palette=p, **options).to_json() for p in (LIGHT, DARK)}
+    return "{" + ",".join(f'"{name}":{text}' for name, text in figures_of.items()) + "}"
 
 
 def _palettes() -> dict[str, Any]:
