@@ -111,6 +111,7 @@ def _axis(title: str | None, palette: Palette, **more: Any) -> dict[str, Any]:
         "tickcolor": palette.border,
         "tickfont": {"size": 13, "color": palette.muted},
         "automargin": False,
+        "ticklabeloverflow": "allow",  # else each label is measured at each frame
     }
     if title is not None:
         axis["title"] = {
