@@ -214,6 +214,9 @@ def sweep_experiments(
 
 
 def _train(experiments: Sequence[Experiment], arguments: argparse.Namespace) -> int:
+    # small models lose by more threads, thirtyfold on a machine that is busy; and the trainers of
+    # the app have one each, so both get the same numbers
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     with _output(arguments.output) as write, _interruption() as interrupted:
         from regviz.training import fit, pick_device
 

@@ -85,7 +85,12 @@ def test_the_command_lines_are_accepted() -> None:
 def test_the_python_example_runs() -> None:
     (code,) = [code for language, code in BLOCKS if language == "python"]
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     assert re.fullmatch(r"(finished \d\.\d+\n){2}", done.stdout)
