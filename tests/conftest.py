@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +10,10 @@ from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 
 from tests.app_server import AppServer, StartApp, find_free_port, running_app
+
+# as the trainers have it, and before anything imports torch: on a busy machine a second thread
+# makes small models many times slower
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # the shapes in the signatures are checked at each call, in tests only: the modules are named
 # here, before anything imports them
