@@ -269,7 +269,7 @@ class Engine:
         trainers: int | None = None,
         device: str | None = None,
         limits: Limits | None = None,
-        cache_bytes: int = 64 << 20,
+        cache_bytes: int = 32 << 20,
         hang_seconds: float = 10.0,
         start_seconds: float = 60.0,
         memory_bytes: int | None = None,

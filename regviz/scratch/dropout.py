@@ -1,0 +1,44 @@
+"""Dropout from scratch: mask, scaling, forward and backward, in both conventions."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+def dropout_forward(
+    x: Array, p: float, *, training: bool, rng: np.random.Generator
+) -> tuple[Array, Array]:
+    """Inverted dropout: y = x·m/(1-p) in training, y = x in evaluation.
+
+    m is 0 with probability p (*drop*) and 1 otherwise, so E[y] = x and Var[y] = x²·p/(1-p).
+    Returns y and the scaled mask, both shaped like x (batch, units).
+
+    Raises ``ValueError`` unless 0 <= p < 1. Source: Srivastava et al. 2014; torch.nn.Dropout.
+    """
+    if not 0 <= p < 1:
+        raise ValueError(f"p: got {p}; give a probability of dropping from 0 up to below 1.")
+    if not training:
+        return x, np.ones_like(x)
+    kept = rng.random(x.shape) >= p
+    mask = kept / (1 - p)
+    return x * mask, mask
+
+
+def dropout_backward(dy: Array, mask: Array) -> Array:
+    """dL/dx = dL/dy · mask: what was dropped learns nothing, what was kept is scaled alike."""
+    return dy * mask
+
+
+def classic_dropout(x: Array, p: float, *, training: bool, rng: np.random.Generator) -> Array:
+    """Classic dropout (Srivastava et al. 2014): y = x·m in training, y = (1-p)·x at test time.
+
+    The same expectation, (1-p)·x, in both modes: the whole layer just lives at a smaller scale.
+    The paper's own p is the probability of *keeping*; here p is of dropping throughout.
+    """
+    if not training:
+        return (1 - p) * x
+    kept = rng.random(x.shape) >= p
+    return x * kept
