@@ -57,7 +57,7 @@ class Stage:
         self.url = url
         self.control = control
         self.complaints: list[str] = []
-        self.sent = 0
+        self.asked = 0
         page.on(
             "console",
             lambda m: (
@@ -68,10 +68,10 @@ class Stage:
         page.on("websocket", self._count)
 
     def _count(self, socket: WebSocket) -> None:
-        def one_more(_: object) -> None:
-            self.sent += 1
+        def look(payload: bytes | str) -> None:
+            self.asked += "wanted" in str(payload)
 
-        socket.on("framesent", one_more)
+        socket.on("framesent", look)
 
     def show(self, **control: Any) -> None:
         """Set what the page's job is; the page looks ten times a second."""
@@ -317,21 +317,19 @@ def test_the_scrubber_asks_once_and_then_needs_no_server(stage: Stage) -> None:
     assert "without: train loss 0.120, validation loss 0.520" in page.inner_text(".rv-scrub")
     assert page.inner_text(".rv-table tbody").split() == ["epoch", "100", "100"]
     assert slider.get_attribute("aria-valuetext") == "epoch 100 of 200"
-    sent = stage.sent
+    assert stage.asked >= 1
+    asked = stage.asked
     slider.press("ArrowRight")
-    assert "epoch 101 / 200 (pictures: 100)" in page.inner_text(".rv-scrub")
+    told = slider.get_attribute("aria-valuetext")
+    assert told == "epoch 101 of 200, pictures of epoch 100"
     for epoch in (10, 60, 0, 150):
         slider.fill(str(epoch))
         stage.await_epoch(epoch)
     slider.press("End")
     stage.await_epoch(200)
     assert page.evaluate(CANVAS_SUM) == newest
-    # the fragment's own timer may have sent its ticks; nothing else went out
-    ticks = stage.sent - sent
-    page.wait_for_function("window.__regviz.test.live")
-    assert page.evaluate("window.__regvizCore.channels.get('test').asked.stored") is True
+    assert stage.asked == asked
     assert page.evaluate("window.__regviz.test.stored") == 21
-    assert ticks <= 40
 
 
 def test_a_run_goes_on_behind_a_scrubber_that_is_held_back(stage: Stage) -> None:
@@ -343,7 +341,7 @@ def test_a_run_goes_on_behind_a_scrubber_that_is_held_back(stage: Stage) -> None
     stage.page.wait_for_function("window.__regviz.test.newest === 90")
     assert stage.page.evaluate("window.__regviz.test.epoch") == 40
     assert stage.page.eval_on_selector(LOSS, "gd => gd.data[1].x.length") == 90
-    stage.page.get_by_role("button", name="to newest").click()
+    stage.page.get_by_role("button", name="newest").click()
     stage.await_epoch(90)
     slider.fill("30")
     stage.await_epoch(30)

@@ -362,16 +362,6 @@ class Chart {
     return this.data.height
   }
 
-  exportHeight() {
-    return 720
-  }
-
-  /* Where the legend stands if there is room for it beside the title, else null. */
-  beside() {
-    const { beside } = this.skeleton.layout.meta
-    return this.frame.clientWidth >= beside.from ? beside : null
-  }
-
   async start() {
     try {
       this.Plotly = await loadPlotly()
@@ -397,23 +387,30 @@ class Chart {
     this.react(figure)
   }
 
-  react(figure) {
+  /* Places what depends on the size of the chart, in pixels. */
+  arrange(figure, width, height) {
     for (const [axis, range] of Object.entries(this.zoomed)) {
       if (figure.layout[axis]) figure.layout[axis].range = range
     }
-    // size comes from the frame; what was placed by pixels from the top stays there
     const { layout } = figure
-    const { clientWidth, clientHeight } = this.frame
-    const beside = this.beside()
-    if (beside === null) {
-      layout.legend.y = 1 - ((1 - layout.legend.y) * layout.height) / clientHeight
-    } else {
-      layout.legend.x = beside.left / clientWidth
-      layout.legend.y = 1 - 9 / clientHeight
+    const { beside } = layout.meta
+    if (width >= beside.from) {
+      layout.legend.x = beside.left / width
+      layout.legend.y = 1 - 9 / height
       layout.margin.t = beside.top
+    } else {
+      // what stood some pixels under the top still does
+      layout.legend.y = 1 - ((1 - layout.legend.y) * layout.height) / height
     }
-    if (clientWidth < 480) layout.legend.font.size = 12
-    delete layout.height
+    if (width < 480) {
+      layout.legend.font.size = 12
+      layout.hovermode = "closest" // a box of all values would hide a small chart
+    }
+    delete layout.height // the frame's
+  }
+
+  react(figure) {
+    this.arrange(figure, this.frame.clientWidth, this.frame.clientHeight)
     this.figure = figure
     if (this.drawing) {
       this.again = true
@@ -505,26 +502,35 @@ class Chart {
     }
   }
 
-  exported() {
-    return structuredClone({ data: this.figure.data, layout: this.figure.layout })
+  /* The chart's own height at this width; null where any height will do. */
+  ownHeight() {
+    return null
+  }
+
+  pictures() {
+    return []
   }
 
   save() {
     guarded(async () => {
-      const { data, layout } = this.exported()
-      layout.paper_bgcolor = this.colors.background
-      delete layout.height
-      delete layout.width
       const [width, height] = [1280, 720]
-      // the chart keeps its height where that is less, and stands in the middle
-      const spare = Math.max(0, (height - this.exportHeight(width)) / 2)
+      const figure = structuredClone(this.skeleton)
+      this.fill(figure, this.channel, this.channel.picture(), width)
+      // a chart that needs less height stands in the middle
+      const own = Math.min(height, this.ownHeight(width) ?? height)
+      const spare = (height - own) / 2
+      this.arrange(figure, width, own)
+      const { data, layout } = figure
+      const down = (y) => 1 - ((1 - y) * own + spare) / height
+      layout.title.y = down(layout.title.y)
+      layout.legend.y = down(layout.legend.y)
+      for (const { marker } of data) if (marker?.colorbar) marker.colorbar.y = spare / height
       layout.margin.t += spare
       layout.margin.b += spare
-      layout.title.y = 1 - spare / height
-      const fromTop = (1 - layout.legend.y) * this.frame.clientHeight
-      layout.legend.y = 1 - (fromTop + spare) / height
-      layout.legend.x *= this.frame.clientWidth / width
-      for (const { marker } of data) if (marker?.colorbar) marker.colorbar.y = spare / height
+      layout.paper_bgcolor = this.colors.background
+      // a picture cannot use the page's fonts: measure with the one it will be drawn in
+      layout.font.family = "sans-serif"
+      layout.images = this.pictures()
       const url = await this.Plotly.toImage({ data, layout }, { format: "png", width, height, scale: 3 })
       const link = document.createElement("a")
       link.href = url
@@ -704,7 +710,7 @@ class Boundary extends Chart {
     if (skeleton || state !== this.state) {
       this.state = state
       const figure = structuredClone(this.skeleton)
-      if (picture !== null) this.fill(figure, c, picture, titles)
+      if (picture !== null) this.fill(figure, c, picture)
       this.react(figure)
     } else {
       this.placed() // the points stay: only the picture under them is new
@@ -714,13 +720,14 @@ class Boundary extends Chart {
   /* As high as the panels are with equal aspect on this width, the given height at most. */
   height() {
     if (this.nothing) return 160
-    return Math.min(Math.max(this.data.height, 320), this.exportHeight(this.frame.clientWidth))
+    return Math.min(Math.max(this.data.height, 320), this.ownHeight(this.frame.clientWidth))
   }
 
-  exportHeight(width) {
+  ownHeight(width) {
     const { layout } = this.skeleton
     const { l, r, b } = layout.margin
-    const t = this.beside()?.top ?? layout.margin.t
+    const { beside } = layout.meta
+    const t = width >= beside.from ? beside.top : layout.margin.t
     const [x0, x1, y0, y1] = this.box ?? [...layout.xaxis.range, ...layout.yaxis.range]
     const [left, right] = columns(this.panels(), width - l - r, PANEL_GAP)[0]
     const tall = ((right - left) * (width - l - r) * (y1 - y0)) / (x1 - x0)
@@ -735,10 +742,11 @@ class Boundary extends Chart {
     })
   }
 
-  react(figure) {
+  arrange(figure, width, height) {
+    super.arrange(figure, width, height)
     const { l, r } = figure.layout.margin
     const { lanes } = this.options
-    const places = columns(this.panels(), this.frame.clientWidth - l - r, PANEL_GAP)
+    const places = columns(this.panels(), width - l - r, PANEL_GAP)
     places.forEach(([left, right], i) => {
       figure.layout[`xaxis${i === 0 ? "" : i + 1}`].domain = [left, right]
       figure.layout.annotations[i].x = (left + right) / 2
@@ -749,11 +757,10 @@ class Boundary extends Chart {
     }
     under(places[0], places[lanes - 1], figure.data[4 * lanes])
     if (this.options.difference) under(places[lanes], places[lanes], figure.data[4 * lanes + 1])
-    super.react(figure)
   }
 
-  fill(figure, c, picture, titles) {
-    titles.forEach((title, i) => { figure.layout.annotations[i].text = `<b>${escaped(title)}</b>` })
+  fill(figure, c, picture) {
+    this.titles(c, picture).forEach((title, i) => { figure.layout.annotations[i].text = `<b>${escaped(title)}</b>` })
     if (!c.extents) return
     const [x0, x1, y0, y1] = c.extents.reduce((a, e) => [
       Math.min(a[0], e[0]), Math.max(a[1], e[1]), Math.min(a[2], e[2]), Math.max(a[3], e[3])])
@@ -836,25 +843,22 @@ class Boundary extends Chart {
     }
   }
 
-  exported() {
-    const out = super.exported()
-    out.layout.images = []
-    this.tiles.forEach((t, i) => {
-      if (!t?.extent) return
-      const n = i === 0 ? "" : i + 1
+  pictures() {
+    return this.tiles.filter((t) => t?.extent).map((t) => {
+      const n = this.tiles.indexOf(t) === 0 ? "" : this.tiles.indexOf(t) + 1
       const canvas = document.createElement("canvas")
       const [x0, x1, y0, y1] = t.extent
       canvas.width = 1200
       canvas.height = Math.round((1200 * (y1 - y0)) / (x1 - x0))
       const context = canvas.getContext("2d")
       context.scale(2, 2)
-      paintPanel(context, t, { left: 0, top: 0, width: canvas.width / 2, height: canvas.height / 2 }, [x0, x1], [y0, y1], this.colors)
-      out.layout.images.push({
+      const box = { left: 0, top: 0, width: canvas.width / 2, height: canvas.height / 2 }
+      paintPanel(context, t, box, [x0, x1], [y0, y1], this.colors)
+      return {
         source: canvas.toDataURL(), xref: `x${n}`, yref: `y${n}`, x: x0, y: y1,
         sizex: x1 - x0, sizey: y1 - y0, sizing: "stretch", layer: "below",
-      })
+      }
     })
-    return out
   }
 }
 
@@ -994,13 +998,14 @@ class Histogram extends Chart {
     super.destroy()
   }
 
-  react(figure) {
+  arrange(figure, width, height) {
+    super.arrange(figure, width, height)
     const { layout } = figure
     const { lanes, layers } = this.options
-    const width = this.frame.clientWidth - layout.margin.l - layout.margin.r
+    const inner = width - layout.margin.l - layout.margin.r
     const count = Math.ceil(layers / Math.ceil(layers / PER_ROW))
-    const places = columns(count, width, 48)
-    const narrow = (places[0][1] - places[0][0]) * width < 150
+    const places = columns(count, inner, 48)
+    const narrow = (places[0][1] - places[0][0]) * inner < 150
     for (let layer = 0; layer < layers; layer++) {
       const [left, right] = places[layer % count]
       const axis = layout[`xaxis${layer === 0 ? "" : layer + 1}`]
@@ -1013,15 +1018,15 @@ class Histogram extends Chart {
         figure.data[2 * (lanes * layer + i) + 1].marker.line.width = 0.5
       }
     }
-    if (this.frame.clientWidth < 480) figure.data.at(-1).showlegend = false
-    super.react(figure)
+    if (width < 480) figure.data.at(-1).showlegend = false
   }
 
-  fill(figure, c, picture) {
+  fill(figure, c, picture, width = this.frame.clientWidth) {
     const { lanes, layers, log, labels } = this.options
     const perRow = Math.ceil(layers / Math.ceil(layers / PER_ROW))
-    const room = (this.frame.clientWidth - 76 - 48 * (perRow - 1)) / perRow
-    const settle = (old, need) => (c.head.done && need < 0.6 * old ? need : Math.max(old ?? 0, need))
+    const room = (width - 76 - 48 * (perRow - 1)) / perRow
+    const calm = c.head.done && c.at === null // scrubbing back must not move the axes
+    const settle = (old, need) => (calm && need < 0.6 * old ? need : Math.max(old ?? 0, need))
     for (let layer = 0; layer < Math.min(layers, picture.layers.length); layer++) {
       const { values, shape } = picture.counts[layer]
       const { limit, zeros, size, name, shape: [inputs, units] } = picture.layers[layer]
@@ -1104,6 +1109,8 @@ class Scrubber {
     this.input.setAttribute("aria-label", "Epoch")
     this.button = element("button", "", this.box)
     this.button.type = "button"
+    this.button.textContent = "newest"
+    this.button.title = "Follow the newest epoch"
     this.lanes = element("div", "rv-scrub-lanes", this.box)
     this.input.oninput = () => this.channel.scrubTo(Number(this.input.value))
     this.button.onclick = () => this.channel.scrubTo(Infinity)
@@ -1125,7 +1132,6 @@ class Scrubber {
     })
     if (c.newest === null) {
       this.name.textContent = `epoch 0 / ${data.epochs}`
-      this.button.textContent = "newest"
       this.button.disabled = true
       this.input.max = data.epochs
     } else {
@@ -1141,10 +1147,10 @@ class Scrubber {
     this.input.value = epoch
     this.input.style.setProperty("--rv-at", `${(100 * epoch) / Math.max(1, last)}%`)
     this.input.style.setProperty("--rv-fill", `${(100 * c.head.epoch) / Math.max(1, last)}%`)
-    const from = !live && picture.epoch !== epoch ? ` (pictures: ${picture.epoch})` : ""
-    text(this.name, `epoch ${epoch} / ${c.head.epochs}${from}`)
-    this.input.setAttribute("aria-valuetext", `epoch ${epoch} of ${c.head.epochs}`)
-    text(this.button, live ? (c.head.done ? "newest" : "● live") : "to newest")
+    const other = !live && picture.epoch !== epoch ? `, pictures of epoch ${picture.epoch}` : ""
+    text(this.name, `epoch ${epoch} / ${c.head.epochs}`)
+    this.name.title = other && `The stored pictures nearest before it are those of epoch ${picture.epoch}.`
+    this.input.setAttribute("aria-valuetext", `epoch ${epoch} of ${c.head.epochs}${other}`)
     this.button.disabled = live
     this.data.labels.forEach((label, i) => {
       if (!c.curves[i]) return
