@@ -1,6 +1,6 @@
 """What a visitor feels, measured on the real app in a real browser.
 
-``python benchmarks/browser.py`` starts ``streamlit run app.py`` on a free port, moves the slider
+``python -m benchmarks.browser`` (from the root) starts ``streamlit run app.py`` on a free port, moves the slider
 *Dropout p* of the Playground twenty times by an arrow key with the run before finished, and
 prints one table: medians against what the project promises. Everything started is ended again.
 
