@@ -1,8 +1,9 @@
 """What a visitor feels, measured on the real app in a real browser.
 
-``python -m benchmarks.browser`` (from the root) starts ``streamlit run app.py`` on a free port, moves the slider
-*Dropout p* of the Playground twenty times by an arrow key with the run before finished, and
-prints one table: medians against what the project promises. Everything started is ended again.
+``python -m benchmarks.browser``, from the root, starts ``streamlit run app.py`` on a free port,
+moves the slider *Dropout p* of the Playground twenty times by an arrow key with the run before
+finished, and prints one table: medians against what the project promises. Everything started is
+ended again.
 
 - *key press to first paint*: until the first painted frame of the new run, which the live
   component notes in ``window.__regviz``.
