@@ -11,7 +11,7 @@ import dataclasses
 import json
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ HISTORY = (
 """Rows of :attr:`LaneFrame.history`, in this order."""
 
 HISTOGRAM_BINS = 128
+RELIABILITY_BINS = 15
 MAX_STORED_FRAMES = 100
 _MAGIC = b"RVF1"
 
@@ -92,7 +93,10 @@ class LaneFrame:
         training set, eval mode.
     boundary
         uint8 (grid, grid) or None: round(255·P(class 1)) (row = x1 ascending, column = x0); other
-        inputs at 0. None without at least two inputs or with more than two classes.
+        inputs at 0. None without a plane of inputs or with more than two classes.
+    reliability
+        float32 (3, 15): count, sum of confidences and number right of the validation set in 15
+        bins (lo, hi] of the top-label probability; the reliability diagram and the ECE follow.
     """
 
     status: str
@@ -112,6 +116,9 @@ class LaneFrame:
     input_mean: NDArray[np.float32]
     input_std: NDArray[np.float32]
     boundary: NDArray[np.uint8] | None
+    reliability: NDArray[np.float32] = field(
+        default_factory=lambda: np.zeros((3, RELIABILITY_BINS), np.float32)
+    )
 
     def curve(self, name: str) -> NDArray[np.float32]:
         """Return one row of the history by its name."""

@@ -22,13 +22,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
 from regviz.data import make_dataset, make_view
-from regviz.frames import HISTOGRAM_BINS, HISTORY, Frame, LaneFrame
+from regviz.frames import HISTOGRAM_BINS, HISTORY, RELIABILITY_BINS, Frame, LaneFrame
 from regviz.layers import (
     Dropout,
     Network,
@@ -480,6 +480,9 @@ class _Stack:
             inputs = network.layer_inputs(x)
             mean = torch.stack([v.mean(dim=(1, 2)) for v in inputs], dim=1).cpu().numpy()
             std = torch.stack([v.std(dim=(1, 2)) for v in inputs], dim=1).cpu().numpy()
+            which = data.to(self.device)
+            x, y = self.x[which, self.n_train :], self.y[which, self.n_train :]
+            reliability = reliability_bins(network.evaluate(x), y)
             for i, lane in enumerate(lanes):
                 stop, at = self.stops[lane], self.lane_epoch[lane]
                 frames[lane] = LaneFrame(
@@ -500,6 +503,7 @@ class _Stack:
                     input_mean=mean[i],
                     input_std=std[i],
                     boundary=pixels[i] if self.has_boundary else None,
+                    reliability=reliability[i],
                 )
         return [frames[lane] for lane in range(len(self.experiments))]
 
@@ -542,6 +546,32 @@ def _describe_weights(parameters: Parameters) -> _Weights:
         norms=np.stack(norms, axis=1),
         l1_norms=np.stack(l1_norms, axis=1),
     )
+
+
+def reliability_bins(
+    logits: Float[Tensor, "lanes n outputs"], y: Int[Tensor, "lanes n"]
+) -> NDArray[np.float32]:
+    """Sort predictions by their confidence, the top-label probability, into bins (lo, hi].
+
+    Returns (lanes, 3, 15): count, sum of confidences and number right in each bin, so that
+    ECE = Σ |right - confidences| / Σ count.
+
+    Source: Guo et al. 2017, "On Calibration of Modern Neural Networks".
+    """
+    if logits.shape[2] == 1:
+        p = torch.sigmoid(logits)
+        probability = torch.cat([1 - p, p], dim=2)
+    else:
+        probability = torch.softmax(logits, 2)
+    confidence, said = (v.cpu() for v in probability.max(dim=2))
+    right = (said == y.cpu()).numpy()
+    edges = np.linspace(0, 1, RELIABILITY_BINS + 1)
+    out = np.zeros((len(logits), 3, RELIABILITY_BINS), np.float32)
+    for lane, c in enumerate(confidence.numpy().astype(np.float64)):
+        place = np.clip(np.searchsorted(edges, c, side="left") - 1, 0, RELIABILITY_BINS - 1)
+        for row, amount in enumerate((None, c, right[lane])):
+            out[lane, row] = np.bincount(place, amount, RELIABILITY_BINS)
+    return out
 
 
 def cross_entropy(

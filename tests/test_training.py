@@ -13,8 +13,9 @@ from torch import nn
 
 from regviz.data import make_dataset
 from regviz.frames import HISTOGRAM_BINS, Frame, LaneFrame
+from regviz.scratch.calibration import expected_calibration_error
 from regviz.specs import Experiment, SpecError
-from regviz.training import Run, fit, pick_device, train
+from regviz.training import Run, fit, pick_device, reliability_bins, train
 
 BASE = Experiment.from_dict(
     {
@@ -387,6 +388,38 @@ def test_dropout_on_a_linear_model_is_its_ridge() -> None:
         second = 0.5 * s * (1 - s) * (0.05 / 0.95) * (x**2 @ w**2)
         extra = (total / n - nn.functional.softplus(z)).mean()
     assert float(extra) == pytest.approx(float(second.mean()), rel=0.1)
+
+
+@pytest.mark.parametrize("kind", ["moons", "digits"])
+def test_reliability_gives_the_ece_of_the_models_own_probabilities(kind: str) -> None:
+    run = Run([vary(data__kind=kind), vary(data__kind=kind, regularization__label_smoothing=0.3)])
+    for _ in run.steps():
+        pass
+    data = make_dataset(BASE.replace("data.kind", kind).data)
+    for lane, shown in enumerate(run.frame().lanes):
+        network, i = run._stacks[0].one(lane)
+        with torch.inference_mode():
+            x = torch.from_numpy(data.x_val)[None].expand(network.parameters.lanes, -1, -1)
+            logits = network.forward(x, train=False)[i]
+            p = torch.sigmoid(logits) if data.n_classes == 2 else torch.softmax(logits, 1)
+        p = torch.cat([1 - p, p], 1) if data.n_classes == 2 else p
+        confidence = p.max(1).values.numpy().astype(np.float64)
+        right = p.argmax(1).numpy() == data.y_val
+        count, confidences, correct = shown.reliability.astype(np.float64)
+        assert count.sum() == len(data.y_val)
+        assert correct.sum() / count.sum() == pytest.approx(shown.curve("val_accuracy")[-1])
+        ece = np.abs(correct - confidences).sum() / count.sum()
+        assert ece == pytest.approx(expected_calibration_error(confidence, right), abs=1e-5)
+
+
+def test_reliability_bins_hold_their_upper_edge() -> None:
+    # P(1) = 2/3 exactly on an edge of 15 bins; sure and right; sure and wrong
+    logits = torch.tensor([[[math.log(2.0)], [100.0], [-100.0]]])
+    count, confidences, correct = reliability_bins(logits, torch.tensor([[1, 1, 1]]))[0]
+    assert count[9] + count[10] == 1  # 2/3 in float32 lies beside the edge
+    assert (count[14], confidences[14], correct[14]) == (2, 2, 1)
+    # two equal probabilities: confidence 1/2 lies inside the bin (7/15, 8/15]
+    assert reliability_bins(torch.zeros(1, 1, 1), torch.tensor([[0]]))[0, 0, 7] == 1
 
 
 def test_boundary_is_the_probability_on_the_grid() -> None:
