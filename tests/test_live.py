@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, WebSocket, sync_playwright
+from playwright.sync_api import Browser, Page, WebSocket, expect, sync_playwright
 
 from regviz.palette import DARK, LIGHT
 from regviz.ui.live import ensure_plotly_js
@@ -92,6 +92,12 @@ class Stage:
             arg=[epoch, run],
         )
 
+    def await_curve(self, epochs: int) -> None:
+        self.page.wait_for_function(
+            "([chart, n]) => document.querySelector(chart).data[1].x.length === n",
+            arg=[LOSS, epochs],
+        )
+
     def play(self, first: int, last: int, **control: Any) -> None:
         for at in range(first, last + 1):
             self.show(at=at, **control)
@@ -165,10 +171,10 @@ def test_frames_move_the_charts_in_place(stage: Stage) -> None:
     stage.play(2, 5)
     assert stage.marked()
     assert stage.page.evaluate(CANVAS_SUM) != before
-    curve = stage.page.eval_on_selector(LOSS, "gd => gd.data[1].x.length")
-    assert curve == 50
-    zeros = stage.page.inner_text(".st-key-weight-histogram .rv-gd")
-    assert "exact zeros: without 0, with 350 of 500" in zeros
+    stage.await_curve(50)
+    # the histogram draws a few times a second only
+    zeros = stage.page.get_by_text("exact zeros: without 0, with 350 of 500")
+    zeros.wait_for()
     assert stage.layout(LOSS, "xaxis.range") == [1, 200]
 
 
@@ -320,8 +326,7 @@ def test_the_scrubber_asks_once_and_then_needs_no_server(stage: Stage) -> None:
     assert stage.asked >= 1
     asked = stage.asked
     slider.press("ArrowRight")
-    told = slider.get_attribute("aria-valuetext")
-    assert told == "epoch 101 of 200, pictures of epoch 100"
+    expect(slider).to_have_attribute("aria-valuetext", "epoch 101 of 200, pictures of epoch 100")
     for epoch in (10, 60, 0, 150):
         slider.fill(str(epoch))
         stage.await_epoch(epoch)
@@ -340,7 +345,7 @@ def test_a_run_goes_on_behind_a_scrubber_that_is_held_back(stage: Stage) -> None
     stage.show(at=9)
     stage.page.wait_for_function("window.__regviz.test.newest === 90")
     assert stage.page.evaluate("window.__regviz.test.epoch") == 40
-    assert stage.page.eval_on_selector(LOSS, "gd => gd.data[1].x.length") == 90
+    stage.await_curve(90)
     stage.page.get_by_role("button", name="newest").click()
     stage.await_epoch(90)
     slider.fill("30")
@@ -415,5 +420,5 @@ def test_the_accuracy_toggle_keeps_the_curves(stage: Stage) -> None:
     stage.page.wait_for_function(
         f"document.querySelector('{LOSS}')._fullLayout.yaxis.tickformat === '.0%'"
     )
-    assert stage.page.eval_on_selector(LOSS, "gd => gd.data[1].y.length") == 60
+    stage.await_curve(60)
     assert stage.marked()
