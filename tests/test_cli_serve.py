@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from regviz.cli import main
 from regviz.ui.live import ensure_plotly_js
 from tests.app_server import ROOT, AppServer, running_app
 
@@ -119,12 +118,16 @@ def test_a_port_in_use_is_said() -> None:
     ("name", "value"),
     [("REGVIZ_TRAINERS", "many"), ("REGVIZ_DEVICE", "tpu"), ("REGVIZ_MAX_EPOCHS", "-1")],
 )
-def test_a_wrong_setting_is_refused_in_one_sentence(
-    name: str, value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv(name, value)
-    assert main(["serve"]) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.startswith(f"{name}: ")
-    assert err.count("\n") == 1
+def test_a_wrong_setting_is_refused_in_one_sentence(name: str, value: str) -> None:
+    done = subprocess.run(
+        [sys.executable, *SERVE],
+        cwd=ROOT,
+        env={**os.environ, name: value},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith(f"{name}: ")
+    assert done.stderr.count("\n") == 1
