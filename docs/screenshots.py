@@ -169,15 +169,10 @@ MOMENTS: dict[str, Moment] = {
 
 
 def trainers(server: int) -> list[int]:
-    """Return the process ids of a server's trainers."""
-    children = subprocess.run(
-        ["ps", "-o", "pid=,args=", "--ppid", str(server)],
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout
-    lines = [line.split(None, 1) for line in children.splitlines()]
-    return [int(pid) for pid, arguments in lines if "regviz.trainer" in arguments]
+    """Return the process ids of a server's trainers (on Linux)."""
+    tasks = Path(f"/proc/{server}/task").iterdir()
+    children = [int(pid) for task in tasks for pid in (task / "children").read_text().split()]
+    return [p for p in children if b"regviz.trainer" in Path(f"/proc/{p}/cmdline").read_bytes()]
 
 
 def _address(url: str, experiment: Experiment) -> str:

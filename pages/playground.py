@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import streamlit as st
 
@@ -20,11 +21,16 @@ YOURS = "Your own experiment: the two models differ in the regularization alone.
 # --- the experiment: from a link, a file, a preset or the controls ----------------------------
 
 
-def _open(experiment: Experiment, notice: str = "") -> None:
-    """Show an experiment in the controls; ``notice`` stays until another one is shown."""
+def _open(experiment: Experiment) -> None:
+    """Show an experiment in the controls."""
     controls.load(experiment)
     st.session_state["experiment"] = experiment
-    st.session_state["notice"] = (notice, experiment)
+    st.session_state["notice"] = ("", experiment)
+
+
+def _notify(text: str) -> None:
+    """Say something about what was opened; it stays until the experiment is another one."""
+    st.session_state["notice"] = (text, st.session_state["experiment"])
 
 
 def _open_link() -> None:
@@ -35,7 +41,8 @@ def _open_link() -> None:
         try:
             _open(specs.from_link(link))
         except SpecError as error:
-            _open(presets.DEFAULT.experiment, f"{_sentence(error)} Shown is the usual start.")
+            _open(presets.DEFAULT.experiment)
+            _notify(f"{_sentence(error)} Shown is the usual start.")
     elif "experiment" not in st.session_state:
         _open(presets.DEFAULT.experiment)
 
@@ -47,28 +54,20 @@ def _open_preset() -> None:
 
 
 def _open_upload() -> None:
-    upload = st.session_state[_upload_key()]
+    upload = st.session_state["upload"]
     if upload is None:
         return
-    st.session_state["uploads"] = st.session_state.get("uploads", 0) + 1  # an empty box again
     try:
         experiments = specs.experiments_from_json(upload.getvalue())
     except SpecError as error:
-        now = st.session_state["experiment"]
-        st.session_state["notice"] = (f"{upload.name}: {error}", now)
+        _notify(f"{upload.name}: {error}")
         return
     shown = experiments[-1]
     if len(experiments) == 1 or experiments == _lanes(shown):
         _open(shown)
     else:
-        _open(
-            experiments[0],
-            f"{upload.name} holds {len(experiments)} experiments; shown is the first of them.",
-        )
-
-
-def _upload_key() -> str:
-    return f"upload-{st.session_state.get('uploads', 0)}"
+        _open(experiments[0])
+        _notify(f"{upload.name}: holds {len(experiments)} experiments; the first is shown.")
 
 
 def _lanes(experiment: Experiment) -> tuple[Experiment, Experiment]:
@@ -103,7 +102,9 @@ def _table(frame: Frame, experiment: Experiment) -> live.Table:
     tones = {metrics.GOOD: "good", metrics.UNDER: "warn"}
 
     def loss(value: float) -> str:
-        return f"{value:.3f}" if value == value else "–"
+        if math.isnan(value):
+            return "–"
+        return f"{value:.3f}" if value < 1000 else f"{value:.1e}"
 
     def best(r: metrics.Reading) -> str:
         if not r.best_epoch:
@@ -162,8 +163,8 @@ with st.container(
         )
         with st.popover("Share", icon=":material/share:"):
             st.caption("Copy this link: it opens the same experiment, with the same result.")
-            address = (st.context.url or "").split("?")[0]
-            st.code(f"{address}?e={link}", language=None, wrap_lines=True)
+            address = (st.context.url or "").split("?")[0].rstrip("/")
+            st.code(f"{address}/?e={link}", language=None, wrap_lines=True)
             st.download_button(
                 "Download the experiment",
                 specs.experiments_to_json([experiment]),
@@ -175,13 +176,14 @@ with st.container(
             st.file_uploader(
                 "Open an experiment",
                 type="json",
-                key=_upload_key(),
+                key="upload",
                 on_change=_open_upload,
                 max_upload_size=MAX_UPLOAD_MB,
             )
 
 with st.container(key="transport", horizontal=True, vertical_alignment="center", gap="small"):
-    state = "" if job is None else job.state
+    # looked up once: what the buttons show and when the next full run is due must fit together
+    moving, state = visit.moving, visit.state
     live_now = state in ("queued", "running")
     for label, action, about, icon, off in (
         ("Play", run.PLAY, "Go on, or train again", ":material/play_arrow:", live_now or not job),
@@ -207,14 +209,14 @@ with st.container(key="transport", horizontal=True, vertical_alignment="center",
         "Difference", value=True, key="show-difference", persist_state="session"
     )
 
-notice, noticed = st.session_state["notice"]
-if noticed != experiment:
-    notice = ""
-for text in (notice, said, visit.refused):
-    if text:
-        st.error(layout.plain(text), icon=":material/error:")
-if state == "failed" and job is not None:
-    with st.container(key="failed", horizontal=True, vertical_alignment="center"):
+with st.container(key="notices"):  # always there, so that nothing below changes its place
+    notice, noticed = st.session_state["notice"]
+    if noticed != experiment:
+        notice = ""
+    for text in (notice, said, visit.refused):
+        if text:
+            st.error(layout.plain(text), icon=":material/error:")
+    if state == "failed" and job is not None:
         st.error(layout.plain(job.reason), icon=":material/error:")
         st.button("Retry", icon=":material/replay:", on_click=run.press, args=(run.RESTART,))
 
@@ -251,8 +253,6 @@ with st.container(key="below"):
         )
     with right:
         live.readout(CHANNEL)
-
-moving = visit.moving
 
 
 @st.fragment(run_every=run.TICK if moving else None)

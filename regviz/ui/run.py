@@ -41,6 +41,11 @@ class Visit:
     seen_lanes: tuple[Experiment, ...] = ()
 
     @property
+    def state(self) -> str:
+        """The job's state, empty without a job."""
+        return "" if self.job is None else self.job.state
+
+    @property
     def moving(self) -> bool:
         """Whether the picture will change by itself."""
         job = self.job

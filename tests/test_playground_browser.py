@@ -1,0 +1,324 @@
+"""The Playground as a visitor meets it: the real app, real trainers, a real browser."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Locator,
+    WebSocketRoute,
+    expect,
+    sync_playwright,
+)
+
+from regviz import presets, specs
+from regviz.specs import Experiment
+from tests.app_server import AppServer
+
+SIZE = {"width": 1440, "height": 900}
+SMALL = Experiment.from_dict(
+    {
+        "data": {"n_samples": 200},
+        "model": {"hidden": [16, 16]},
+        "regularization": {"dropout": 0.2},
+        "training": {"lr": 0.01, "epochs": 60},
+    }
+)
+LONG = SMALL.replace("training.epochs", 5000).replace("model.hidden", [64, 64])
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+        )
+        yield started
+        started.close()
+
+
+class Visitor:
+    """A page of a visitor's own, with whatever went wrong and whatever was fetched."""
+
+    def __init__(self, context: BrowserContext, url: str) -> None:
+        self.url = url
+        self.page = context.new_page()
+        self.complaints: list[str] = []
+        self.hosts: set[str] = set()
+        self.page.on(
+            "console", lambda m: self.complaints.append(m.text) if m.type == "error" else None
+        )
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", lambda r: self.hosts.add(urlsplit(r.url).hostname or ""))
+        self.page.on("websocket", lambda w: self.hosts.add(urlsplit(w.url).hostname or ""))
+
+    def open(self, experiment: Experiment | None = None) -> None:
+        link = "" if experiment is None else f"/?e={specs.to_link(experiment)}"
+        self.page.goto(self.url + link)
+
+    @property
+    def status(self) -> Locator:
+        return self.page.locator(".st-key-run-status")
+
+    def reaches(self, what: str | re.Pattern[str], seconds: float = 40) -> None:
+        expect(self.status).to_contain_text(what, timeout=1000 * seconds)
+
+    def numbers(self) -> str:
+        return self.page.locator(".st-key-readout table").inner_text()
+
+    def picture(self) -> str:
+        """Return the boundaries as they are drawn."""
+        canvas = self.page.locator(".st-key-decision-boundary canvas").first
+        return str(canvas.evaluate("(c) => c.toDataURL()"))
+
+    def shows(self, picture: str, *, same: bool = True) -> None:
+        """Wait until the boundaries are drawn like ``picture``, or otherwise."""
+        self.page.wait_for_function(
+            """([picture, same]) => {
+                const canvas = document.querySelector('.st-key-decision-boundary canvas')
+                return (canvas.toDataURL() === picture) === same
+            }""",
+            arg=[picture, same],
+        )
+
+    def experiment(self) -> Experiment:
+        """Return the experiment that the address says."""
+        return specs.from_link(parse_qs(urlsplit(self.page.url).query)["e"][0])
+
+    def slider(self, label: str) -> Locator:
+        """Return a control's handle (Streamlit names it twice over: "Noise Noise")."""
+        box = self.page.locator(".stSlider", has=self.page.get_by_text(label, exact=True))
+        return box.get_by_role("slider")
+
+    def press(self, name: str) -> None:
+        self.page.locator(".st-key-transport").get_by_role("button", name=name).click()
+
+    def quiet(self) -> None:
+        """Wait until the server has nothing more to say."""
+        app = self.page.locator(".stApp")
+        expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=20_000)
+
+
+@pytest.fixture
+def visitor(browser: Browser, app_server: AppServer) -> Iterator[Visitor]:
+    context = browser.new_context(viewport=SIZE)  # type: ignore[arg-type]
+    yield Visitor(context, app_server.url)
+    context.close()
+
+
+def trainers(server: AppServer) -> list[int]:
+    """Return the process ids of the server's trainers."""
+    tasks = Path(f"/proc/{server.process.pid}/task").iterdir()
+    children = [int(pid) for task in tasks for pid in (task / "children").read_text().split()]
+    return [p for p in children if b"regviz.trainer" in Path(f"/proc/{p}/cmdline").read_bytes()]
+
+
+def test_it_opens_runs_to_its_end_and_asks_nobody_else(visitor: Visitor) -> None:
+    visitor.open()
+    visitor.reaches("epoch 250/250 finished")
+    visitor.quiet()
+    page = visitor.page
+    expect(page.locator("h1")).to_have_count(1)
+    expect(page.locator(".st-key-readout table")).to_contain_text("over-fitting")
+    expect(page.locator(".st-key-readout table")).to_contain_text("good fit")
+    assert visitor.experiment() == presets.DEFAULT.experiment
+    assert visitor.complaints == []
+    assert visitor.hosts - {""} == {"127.0.0.1"}  # data: and blob: name no host
+
+
+def test_all_of_it_is_on_the_first_screen(visitor: Visitor) -> None:
+    visitor.open(SMALL)
+    visitor.reaches("finished")
+    visitor.quiet()
+    keys = ("run-status", "decision-boundary", "loss-curves", "weight-histogram", "readout")
+    for key in keys:
+        box = visitor.page.locator(f".st-key-{key}").bounding_box()
+        assert box is not None, key
+        assert box["y"] >= 0, key
+        assert box["x"] + box["width"] <= SIZE["width"], key
+        assert box["y"] + box["height"] <= SIZE["height"], key
+    overflow = "() => document.querySelector('.stMain').scrollWidth - window.innerWidth"
+    assert visitor.page.evaluate(overflow) <= 0
+
+
+def test_an_arrow_key_on_a_slider_starts_a_new_run(visitor: Visitor) -> None:
+    visitor.open(SMALL)
+    visitor.reaches("finished")
+    visitor.quiet()
+    table, before = visitor.page.locator(".st-key-readout table"), visitor.numbers()
+    visitor.slider("Dropout p").press("ArrowRight")
+    expect(table).not_to_have_text(before, use_inner_text=True, timeout=20_000)
+    visitor.reaches("epoch 60/60 finished")
+    assert visitor.experiment() == SMALL.replace("regularization.dropout", 0.25)
+    visitor.quiet()
+    here = visitor.page.url
+    visitor.slider("L2 λ").press("ArrowRight")
+    visitor.page.wait_for_url(lambda url: url != here)
+    visitor.reaches("epoch 60/60 finished")
+    assert visitor.experiment().regularization.l2 == 1e-6
+
+
+def test_pause_step_play_and_restart(visitor: Visitor) -> None:
+    visitor.open(LONG)
+    visitor.reaches("running")
+    visitor.press("Pause")
+    visitor.reaches("paused")
+    visitor.quiet()
+    at = _epoch(visitor)
+    visitor.press("Step")
+    visitor.reaches(f"epoch {at + 1}/5000 paused")
+    visitor.quiet()
+    visitor.press("Step")
+    visitor.reaches(f"epoch {at + 2}/5000 paused")
+    visitor.quiet()
+    visitor.press("Play")
+    visitor.reaches("running")
+    visitor.page.wait_for_function(
+        """(at) => Number(document.querySelector('.st-key-run-status').textContent
+            .match(/epoch (\\d+)/)[1]) > at""",
+        arg=at + 50,
+    )
+    visitor.press("Pause")
+    visitor.reaches("paused")
+    visitor.quiet()
+    at = _epoch(visitor)
+    visitor.press("Restart")
+    visitor.reaches("running")
+    visitor.press("Pause")
+    visitor.reaches("paused")
+
+
+def _epoch(visitor: Visitor) -> int:
+    found = re.search(r"epoch (\d+)/", visitor.status.inner_text())
+    assert found is not None
+    return int(found[1])
+
+
+def test_the_scrubber_shows_an_earlier_epoch_and_comes_back(visitor: Visitor) -> None:
+    visitor.open(LONG.replace("training.epochs", 500))  # long enough for some frames on the way
+    visitor.reaches("finished")
+    visitor.quiet()
+    numbers = visitor.page.locator(".st-key-readout table")
+    last, said = visitor.picture(), numbers.inner_text()
+    scrubber = visitor.page.get_by_role("slider", name="Epoch", exact=True)
+    scrubber.fill("250")
+    expect(numbers).not_to_have_text(said, use_inner_text=True)
+    visitor.shows(last, same=False)
+    first = visitor.picture()
+    scrubber.press("End")
+    expect(numbers).to_have_text(said, use_inner_text=True)
+    visitor.shows(first, same=False)
+
+
+def test_a_learning_rate_of_1000_diverges_and_the_page_says_so(visitor: Visitor) -> None:
+    visitor.open(SMALL.replace("training.lr", 1e3))
+    visitor.reaches("diverged")
+    verdicts = visitor.page.locator(".st-key-verdicts")
+    expect(verdicts).to_contain_text("try a lower learning rate")
+    expect(visitor.page.get_by_role("button", name="Pause")).to_be_disabled()
+    assert visitor.complaints == []
+
+
+def test_a_link_gives_another_visitor_the_same_picture(
+    visitor: Visitor, browser: Browser, app_server: AppServer
+) -> None:
+    visitor.open(SMALL.replace("regularization.input_noise", 0.2))
+    visitor.reaches("finished")
+    visitor.quiet()
+    context = browser.new_context(viewport=SIZE)  # type: ignore[arg-type]
+    try:
+        other = Visitor(context, app_server.url)
+        other.page.goto(visitor.page.url)
+        other.reaches("finished")
+        other.quiet()
+        assert other.numbers() == visitor.numbers()
+        other.shows(visitor.picture())
+    finally:
+        context.close()
+
+
+def test_going_back_brings_the_experiment_before(visitor: Visitor) -> None:
+    visitor.open(SMALL)
+    visitor.reaches("finished")
+    visitor.quiet()
+    visitor.slider("Dropout p").press("ArrowRight")
+    visitor.page.wait_for_url(lambda url: specs.to_link(SMALL) not in url)
+    visitor.quiet()
+    visitor.page.go_back()
+    expect(visitor.slider("Dropout p")).to_have_value("0.2")
+    visitor.quiet()
+    assert visitor.experiment() == SMALL
+
+
+def test_an_upload_that_is_no_json_is_one_sentence(visitor: Visitor) -> None:
+    visitor.open(SMALL)
+    visitor.reaches("finished")
+    visitor.page.get_by_role("button", name="Share").click()
+    files = visitor.page.locator("input[type=file]")
+    files.set_input_files([{"name": "a.json", "mimeType": "application/json", "buffer": b"no"}])
+    expect(visitor.page.locator(".stAlert")).to_contain_text("a.json: the file is not JSON")
+    good = specs.experiments_to_json([SMALL.replace("training.seed", 5)]).encode()
+    files.set_input_files([{"name": "b.json", "mimeType": "application/json", "buffer": good}])
+    expect(visitor.page.locator(".stAlert")).to_have_count(0)
+    visitor.quiet()
+    assert visitor.experiment().training.seed == 5
+    assert visitor.complaints == []
+
+
+def test_a_killed_trainer_is_replaced_and_the_run_goes_on(
+    visitor: Visitor, app_server: AppServer
+) -> None:
+    visitor.open(LONG.replace("training.seed", 77))
+    visitor.reaches(re.compile(r"epoch \d{2,}/5000 running"))
+    killed = trainers(app_server)
+    for pid in killed:
+        os.kill(pid, signal.SIGKILL)
+    expect(visitor.page.locator(".st-key-verdicts")).to_contain_text("restarted", timeout=40_000)
+    visitor.reaches(re.compile(r"epoch \d{2,}/5000 running"))
+    assert killed
+    assert not set(killed) & set(trainers(app_server))
+    visitor.press("Pause")
+    visitor.reaches("paused")
+
+
+def test_a_lost_connection_comes_back_with_its_run(
+    browser: Browser, app_server: AppServer
+) -> None:
+    context = browser.new_context(viewport=SIZE)  # type: ignore[arg-type]
+    try:
+        visitor = Visitor(context, app_server.url)
+        sockets: list[WebSocketRoute] = []
+
+        def pass_on(socket: WebSocketRoute) -> None:
+            socket.connect_to_server()
+            sockets.append(socket)
+
+        visitor.page.route_web_socket(re.compile("_stcore/stream"), pass_on)
+        visitor.open(LONG.replace("training.seed", 78))
+        visitor.reaches("running")
+        sockets[0].close(code=1011, reason="cut by the test")
+        until = time.monotonic() + 30
+        while len(sockets) < 2 and time.monotonic() < until:
+            visitor.page.wait_for_timeout(50)  # lets Playwright tell of the new connection
+        assert len(sockets) == 2
+        before = _epoch(visitor)
+        visitor.page.wait_for_function(
+            """(at) => Number(document.querySelector('.st-key-run-status').textContent
+                .match(/epoch (\\d+)/)?.[1] ?? at) !== at""",
+            arg=before,
+        )
+        visitor.reaches("running")
+        visitor.press("Pause")
+        visitor.reaches("paused")
+    finally:
+        context.close()
