@@ -10,6 +10,9 @@ deterministic, so the picture goes on where it was. The run in whose slice a tra
 starts again once, then it has failed; the others, who only shared that trainer, may move more
 often, so that one bad run does not take its neighbours with it.
 
+Labs (:mod:`regviz.labs`), the small computations beside the runs, take the same way: a
+:class:`LabJob` is shared, cached, replaced and restarted as a :class:`Job` is.
+
 All state is kept under one lock, held for microseconds. Frames are unpacked when somebody looks,
 on the thread that looks, because a busy thread of ours would starve every session.
 """
@@ -19,18 +22,21 @@ from __future__ import annotations
 import atexit
 import contextlib
 import itertools
+import json
 import logging
 import os
 import re
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
+from regviz import labs
 from regviz.frames import Frame, FrameStore
+from regviz.labs.frame import LabFrame
 from regviz.limits import Limits
 from regviz.processes import TrainerProcess
 from regviz.specs import Experiment, SpecError, canonical_key
@@ -42,29 +48,57 @@ _MAX_LOSSES = 2  # trainers that a run may lose in its own slices
 _MAX_MOVES = 4  # trainers that it may lose at all
 _MAX_FAILURES = 3  # starts of a trainer in a row before those who wait are told
 _SHORT_LIFE = 2.0  # a trainer that dies within these seconds of being ready failed to start
+_MAX_LABS = 8  # that a session may have in progress, besides its runs
 _PENDING = 64  # packed frames kept of a run at which nobody looks
 _MEMORY = {"cpu": 2 << 30, "auto": 8 << 30, "cuda": 8 << 30}  # CUDA alone maps gigabytes
 
 _log = logging.getLogger(__name__)
 
 
-class _Run:
-    """One training, shared by the jobs that want it."""
+class _Work:
+    """One computation, shared by the jobs that want it: a training run or a lab."""
 
-    def __init__(self, number: int, key: str, experiments: tuple[Experiment, ...]) -> None:
+    def __init__(self, number: int, key: str) -> None:
         self.number = number
-        self.key = key
-        self.experiments = experiments
-        self.jobs: list[Job] = []
+        self.key = key  # canonical JSON: what the trainer is to do, and the name in caches
+        self.jobs: list[_Handle[Any]] = []
         self.state = "queued"
         self.reason = ""
-        self.shown = 0  # epoch of the newest frame
+        self.shown = 0  # epoch, or a lab's step, of the newest frame
         self.pause_at: int | None = None
         self.seat: _Seat | None = None
         self.losses = self.moves = 0
+        self._unpacking = threading.Lock()  # taken last; nothing else is taken under it
+
+    is_lab = False
+
+    def take(self, packed: bytes, epoch: int) -> None:
+        """Take in a frame as it came."""
+        raise NotImplementedError
+
+    @property
+    def overdue(self) -> bool:
+        """Whether nobody has looked for so long that frames pile up."""
+        return False
+
+    def latest(self) -> Any:
+        """Unpack what has come; return the newest frame."""
+        raise NotImplementedError
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the frames hold, packed or not."""
+        raise NotImplementedError
+
+
+class _Run(_Work):
+    """One training."""
+
+    def __init__(self, number: int, key: str, experiments: tuple[Experiment, ...]) -> None:
+        super().__init__(number, key)
+        self.experiments = experiments
         self.store = FrameStore()
         self._pending: deque[bytes] = deque()
-        self._unpacking = threading.Lock()  # taken last; nothing else is taken under it
 
     def take(self, packed: bytes, epoch: int) -> None:
         """Take in a frame as it came."""
@@ -99,15 +133,43 @@ class _Run:
             return self.store.nbytes + sum(map(len, self._pending)) + len(self.key)
 
 
-class Job:
-    """A handle on a run; made by :meth:`Engine.submit`.
+class _LabRun(_Work):
+    """One lab. Each of its frames holds everything, so only the newest is kept."""
 
-    ``latest`` and ``frames`` unpack on the calling thread what has come since the last look;
-    everything else takes microseconds. All of it may be called from any thread.
-    """
+    is_lab = True
+
+    def __init__(self, number: int, key: str) -> None:
+        super().__init__(number, key)
+        self._packed = b""
+        self._frame: LabFrame | None = None
+
+    def take(self, packed: bytes, epoch: int) -> None:
+        """Take in a frame as it came."""
+        with self._unpacking:
+            self._packed, self._frame = packed, None
+        self.shown = max(self.shown, epoch)
+
+    def latest(self) -> LabFrame | None:
+        """Return the newest frame, unpacked once."""
+        with self._unpacking:
+            if self._frame is None and self._packed:
+                self._frame = LabFrame.from_bytes(self._packed)
+            return self._frame
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the newest frame; its arrays are views of them."""
+        return len(self._packed) + len(self.key)
+
+
+_W = TypeVar("_W", bound=_Work)
+
+
+class _Handle(Generic[_W]):
+    """What :class:`Job` and :class:`LabJob` share."""
 
     def __init__(
-        self, engine: Engine, run: _Run, lock: threading.RLock, owner: str, slot: str
+        self, engine: Engine, run: _W, lock: threading.RLock, owner: str, slot: str
     ) -> None:
         self.owner, self.slot = owner, slot
         self._engine = engine
@@ -132,6 +194,49 @@ class Job:
         """A number that grows with every new frame and every change of the state."""
         return self._version
 
+    def wait(self, timeout: float, after: int = -1) -> bool:
+        """Wait at most ``timeout`` seconds until ``version > after``; whether it is."""
+        with self._change:
+            return self._change.wait_for(lambda: self._version > after, timeout)
+
+    def cancel(self) -> None:
+        """Give the job up; its run ends where nobody else wants it. Its frames stay."""
+        self._engine._cancel(self)
+
+    def _changed(self) -> None:
+        self._version += 1
+        self._change.notify_all()
+
+
+class LabJob(_Handle[_LabRun]):
+    """A handle on a lab; made by :meth:`Engine.submit_lab`. It is never ``paused``.
+
+    All of it may be called from any thread.
+    """
+
+    @property
+    def name(self) -> str:
+        """The lab's name in :data:`regviz.labs.LABS`."""
+        return json.loads(self._run.key)["lab"]
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What the lab was given, defaults filled in."""
+        return json.loads(self._run.key)["parameters"]
+
+    def latest(self) -> LabFrame | None:
+        """Return the newest frame; None before the first. While a lab starts again after the
+        loss of its trainer, this is the last one that came before."""
+        return self._run.latest()
+
+
+class Job(_Handle[_Run]):
+    """A handle on a run; made by :meth:`Engine.submit`.
+
+    ``latest`` and ``frames`` unpack on the calling thread what has come since the last look;
+    everything else takes microseconds. All of it may be called from any thread.
+    """
+
     @property
     def experiments(self) -> tuple[Experiment, ...]:
         """What is trained: one lane each."""
@@ -151,11 +256,6 @@ class Job:
         """Return the frames kept for scrubbing, evenly thinned, the newest last."""
         return self._run.frames()
 
-    def wait(self, timeout: float, after: int = -1) -> bool:
-        """Wait at most ``timeout`` seconds until ``version > after``; whether it is."""
-        with self._change:
-            return self._change.wait_for(lambda: self._version > after, timeout)
-
     def pause(self) -> None:
         """Pause after the current epoch. Others who share the run go on."""
         self._engine._head_for(self, lambda run: max(1, run.shown))
@@ -169,14 +269,6 @@ class Job:
         self._engine._head_for(
             self, lambda run: 1 + (run.shown if run.pause_at is None else run.pause_at)
         )
-
-    def cancel(self) -> None:
-        """Give the job up; its run ends where nobody else wants it. Its frames stay."""
-        self._engine._cancel(self)
-
-    def _changed(self) -> None:
-        self._version += 1
-        self._change.notify_all()
 
 
 @dataclass(frozen=True)
@@ -213,7 +305,7 @@ class _Seat:
 
     gpu: str | None
     process: TrainerProcess | None = None
-    runs: dict[int, _Run] = field(default_factory=dict)
+    runs: dict[int, _Work] = field(default_factory=dict)
     restarts: int = 0
     failures: int = 0  # starts in a row that came to nothing
     start_at: float = 0.0
@@ -283,9 +375,10 @@ class Engine:
         self._memory_bytes = _MEMORY[self._device] if memory_bytes is None else memory_bytes
         self._lock = threading.RLock()
         self._numbers = itertools.count(1)
-        self._jobs: dict[str, dict[str, Job]] = {}  # owner -> slot -> its newest job
-        self._shared: dict[str, _Run] = {}  # in progress, by key: who asks for them joins
-        self._waiting: list[_Run] = []  # for a trainer that is ready
+        # owner -> slot -> its newest job; a run and a lab in slots of one name are two
+        self._jobs: dict[str, dict[tuple[type, str], _Handle[Any]]] = {}
+        self._shared: dict[str, Any] = {}  # in progress, by key: who asks for them joins
+        self._waiting: list[_Work] = []  # for a trainer that is ready
         self._cache = _Cache(cache_bytes)
         self._released: deque[str] = deque()
         self._wake = threading.Event()
@@ -330,16 +423,7 @@ class Engine:
         self.limits.check(experiments)
         key = canonical_key(experiments)
         with self._lock:
-            if self._closed:
-                raise RuntimeError("the engine is closed; make a new one")
-            self._let_go()
-            slots = self._jobs.setdefault(owner, {})
-            others = sum(j.state in IN_PROGRESS for name, j in slots.items() if name != slot)
-            if others >= self.limits.jobs_per_owner:
-                raise SpecError(
-                    f"jobs: got {others + 1} at a time; a session may have at most "
-                    f"{self.limits.jobs_per_owner}, so stop one first."
-                )
+            self._admit(owner, Job, slot)
             run = None
             if not (fresh or paused):
                 run = self._cache.get(key) or self._shared.get(key)
@@ -350,16 +434,67 @@ class Engine:
                 if not paused:
                     self._shared[key] = run
                 self._dispatch([run])
-            if run.state in IN_PROGRESS:
-                run.jobs.append(job)
-            if run.shown:
-                job._version = 1  # there is something to see already
-            older = slots.get(slot)
-            slots[slot] = job
-            if older is not None:
-                # after the new one has joined: the same request again goes on with its run
-                self._cancel(older)
+            self._seat_job(job)
             return job
+
+    def submit_lab(
+        self, name: str, parameters: Mapping[str, Any], owner: str, *, slot: str
+    ) -> LabJob:
+        """Have a lab computed; the owner's older lab in ``slot`` is cancelled.
+
+        Parameters
+        ----------
+        name, parameters
+            A row of :data:`regviz.labs.LABS` and what it takes; what is not given has its default.
+        slot
+            One of several places of an owner that each hold one lab. Slots of runs are others.
+
+        Raises
+        ------
+        SpecError
+            If there is no such lab, a parameter is not what it should be, or there are too many
+            labs under way: one sentence.
+        """
+        key = labs.canonical_json(name, parameters)
+        with self._lock:
+            self._admit(owner, LabJob, slot)
+            run = self._cache.get(key) or self._shared.get(key)
+            job = LabJob(self, run or _LabRun(next(self._numbers), key), self._lock, owner, slot)
+            if run is None:
+                self._shared[key] = job._run
+                self._dispatch([job._run])
+            self._seat_job(job)
+            return job
+
+    def _admit(self, owner: str, kind: type[_Handle[Any]], slot: str) -> None:
+        """Check that an owner may have one more job; called with the lock held."""
+        if self._closed:
+            raise RuntimeError("the engine is closed; make a new one")
+        self._let_go()
+        jobs = self._jobs.setdefault(owner, {}).values()
+        others = sum(
+            isinstance(j, kind) and j.slot != slot and j.state in IN_PROGRESS for j in jobs
+        )
+        most = _MAX_LABS if kind is LabJob else self.limits.jobs_per_owner
+        if others >= most:
+            name = "labs" if kind is LabJob else "jobs"
+            raise SpecError(
+                f"{name}: got {others + 1} at a time; a session may have at most {most}, so stop "
+                "one first."
+            )
+
+    def _seat_job(self, job: _Handle[Any]) -> None:
+        """Give a new job its owner's slot; called with the lock held."""
+        run, slots = job._run, self._jobs[job.owner]
+        if run.state in IN_PROGRESS:
+            run.jobs.append(job)
+        if run.shown:
+            job._version = 1  # there is something to see already
+        older = slots.get((type(job), job.slot))
+        slots[type(job), job.slot] = job
+        if older is not None:
+            # after the new one has joined: the same request again goes on with its run
+            self._cancel(older)
 
     def release(self, owner: str) -> None:
         """Give up all jobs of an owner whose session is gone; never waits for anything."""
@@ -394,11 +529,11 @@ class Engine:
     def _new_run(self, key: str, experiments: tuple[Experiment, ...]) -> _Run:
         return _Run(next(self._numbers), key, experiments)
 
-    def _changed(self, run: _Run) -> None:
+    def _changed(self, run: _Work) -> None:
         for job in run.jobs:
             job._changed()
 
-    def _dispatch(self, runs: Iterable[_Run]) -> None:
+    def _dispatch(self, runs: Iterable[_Work]) -> None:
         """Hand runs to the trainers that have the least to do, or have them wait for one."""
         for run in list(runs):
             seat = min((s for s in self._seats if s.ready), key=lambda s: s.load, default=None)
@@ -408,15 +543,15 @@ class Engine:
             run.seat = seat
             seat.runs[run.number] = run
             head = {"kind": "start", "job": run.number, "pause_at": run.pause_at}
-            head |= {"after": run.shown, "max_seconds": self.limits.seconds}
+            head |= {"after": run.shown, "max_seconds": self.limits.seconds, "lab": run.is_lab}
             seat.process.send(head, run.key.encode())
 
-    def _tell(self, run: _Run, head: dict[str, Any]) -> None:
+    def _tell(self, run: _Work, head: dict[str, Any]) -> None:
         """Send a command about a run to its trainer; one that waits needs none."""
         if run.seat is not None and run.seat.process is not None:
             run.seat.process.send({**head, "job": run.number})
 
-    def _end(self, run: _Run, state: str, reason: str) -> None:
+    def _end(self, run: _Work, state: str, reason: str) -> None:
         run.state, run.reason = state, reason
         if run.seat is not None:
             run.seat.runs.pop(run.number, None)
@@ -435,7 +570,7 @@ class Engine:
             for job in self._jobs.pop(self._released.popleft(), {}).values():
                 self._cancel(job)
 
-    def _cancel(self, job: Job) -> None:
+    def _cancel(self, job: _Handle[Any]) -> None:
         with self._lock:
             run = job._run
             if job.state not in IN_PROGRESS:
@@ -514,7 +649,7 @@ class Engine:
         if run.overdue:
             run.latest()
 
-    def _take(self, run: _Run, head: dict[str, Any], body: bytes) -> None:
+    def _take(self, run: _Work, head: dict[str, Any], body: bytes) -> None:
         """Take in what a trainer says about a run."""
         state = head["state"]
         if body:
@@ -564,7 +699,7 @@ class Engine:
                     )
         self._wake.set()
 
-    def _give_up(self, run: _Run, why: str) -> bool:
+    def _give_up(self, run: _Work, why: str) -> bool:
         """Fail a run that has lost too many trainers, or note that it starts again."""
         if run.losses >= _MAX_LOSSES or run.moves >= _MAX_MOVES:
             times = "twice" if run.moves == 2 else f"{run.moves} times"
@@ -627,16 +762,16 @@ class _Cache:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._held: OrderedDict[str, tuple[_Run, int]] = OrderedDict()
+        self._held: OrderedDict[str, tuple[_Work, int]] = OrderedDict()
         self._nbytes = 0
 
-    def get(self, key: str) -> _Run | None:
+    def get(self, key: str) -> Any:
         if key not in self._held:
             return None
         self._held.move_to_end(key)
         return self._held[key][0]
 
-    def put(self, run: _Run) -> None:
+    def put(self, run: _Work) -> None:
         size = run.nbytes
         _, old = self._held.pop(run.key, (None, 0))
         self._held[run.key] = run, size

@@ -1,6 +1,7 @@
 """A trainer: one process that trains many runs, a short slice each (``python -m regviz.trainer``).
 
-Training is a generator, so a trainer is a scheduler of generators. The engine starts this process
+Training is a generator, so a trainer is a scheduler of generators; the labs are generators, too,
+and take their turns among the runs. The engine starts this process
 and owns it; it ends by itself as soon as the engine's end of the connection is gone.
 """
 
@@ -18,11 +19,12 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any, Protocol
 
-from regviz import wire
+from regviz import labs, wire
+from regviz.labs.frame import LabFrame
 from regviz.specs import Experiment, SpecError
 
 if TYPE_CHECKING:
@@ -54,8 +56,36 @@ class Trainable(Protocol):
     def steps(self) -> Iterator[None]:
         """Train, handing control back again and again."""
 
-    def frame(self) -> Frame:
+    def frame(self) -> Frame | LabFrame:
         """Look at it."""
+
+
+class LabRun:
+    """A lab as the scheduler sees it: one step after the other, the newest frame at hand."""
+
+    def __init__(self, name: str, parameters: Mapping[str, Any]) -> None:
+        self._frames = labs.start(name, parameters)
+        self._frame = LabFrame(0, 1)
+
+    @property
+    def epoch(self) -> int:
+        """The step that the newest frame shows."""
+        return self._frame.step
+
+    @property
+    def done(self) -> bool:
+        """Whether that was the last one."""
+        return self._frame.done
+
+    def steps(self) -> Iterator[None]:
+        """Compute, handing control back after each frame."""
+        for frame in self._frames:
+            self._frame = frame
+            yield
+
+    def frame(self) -> LabFrame:
+        """Return the newest frame."""
+        return self._frame
 
 
 Send = Callable[[dict[str, Any], bytes], None]
@@ -64,9 +94,10 @@ Send = Callable[[dict[str, Any], bytes], None]
 class _Task:
     """One run on its way: what was asked for, how far it is, and what was sent of it."""
 
-    def __init__(self, head: dict[str, Any], experiments: bytes, turn: int) -> None:
+    def __init__(self, head: dict[str, Any], wanted: bytes, turn: int) -> None:
         self.job: int = head["job"]
-        self.experiments = experiments
+        self.is_lab: bool = head.get("lab", False)
+        self.wanted = wanted  # canonical JSON of the experiments, or of the lab
         self.pause_at: int | None = head["pause_at"]
         self.after: int = head["after"]  # the picture up to this epoch is there already
         self.max_seconds: float = head["max_seconds"]
@@ -165,8 +196,7 @@ class Scheduler:
         begin = time.perf_counter()
         length = SLICE if task.spent else FIRST_SLICE
         if task.run is None:
-            entries = json.loads(task.experiments)
-            task.run = self._make([Experiment.from_dict(entry) for entry in entries])
+            task.run = self._begin(task)
             task.steps = task.run.steps()
         run = task.run
         while True:
@@ -184,18 +214,19 @@ class Scheduler:
                 now = time.perf_counter()
             if task.spent + time.thread_time() - since > task.max_seconds:
                 self._tell(
-                    task,
-                    "failed",
-                    frame=self._has_news(task),
-                    reason=f"The training time reached this server's limit of "
-                    f"{task.max_seconds:g} seconds at epoch {run.epoch}; ask for fewer epochs or "
-                    "a smaller model.",
+                    task, "failed", frame=self._has_news(task), reason=_too_long(task, run.epoch)
                 )
                 return True
             if now - begin > length:
                 if not task.announced:
                     self._tell(task, "running")
                 return False
+
+    def _begin(self, task: _Task) -> Trainable:
+        wanted = json.loads(task.wanted)
+        if task.is_lab:
+            return LabRun(wanted["lab"], wanted["parameters"])
+        return self._make([Experiment.from_dict(entry) for entry in wanted])
 
     def _has_news(self, task: _Task) -> bool:
         """Whether a frame would show an epoch that nobody has seen."""
@@ -227,7 +258,11 @@ class Scheduler:
         since = time.perf_counter()
         epoch = 0 if task.run is None else task.run.epoch
         if frame and task.run is not None:
-            body = task.run.frame().to_bytes(with_data=task.sent == 0)
+            look = task.run.frame()
+            if isinstance(look, LabFrame):
+                body = look.to_bytes()
+            else:
+                body = look.to_bytes(with_data=task.sent == 0)
             task.sent += 1
             task.sent_epoch = epoch
         task.announced = True
@@ -239,6 +274,13 @@ class Scheduler:
 
 
 _END = object()
+
+
+def _too_long(task: _Task, epoch: int) -> str:
+    limit = f"reached this server's limit of {task.max_seconds:g} seconds at"
+    if task.is_lab:
+        return f"The computing time {limit} step {epoch}; ask for less."
+    return f"The training time {limit} epoch {epoch}; ask for fewer epochs or a smaller model."
 
 
 def _in_words(error: BaseException) -> str:

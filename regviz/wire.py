@@ -2,7 +2,8 @@
 
 Nothing that comes in over a connection is ever unpickled: use ``send_bytes`` and ``recv_bytes``.
 
-To a trainer: ``start`` (with the experiments as canonical JSON), ``pause_at`` and ``cancel``.
+To a trainer: ``start`` (with the experiments, or a lab and its parameters, as canonical JSON),
+``pause_at`` and ``cancel``.
 From a trainer: ``ready`` or ``unable`` once, ``beat`` twice a second, ``state`` with a frame or
 without one.
 """

@@ -1,0 +1,279 @@
+"""Labs: small computations beside the training runs, one table row and one generator each.
+
+A lab is a generator ``function(**parameters) -> Iterator[LabFrame]`` that a trainer process runs
+in short slices beside the runs. Pages ask for one by name with
+``engine.submit_lab(name, parameters, owner, slot=...)`` and look with ``job.latest()``. Every
+number in a frame was measured in that very run, or is the closed form that it is held against,
+and is named so. Equal parameters give equal frames: all chance comes from ``seed``.
+
+This module and :mod:`regviz.labs.frame` are light; the labs' own modules are imported where they
+run. Names below: n samples, d features, t steps so far. ``nan`` in a value or an array: not known
+yet. Arrays are float64 where nothing else is said.
+
+Theory labs: the live curve, the closed form, and the gap
+--------------------------------------------------------
+``dropout_ridge`` (p, n_samples, n_features, steps, seed) and
+``noise_ridge`` (sigma, and the rest as before)
+    A linear model on y = Xw* + noise, trained by full-batch SGD with a fresh mask (or fresh
+    noise) on the inputs at each step. Arrays: ``step`` (t,); ``weights`` (t, d) the iterate;
+    ``averaged`` (t, d) the mean of its second half so far; ``closed_form`` (d,), the minimizer
+    (XᵀX + diag(strength))⁻¹Xᵀy; ``least_squares`` (d,), the same without a penalty; ``true``
+    (d,); ``strength`` (d,), what is added to the diagonal: p/q·Σᵢxᵢⱼ², or n·σ²; ``gap`` (t,).
+    Values: ``gap`` = max|averaged - closed form|/max|closed form|; ``gap_least_squares``, the
+    same against the minimizer without a penalty.
+``early_stopping_ridge`` (lr, steps, n_eigenvalues, seed)
+    Gradient descent from 0 on a quadratic with eigenvalues λ from 0.001 to 1 (turned, so that the
+    descent does not see them apart). Arrays, (n_eigenvalues,): ``eigenvalue``; ``measured``, the
+    share of the solution that each direction has after ``step`` steps; ``closed_form`` 1 - (1 -
+    ελ)^τ; ``ridge`` λ/(λ + α). (t,): ``step``, ``alpha`` = 1/(τε), ``gap`` = the largest
+    |measured - ridge|. Values: ``gap``; ``gap_at``, the eigenvalue where it is; ``alpha``;
+    ``error`` = max|measured - closed form|; ``largest_gap`` so far and ``largest_at_step``;
+    ``bound`` = 0.2036, the bound for small ελ; ``bound_here``, the bound for this ε at this τ.
+``l1_path`` (strength, correlation, n_samples, n_features, steps, seed)
+    One stack of lasso problems by proximal SGD, a lane for each λ; lanes 0…39 on orthonormal X,
+    lanes 40…79 on correlated X. Arrays: ``lambda`` and ``lambda_correlated`` (40,), descending
+    from 1.1·λ_max to 0; ``measured``, ``closed_form`` (40, d): S(Xᵀy, λ); ``lasso``, ``ridge``
+    (40, d) on correlated X; ``zeros`` (40,) int64: exact zeros of ``lasso``; ``true`` (d,).
+    Geometry of two weights at λ = strength·λ_max: ``axis`` (61,), ``loss`` (61, 61) (row w₁,
+    column w₀), and the points (2,): ``minimum``, ``point_l1``, ``point_l2``. Values: ``gap`` =
+    max|measured - closed form|; ``lambda_max``, ``lambda_max_correlated``; ``kkt`` = max
+    violation of |Xⱼᵀr| ≤ λ at zeros, ``kkt_active`` = max|Xⱼᵀr - λ·sign wⱼ| at the others, both
+    as a share of λ_max; ``radius_l1`` (Σ|w| of the diamond through ``point_l1``), ``radius_l2``
+    (‖w‖ of the disc).
+``decay_equivalence`` (weight_decay, lr, steps, seed)
+    One linear regression, features on scales 1 to 8, under four optimizers. Arrays: ``step``
+    (t,); ``sgd_l2``, ``sgd_decay``, ``adam_l2``, ``adamw`` (t, 4): the weights; ``norms`` (t, 4):
+    their ‖w‖ in this order; ``gap_sgd``, ``gap_adam`` (t,) = max|difference of the pair|;
+    ``scale`` (4,): each feature's. Values: ``gap_sgd``, ``gap_adam`` over all steps so far.
+``alpha_dropout_depth`` (p, layers, width, batch, seed)
+    SELU layers with LeCun weights on standard normal inputs; a frame for each layer. Arrays:
+    ``layer`` (l,), 0 = the input; ``mean``, ``variance`` (3, l) of all activations: none,
+    standard dropout, alpha dropout. Values: ``gap_none``, ``gap_standard``, ``gap_alpha`` = the
+    largest of |mean| and |variance - 1| over the layers so far; ``kinds``, their names.
+``label_smoothing_gap`` (epsilon, n_classes, lr, steps, seed)
+    Free logits, five samples, gradient descent on the smoothed loss. Arrays: ``step`` (t,);
+    ``logit_gap`` (t, 5) = z_right - mean of the others; ``loss`` (t,); ``target`` (K,),
+    ``softmax`` (K,) of the first sample, right class first. Values: ``closed_form`` = ln(1 +
+    K(1-ε)/ε) (inf for ε = 0), ``smallest_loss`` = H(target), ``gap`` = |mean logit gap - closed
+    form|, ``gap_loss`` = loss - H(target).
+``batch_norm_scale`` (width, batch, seed)
+    All weights before batch norm times k, for k = 1/16…16; a frame for each. Arrays: ``k`` (m,);
+    ``output_change``, ``output_change_plain`` (m,) = max|f(kW) - f(W)|/max|f(W)| with batch norm
+    and without; ``gradient`` (m,) = ‖∂L/∂W‖ at kW, ``closed_form`` (m,) = ‖∂L/∂W‖ at W, over k.
+    Values: ``gap`` = max relative difference of the two; ``gap_output`` = max output_change.
+
+Microscope
+----------
+``microscope`` (p, width, batch, passes, epochs, seed, noise, n_samples)
+    Trains twins 2-width-width-1 on moons, without and with dropout p in both hidden layers; then
+    looks at them. ``values["phase"]``: ``training``, then ``looking`` and ``done``. While
+    training: ``history`` (2, 3, e) float32: without and with; train loss, train-mode loss, val
+    loss. Then also (batch of 8 training points, H = 2·width hidden units; logits, unless said
+    otherwise): ``widths`` (4,) int64; ``weights_0`` (2, width), ``weights_1`` (width, width),
+    ``weights_2`` (width, 1) of the net with dropout; ``masks`` (8, H) uint8, 1 = kept, the
+    batch's; ``sub_networks`` (24, H) uint8, masks drawn one after the other,
+    ``sub_network_output`` (24,) P(class 1) of point 0 by each; ``eval_output`` (8,),
+    ``train_output`` (8,), ``label`` (8,); ``k`` (passes,); ``error_eval`` (passes,): rms over the
+    batch of (mean of k masked passes - eval output); ``error_mean`` (passes,): of (that mean -
+    the mean of very many); ``expected`` (passes,): spread/√k, what ``error_mean`` must be on
+    average. On a grid over the data (24x24, row x1, column x0): ``xx0``, ``xx1`` (24,),
+    ``mc_mean``, ``mc_std``, ``eval`` (24, 24), P(class 1) over masked passes. ``ablation`` (2,
+    H): how much the training loss rises when one hidden unit is set to 0, without and with
+    dropout. Values: ``loss_eval``, ``loss_train`` of the batch on the same weights; ``floor``:
+    rms of (mean of very many passes - eval output), which stays because the net is not linear;
+    ``ablation_mean``, ``ablation_max`` (lists of 2); ``ablation_relative`` (2): mean rise over
+    the sum of all; ``loss_full`` (2); ``p``; ``kept`` = share of 1 in ``masks``.
+
+Wrong wall: wrong and right on the same numbers (wrong code: :mod:`regviz.wrong`)
+--------------------------------------------------------------------------------
+Values of each: ``measured``, the number that shows the difference; ``says``, what it is, in words.
+
+``wrong_dropout_at_test`` (p, repeats, seed)
+    A trained net predicts the same points ``repeats`` times. Arrays: ``wrong``, ``right``
+    (repeats,): accuracy on the validation points; ``wrong_output``, ``right_output`` (repeats,):
+    P(class 1) of one point. Values: ``accuracy_wrong``, ``accuracy_right``; measured = standard
+    deviation of wrong_output.
+``wrong_dropout_scaling`` (p, units, repeats, seed)
+    Mean output of a layer against its input, in training mode. Arrays, (repeats,): running mean
+    over masks of mean(y)/mean(x): ``wrong`` (times p), ``twice`` (scaled in training and at
+    test), ``right`` (over 1-p). Values: ``expected_wrong`` = p·(1-p), ``expected_twice`` = 1-p
+    (its test output); measured = final ``wrong``; ``twice``, ``right``: the final others.
+``wrong_l1_subgradient`` (l1, n_features, steps, seed)
+    The same lasso by subgradient and by proximal steps. Arrays: ``step`` (t,); ``wrong``,
+    ``right`` (t, d): weights; ``zeros_wrong``, ``zeros_right`` (t,) int64: exact zeros. Values:
+    measured = zeros_right - zeros_wrong at the end; ``smallest_wrong``: smallest |w| of the wrong
+    one.
+``wrong_l1_kill`` (l1, steps, seed)
+    The same lasso; in the wrong one a weight that crosses zero is dead for good. Arrays: ``step``
+    (t,); ``wrong``, ``right`` (t, d); ``solution`` (d,); ``dead`` (t,) int64. Values: measured =
+    objective of wrong - objective of right; ``dead_but_needed``: dead weights that the solution
+    has.
+``wrong_adam_decay`` (weight_decay, lr, steps, seed)
+    A weight with large and one with small gradients (pure noise, mean 0) under decay. Arrays:
+    ``step`` (t,); ``wrong``, ``right`` (t, 2): |w| over its start; ``closed_form`` (t,) =
+    (1-lr·λ)^t. Values: measured = share left of the large-gradient weight over that of the small
+    one, wrong; ``right_ratio``: the same, right.
+``wrong_early_stopping`` (patience, epochs, seed)
+    One over-fitting run, two stoppers. Arrays: ``epoch``, ``train_loss``, ``val_loss`` (e,).
+    Values: ``stopped_wrong``, ``stopped_right`` (0: never), ``best_wrong``, ``best_right``
+    (epochs); measured = validation loss at best_wrong - at best_right.
+``wrong_dropout_before_batch_norm`` (p, width, batch, steps, seed)
+    Linear → dropout → BN against linear → BN → dropout. Arrays: ``step`` (t,); ``wrong``,
+    ``right`` (t,): variance of what batch norm gets in eval mode over the running variance it has
+    learnt; ``expected`` (t,), by E[x²]. Values: measured = final ``wrong``; ``right``;
+    ``expected``.
+``wrong_lstm_dropout`` (p, passes, seed)
+    ``nn.LSTM(dropout=p)`` with one layer in train mode, and one mask per sequence instead.
+    Arrays: ``wrong``, ``right`` (passes, time): the first output unit over time, one row a pass.
+    Values: measured = the largest difference of two passes of the wrong one (0);
+    ``right_spread``; ``warning``: what torch says.
+
+Galleries
+---------
+``audio`` (sound, transform, strength, seed)
+    ``sound``: tone, chirp, plucked; ``transform``: none, time_stretch, pitch_shift, noise.
+    Arrays: ``original``, ``changed`` (samples,) int16 at ``values["rate"]`` = 16000 Hz;
+    ``time_original``, ``wave_original``, ``time_changed``, ``wave_changed`` (≤ 1000,) to draw;
+    ``spectrogram_original``, ``spectrogram_changed`` (129, frames) float32, dB; their
+    ``frequency`` (129,) Hz, ``frame_time_original``, ``frame_time_changed`` (frames,) s. Values:
+    ``seconds_original``, ``seconds_changed``, ``peak_original``, ``peak_changed`` (Hz, strongest
+    frequency), ``snr`` (dB; nan without noise).
+``text`` (sentence, transform, strength, count, seed)
+    ``sentence``: number of a shipped one; ``transform``: synonym_replacement, random_insertion,
+    random_deletion, random_swap, back_translation (a stored example). Values: ``original``,
+    ``changed`` (list of texts), ``changes`` (list: words changed in each), ``stored`` (1 or 0),
+    ``steps`` (back-translation: list of [language, text]).
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from regviz.labs.frame import LabFrame, Value
+from regviz.specs import SpecError
+
+__all__ = ["LABS", "Choice", "Lab", "LabFrame", "Number", "Value", "Whole", "canonical_json"]
+
+
+@dataclass(frozen=True)
+class Number:
+    """A parameter that is a real number with ``low <= value <= high``."""
+
+    default: float
+    low: float
+    high: float
+
+    def check(self, name: str, value: Any) -> float:
+        """Return ``value`` in its canonical form, or raise :class:`SpecError`."""
+        good = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not (good and self.low <= value <= self.high):
+            raise SpecError(
+                f"{name}: got {_shown(value)}; give a number from {self.low:g} to {self.high:g}."
+            )
+        return float(value) + 0.0
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A parameter that is a whole number with ``low <= value <= high``."""
+
+    default: int
+    low: int
+    high: int
+
+    def check(self, name: str, value: Any) -> int:
+        """Return ``value``, or raise :class:`SpecError`."""
+        good = isinstance(value, int) and not isinstance(value, bool)
+        if not (good and self.low <= value <= self.high):
+            raise SpecError(
+                f"{name}: got {_shown(value)}; give a whole number from {self.low} to {self.high}."
+            )
+        return value
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A parameter that is one of several words."""
+
+    default: str
+    options: tuple[str, ...]
+
+    def check(self, name: str, value: Any) -> str:
+        """Return ``value``, or raise :class:`SpecError`."""
+        if value not in self.options:
+            raise SpecError(
+                f"{name}: got {_shown(value)}; choose one of {', '.join(self.options)}."
+            )
+        return value
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A lab: where its generator is, and what it takes."""
+
+    module: str
+    function: str
+    parameters: Mapping[str, Number | Whole | Choice]
+
+
+_SEED = Whole(0, 0, 2**31 - 1)
+
+_REGRESSION: dict[str, Number | Whole | Choice] = {
+    "n_samples": Whole(100, 20, 500),
+    "n_features": Whole(8, 2, 20),
+    "steps": Whole(20_000, 100, 50_000),
+    "seed": _SEED,
+}
+
+LABS: dict[str, Lab] = {
+    "dropout_ridge": Lab(
+        "regviz.labs.ridge", "dropout_ridge", {"p": Number(0.3, 0.0, 0.9), **_REGRESSION}
+    ),
+    "noise_ridge": Lab(
+        "regviz.labs.ridge", "noise_ridge", {"sigma": Number(0.5, 0.0, 3.0), **_REGRESSION}
+    ),
+}
+"""Every lab by its name; the module's first lines say what each takes and yields."""
+
+
+def canonical_json(name: str, parameters: Mapping[str, Any]) -> str:
+    """Return the one text that equal requests for a lab share, defaults filled in.
+
+    Raises
+    ------
+    SpecError
+        One sentence, if there is no such lab or a parameter is unknown or out of range.
+    """
+    lab = LABS.get(name)
+    if lab is None:
+        raise SpecError(f"lab: got {_shown(name)}; choose one of {', '.join(LABS)}.")
+    known = lab.parameters
+    for key in parameters:
+        if key not in known:
+            raise SpecError(
+                f"{name}.{str(key)[:60]}: unknown parameter; known here are {', '.join(known)}."
+            )
+    checked = {
+        key: rule.check(f"{name}.{key}", parameters.get(key, rule.default))
+        for key, rule in known.items()
+    }
+    wanted = {"lab": name, "parameters": checked}
+    return json.dumps(wanted, sort_keys=True, separators=(",", ":"))
+
+
+def start(name: str, parameters: Mapping[str, Any]) -> Iterator[LabFrame]:
+    """Return a lab's frames as an iterator; its module is imported now."""
+    wanted = json.loads(canonical_json(name, parameters))
+    lab = LABS[name]
+    function = getattr(importlib.import_module(lab.module), lab.function)
+    return iter(function(**wanted["parameters"]))
+
+
+def _shown(value: object) -> str:
+    text = "nan" if isinstance(value, float) and math.isnan(value) else repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

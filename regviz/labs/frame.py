@@ -1,0 +1,94 @@
+"""What one look at a lab needs: named arrays and named values, and the bytes they travel in.
+
+NumPy only. As with :class:`regviz.frames.Frame`, nothing that comes in is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Value = float | str | list[Any]
+"""A number, a word, or a list (of lists) of them."""
+
+_MAGIC = b"RVL1"
+_PLAIN = "biuf"  # kinds of NumPy's numbers: bool, signed, unsigned, floating
+
+
+@dataclass(frozen=True)
+class LabFrame:
+    """A lab at one moment.
+
+    Attributes
+    ----------
+    step, steps
+        How far it is, from 1, and how far it goes. What ``steps`` counts is the lab's own affair.
+    arrays
+        Everything to draw, by name. After :meth:`from_bytes` they are read-only.
+    values
+        Everything to say, by name; a number that is not known yet is NaN.
+    """
+
+    step: int
+    steps: int
+    arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    values: Mapping[str, Value] = field(default_factory=dict)
+
+    @property
+    def done(self) -> bool:
+        """Whether this is the last look."""
+        return self.step >= self.steps
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the arrays hold."""
+        return sum(a.nbytes for a in self.arrays.values())
+
+    def to_bytes(self) -> bytes:
+        """Pack the frame: magic, header length, JSON header, arrays."""
+        header = {
+            "step": self.step,
+            "steps": self.steps,
+            "values": dict(self.values),
+            "arrays": [[k, a.dtype.str, list(a.shape)] for k, a in self.arrays.items()],
+        }
+        head = json.dumps(header, separators=(",", ":")).encode()
+        head += b" " * (-(len(_MAGIC) + 4 + len(head)) % 8)
+        parts = [_MAGIC, struct.pack("<I", len(head)), head]
+        for a in self.arrays.values():
+            if a.dtype.kind not in _PLAIN:
+                raise TypeError(f"a lab's array is of numbers, not of {a.dtype}")
+            raw = np.ascontiguousarray(a).tobytes()
+            parts += [raw, b"\0" * (-len(raw) % 8)]
+        return b"".join(parts)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> LabFrame:
+        """Unpack what :meth:`to_bytes` wrote; the arrays are read-only views of ``data``.
+
+        Raises
+        ------
+        ValueError
+            If ``data`` is not a whole frame.
+        """
+        try:
+            if data[:4] != _MAGIC:
+                raise ValueError("these bytes are not a lab's frame")
+            (length,) = struct.unpack_from("<I", data, 4)
+            header = json.loads(data[8 : 8 + length])
+            arrays: dict[str, NDArray[Any]] = {}
+            at = 8 + length
+            for name, dtype, shape in header["arrays"]:
+                kind = np.dtype(dtype)
+                count = int(np.prod(shape, dtype=np.int64))
+                arrays[name] = np.frombuffer(data, kind, count, at).reshape(shape)
+                at += count * kind.itemsize + (-count * kind.itemsize % 8)
+            return cls(header["step"], header["steps"], arrays, header["values"])
+        except (KeyError, IndexError, TypeError, struct.error) as error:
+            raise ValueError(f"these bytes are not a whole lab's frame: {error!r}") from None
