@@ -34,7 +34,8 @@ DATA_NAMES = {
     "linear": "linear rule",
 }
 _EARLY = "regularization.early_stopping"
-_MEMORY, _LOADED = "controls.values", "controls.loaded"
+_SCOPE = "controls.scope"
+"""Session key of whose controls are being drawn; each page's are its own."""
 
 
 def strength(value: float) -> str:
@@ -99,9 +100,7 @@ def from_values(values: Mapping[str, Any]) -> Experiment:
     layers = values["layers"]
     groups["model"]["hidden"] = [values[f"units.{i}"] for i in range(layers)]
     groups["regularization"]["dropout"] = (
-        [values[f"p.{i}"] for i in range(layers)]
-        if values["per_layer"] and layers
-        else values["p"]
+        [values[f"p.{i}"] for i in range(layers)] if values["per_layer"] and layers else values["p"]
     )
     if values["early"]:
         groups["regularization"]["early_stopping"] = {
@@ -122,10 +121,34 @@ def load(experiment: Experiment) -> None:
     last_p = values.get("p", 0.0)
     values |= to_values(experiment)
     values.setdefault("p", last_p)
-    st.session_state[_LOADED] = dict(values)
+    st.session_state[_named("loaded")] = dict(values)
     for key in [str(k) for k in st.session_state]:
-        if key.startswith("c."):
+        if key.startswith(_prefix()):
             del st.session_state[key]
+
+
+def scope(page: str) -> None:
+    """Say whose controls all that follows is about; a page's first call, also in its callbacks."""
+    st.session_state[_SCOPE] = page
+
+
+def is_loaded() -> bool:
+    """Whether this scope's controls show something already."""
+    return _named("loaded") in st.session_state
+
+
+def some(names: Sequence[str]) -> Experiment:
+    """Draw just the named controls (see :data:`WIDGETS`) and return the experiment they say.
+
+    Raises
+    ------
+    SpecError
+        If the values do not fit together.
+    """
+    _catch_up()
+    for name in names:
+        WIDGETS[name]()
+    return from_values(_memory())
 
 
 def panel() -> Experiment:
@@ -137,34 +160,41 @@ def panel() -> Experiment:
         If the values do not fit together (say, a validation fraction that leaves no point).
     """
     _catch_up()
-    with st.expander("Regularization", expanded=True, key="group-regularization"):
-        _regularization()
-    with st.expander("Data", key="group-data"):
-        _data()
-    with st.expander("Model", key="group-model"):
-        _model()
-    with st.expander("Training", key="group-training"):
-        _training()
+    names = list(WIDGETS)
+    for group, (first, last) in _GROUPS.items():
+        is_open = group == "Regularization"
+        with st.expander(group, expanded=is_open, key=f"group-{group.lower()}"):
+            for name in names[names.index(first) : names.index(last) + 1]:
+                WIDGETS[name]()
     return from_values(_memory())
 
 
+def _named(what: str) -> str:
+    return f"controls.{what}.{st.session_state.get(_SCOPE, '')}"
+
+
+def _prefix() -> str:
+    return f"c.{st.session_state.get(_SCOPE, '')}."
+
+
 def _memory() -> dict[str, Any]:
-    values: dict[str, Any] = st.session_state.setdefault(_MEMORY, dict(_DEFAULTS))
+    values: dict[str, Any] = st.session_state.setdefault(_named("values"), dict(_DEFAULTS))
     return values
 
 
 def _catch_up() -> None:
     """Take in what was just moved, because some widgets depend on others further down."""
     for key in [str(k) for k in st.session_state]:
-        if key.startswith("c."):
-            _memory()[key[2:].rpartition(":")[0]] = st.session_state[key]
+        if key.startswith(_prefix()):
+            path = key.removeprefix(_prefix()).rpartition(":")[0]
+            _memory()[path] = st.session_state[key]
 
 
 # --- one widget each: seeded from the memory when it appears, written back when it answers -----
 
 
 def _seed(path: str, kind: str) -> str:
-    key = f"c.{path}:{kind}"
+    key = f"{_prefix()}{path}:{kind}"
     if key not in st.session_state:
         st.session_state[key] = _memory()[path]
     return key
@@ -186,7 +216,7 @@ def _slider(
     on_change: Callable[[], None] | None = None,
 ) -> None:
     """A slider with equal steps; where the loaded value is not one of them, one of stops."""
-    loaded = st.session_state.get(_LOADED, _DEFAULTS).get(path, low)
+    loaded = st.session_state.get(_named("loaded"), _DEFAULTS).get(path, low)
     count = round((high - low) / step)
     whole = all(isinstance(v, int) for v in (low, high, step))
     grid = [low + i * step if whole else round(low + i * step, 6) for i in range(count + 1)]
@@ -217,7 +247,7 @@ def _stops(
     show: Callable[[Any], str] = strength,
 ) -> None:
     """A slider over given stops, and over the loaded value where that is not one of them."""
-    loaded = st.session_state.get(_LOADED, _DEFAULTS)
+    loaded = st.session_state.get(_named("loaded"), _DEFAULTS)
     stops = {*grid, loaded[path]} if path in loaded else set(grid)
     ordered = sorted(stops, key=lambda stop: (stop == ALL, 0 if stop == ALL else stop))
     _memory()[path] = st.select_slider(
@@ -248,9 +278,7 @@ def _choice(
 def _switch(
     label: str, path: str, *, help: str | None = None, on_change: Callable[[], None] | None = None
 ) -> None:
-    _memory()[path] = st.toggle(
-        label, key=_seed(path, "switch"), help=help, on_change=on_change
-    )
+    _memory()[path] = st.toggle(label, key=_seed(path, "switch"), help=help, on_change=on_change)
 
 
 def _whole(label: str, path: str, low: int, high: int, *, help: str | None = None) -> None:
@@ -261,7 +289,7 @@ def _whole(label: str, path: str, low: int, high: int, *, help: str | None = Non
 # --- the groups -------------------------------------------------------------------------------
 
 
-def _regularization() -> None:
+def _dropout() -> None:
     values = _memory()
     layers = values["layers"]
     p_help = (
@@ -275,175 +303,220 @@ def _regularization() -> None:
             _slider(f"Dropout p, layer {i + 1}", f"p.{i}", 0.0, 0.9, 0.05, help=p_help)
     else:
         _slider("Dropout p", "p", 0.0, 0.9, 0.05, help=p_help)
-    _stops(
+
+
+def _dropout_per_layer() -> None:
+    if not _memory()["layers"]:
+        return
+
+    def spread() -> None:
+        for i in range(_memory()["layers"]):
+            _memory()[f"p.{i}"] = _memory()["p"]
+
+    _switch("A dropout rate for each layer", "per_layer", on_change=spread)
+
+
+def _turn_on_early_stopping() -> None:
+    _memory()["early"] = True
+    st.session_state[f"{_prefix()}early:switch"] = True
+
+
+def _units() -> None:
+    values = _memory()
+    columns = st.columns(2, gap="small")
+    for i in range(values["layers"]):
+        values.setdefault(f"units.{i}", values.get(f"units.{i - 1}", 64))
+        with columns[i % 2]:
+            _stops(f"Units {i + 1}", f"units.{i}", WIDTHS, show=str)
+
+
+def _momentum() -> None:
+    if _memory()["training.optimizer"] == "sgd":
+        _slider("Momentum", "training.momentum", 0.0, 0.95, 0.05)
+
+
+WIDGETS: dict[str, Callable[[], None]] = {
+    "dropout": _dropout,
+    "l1": lambda: _stops(
         "L1 λ",
         "regularization.l1",
         LAMBDAS,
         help="Adds λ·Σ|w| to the objective, by a proximal step, so weights become exactly 0. "
         "Biases are not penalized.",
-    )
-    _stops(
+    ),
+    "l2": lambda: _stops(
         "L2 λ",
         "regularization.l2",
         LAMBDAS,
         help="Adds ½·λ·Σw² to the objective (with the ½, so the gradient is λ·w). Biases are not "
         "penalized. With L1 as well it is the elastic net.",
-    )
-    _stops(
+    ),
+    "weight_decay": lambda: _stops(
         "Weight decay",
         "regularization.weight_decay",
         LAMBDAS,
         help="What the optimizer of this run does under that name. SGD and Adam: λ·w is added to "
         "the gradient (for SGD the same as L2, for Adam scaled like any gradient). AdamW: "
         "decoupled, w shrinks by lr·λ·w each step. Biases are not decayed.",
-    )
-    _slider(
+    ),
+    "label_smoothing": lambda: _slider(
         "Label smoothing ε",
         "regularization.label_smoothing",
         0.0,
         0.5,
         0.05,
         help="Targets 0 and 1 become ε/2 and 1-ε/2 (in general ε/K and 1-ε+ε/K).",
-    )
-    _slider(
+    ),
+    "input_noise": lambda: _slider(
         "Input noise σ",
         "regularization.input_noise",
         0.0,
         1.0,
         0.05,
         help="Gaussian noise of this standard deviation on the inputs of every training step.",
-    )
-
-    def turn_on() -> None:
-        _memory()["early"] = True
-        st.session_state["c.early:switch"] = True
-
-    _switch(
+    ),
+    "early_stopping": lambda: _switch(
         "Early stopping",
         "early",
         help="Stop when the validation loss has not improved for a while. Moving a slider below "
         "switches it on.",
-    )
-    _slider(
+    ),
+    "patience": lambda: _slider(
         "Patience",
         f"{_EARLY}.patience",
         0,
         100,
         1,
         help="Epochs in a row without an improvement before the run stops.",
-        on_change=turn_on,
-    )
-    _stops(
+        on_change=_turn_on_early_stopping,
+    ),
+    "min_delta": lambda: _stops(
         "Min delta",
         f"{_EARLY}.min_delta",
         MIN_DELTAS,
         help="The validation loss must fall by more than this to count as an improvement.",
-        on_change=turn_on,
-    )
-    _switch(
+        on_change=_turn_on_early_stopping,
+    ),
+    "restore_best_weights": lambda: _switch(
         "Restore best weights",
         f"{_EARLY}.restore_best_weights",
         help="After stopping, go back to the weights of the best epoch.",
-    )
-    _slider(
+    ),
+    "input_dropout": lambda: _slider(
         "Input dropout p",
         "regularization.input_dropout",
         0.0,
         0.9,
         0.05,
         help="Dropout on the input features. Usual: 0.1-0.3, and only with many features.",
-    )
-    if layers:
-
-        def spread() -> None:
-            for i in range(_memory()["layers"]):
-                _memory()[f"p.{i}"] = _memory()["p"]
-
-        _switch("A dropout rate for each layer", "per_layer", on_change=spread)
-    _choice(
+    ),
+    "dropout_per_layer": _dropout_per_layer,
+    "dropout_kind": lambda: _choice(
         "Dropout kind",
         "regularization.dropout_kind",
         ("standard", "alpha"),
         help="Alpha dropout keeps mean and variance of SELU networks.",
-    )
-
-
-def _data() -> None:
-    _choice("Data set", "data.kind", tuple(DATA_NAMES), show=lambda k: DATA_NAMES.get(k, k))
-    _slider("Samples", "data.n_samples", 50, 2000, 50, help="Training and validation together.")
-    _slider("Noise", "data.noise", 0.0, 1.0, 0.05, help="How far the points scatter.")
-    _slider(
+    ),
+    "data_set": lambda: _choice(
+        "Data set", "data.kind", tuple(DATA_NAMES), show=lambda k: DATA_NAMES.get(k, k)
+    ),
+    "samples": lambda: _slider(
+        "Samples", "data.n_samples", 50, 2000, 50, help="Training and validation together."
+    ),
+    "noise": lambda: _slider(
+        "Noise", "data.noise", 0.0, 1.0, 0.05, help="How far the points scatter."
+    ),
+    "label_noise": lambda: _slider(
         "Label noise",
         "data.label_noise",
         0.0,
         0.5,
         0.05,
         help="Probability that a training label is wrong. Validation labels stay true.",
-    )
-    _slider(
+    ),
+    "irrelevant_features": lambda: _slider(
         "Irrelevant features",
         "data.irrelevant_features",
         0,
         50,
         1,
         help="Inputs of pure noise beside the two that matter.",
-    )
-    _slider("Validation fraction", "data.val_fraction", 0.1, 0.9, 0.05)
-    _whole("Data seed", "data.seed", 0, 2**31 - 1, help="Draws other points of the same kind.")
-
-
-def _model() -> None:
-    values = _memory()
-    most = max(MOST_LAYERS, values["layers"])
-    _slider("Hidden layers", "layers", 0, most, 1, help="0 is a linear model.")
-    columns = st.columns(2, gap="small")
-    for i in range(values["layers"]):
-        values.setdefault(f"units.{i}", values.get(f"units.{i - 1}", 64))
-        with columns[i % 2]:
-            _stops(f"Units {i + 1}", f"units.{i}", WIDTHS, show=str)
-    _choice("Activation", "model.activation", ACTIVATIONS)
-    _choice(
+    ),
+    "val_fraction": lambda: _slider("Validation fraction", "data.val_fraction", 0.1, 0.9, 0.05),
+    "data_seed": lambda: _whole(
+        "Data seed", "data.seed", 0, 2**31 - 1, help="Draws other points of the same kind."
+    ),
+    "hidden_layers": lambda: _slider(
+        "Hidden layers",
+        "layers",
+        0,
+        max(MOST_LAYERS, _memory()["layers"]),
+        1,
+        help="0 is a linear model.",
+    ),
+    "units": _units,
+    "activation": lambda: _choice("Activation", "model.activation", ACTIVATIONS),
+    "norm": lambda: _choice(
         "Normalization",
         "model.norm",
         (None, *NORMS),
         show=lambda v: "none" if v is None else f"{v} norm",
-    )
-    _choice(
+    ),
+    "norm_position": lambda: _choice(
         "Normalization position",
         "model.norm_position",
         NORM_POSITIONS,
         show=lambda v: f"{v} the activation",
-    )
-
-
-def _training() -> None:
-    _choice("Optimizer", "training.optimizer", OPTIMIZERS, show=_optimizer_name)
-    _stops(
+    ),
+    "optimizer": lambda: _choice(
+        "Optimizer", "training.optimizer", OPTIMIZERS, show=_optimizer_name
+    ),
+    "lr": lambda: _stops(
         "Learning rate",
         "training.lr",
         LEARNING_RATES,
         help="The step size. Far too large and the run diverges.",
-    )
-    if _memory()["training.optimizer"] == "sgd":
-        _slider("Momentum", "training.momentum", 0.0, 0.95, 0.05)
-    _stops(
+    ),
+    "momentum": _momentum,
+    "batch_size": lambda: _stops(
         "Batch size",
         "training.batch_size",
         BATCH_SIZES,
         show=str,
-    )
-    _slider("Epochs", "training.epochs", 10, 1000, 10)
-    _whole(
+    ),
+    "epochs": lambda: _slider("Epochs", "training.epochs", 10, 1000, 10),
+    "seed": lambda: _whole(
         "Seed",
         "training.seed",
         0,
         2**31 - 1,
         help="Initial weights, batch order and dropout masks; the same for both models.",
-    )
+    ),
+}
+"""Every control by its name, in the order of the panel."""
+
+_GROUPS = {
+    "Regularization": ("dropout", "dropout_kind"),
+    "Data": ("data_set", "data_seed"),
+    "Model": ("hidden_layers", "norm_position"),
+    "Training": ("optimizer", "seed"),
+}
+"""The panel's groups: first and last control of each."""
 
 
 def _optimizer_name(kind: str) -> str:
     return {"sgd": "SGD", "adam": "Adam", "adamw": "AdamW"}.get(kind, kind)
 
 
-__all__ = ["SpecError", "from_values", "load", "panel", "strength", "to_values"]
+__all__ = [
+    "WIDGETS",
+    "SpecError",
+    "from_values",
+    "is_loaded",
+    "load",
+    "panel",
+    "scope",
+    "some",
+    "strength",
+    "to_values",
+]

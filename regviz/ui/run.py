@@ -70,17 +70,17 @@ def _let_go(visit: Visit) -> None:
 
 
 @st.cache_resource(scope="session", on_release=_let_go, show_spinner=False)
-def current() -> Visit:
-    """Return this session's visit."""
+def current(page: str = "playground") -> Visit:
+    """Return this session's visit of one page; each page follows a run of its own."""
     return Visit(shared_engine())
 
 
-def follow(lanes: Sequence[Experiment]) -> Visit:
+def follow(lanes: Sequence[Experiment], page: str = "playground") -> Visit:
     """Return the visit with a job that trains ``lanes``: the one it has, or a new one.
 
     What exceeds a limit leaves the old job and one sentence in ``refused``.
     """
-    visit = current()
+    visit = current(page)
     wanted = tuple(lanes)
     job = visit.job
     if job is None or job.state == "cancelled" or visit.lanes != wanted:
@@ -89,9 +89,9 @@ def follow(lanes: Sequence[Experiment]) -> Visit:
     return visit
 
 
-def press(action: str) -> None:
+def press(action: str, page: str = "playground") -> None:
     """Do what a button of the transport says; a callback, so the page that follows shows it."""
-    visit = current()
+    visit = current(page)
     job = visit.job
     if job is None:
         return
