@@ -28,7 +28,8 @@ Theory labs: the live curve, the closed form, and the gap
     ελ)^τ; ``ridge`` λ/(λ + α). (t,): ``step``, ``alpha`` = 1/(τε), ``gap`` = the largest
     |measured - ridge|. Values: ``gap``; ``gap_at``, the eigenvalue where it is; ``alpha``;
     ``error`` = max|measured - closed form|; ``largest_gap`` so far and ``largest_at_step``;
-    ``bound`` = 0.2036, the bound for small ελ; ``bound_here``, the bound for this ε at this τ.
+    ``bound`` = 0.2036, the bound for small ελ; ``bound_here``, the bound for this ε at this τ (a
+    little more), and ``largest_bound`` over the τ so far.
 ``l1_path`` (strength, correlation, n_samples, n_features, steps, seed)
     One stack of lasso problems by proximal SGD, a lane for each λ; lanes 0…39 on orthonormal X,
     lanes 40…79 on correlated X. Arrays: ``lambda`` and ``lambda_correlated`` (40,), descending
@@ -236,6 +237,65 @@ LABS: dict[str, Lab] = {
     ),
     "noise_ridge": Lab(
         "regviz.labs.ridge", "noise_ridge", {"sigma": Number(0.5, 0.0, 3.0), **_REGRESSION}
+    ),
+    "early_stopping_ridge": Lab(
+        "regviz.labs.early_stopping",
+        "early_stopping_ridge",
+        {
+            "lr": Number(0.01, 0.0001, 0.5),
+            "steps": Whole(20_000, 10, 50_000),
+            "n_eigenvalues": Whole(60, 10, 120),
+            "seed": _SEED,
+        },
+    ),
+    "l1_path": Lab(
+        "regviz.labs.lasso",
+        "l1_path",
+        {
+            "strength": Number(0.4, 0.0, 1.0),
+            "correlation": Number(0.5, 0.0, 0.9),
+            "n_samples": Whole(60, 20, 500),
+            "n_features": Whole(10, 2, 20),
+            "steps": Whole(1500, 10, 10_000),
+            "seed": _SEED,
+        },
+    ),
+    "decay_equivalence": Lab(
+        "regviz.labs.weight_decay",
+        "decay_equivalence",
+        {
+            "weight_decay": Number(0.5, 0.0, 5.0),
+            "lr": Number(0.05, 0.0001, 0.1),
+            "steps": Whole(400, 10, 2000),
+            "seed": _SEED,
+        },
+    ),
+    "alpha_dropout_depth": Lab(
+        "regviz.labs.alpha_dropout",
+        "alpha_dropout_depth",
+        {
+            "p": Number(0.1, 0.0, 0.9),
+            "layers": Whole(16, 1, 64),
+            "width": Whole(256, 16, 512),
+            "batch": Whole(256, 16, 1024),
+            "seed": _SEED,
+        },
+    ),
+    "label_smoothing_gap": Lab(
+        "regviz.labs.label_smoothing",
+        "label_smoothing_gap",
+        {
+            "epsilon": Number(0.1, 0.0, 0.9),
+            "n_classes": Whole(10, 2, 100),
+            "lr": Number(2.0, 0.01, 4.0),
+            "steps": Whole(3000, 10, 20_000),
+            "seed": _SEED,
+        },
+    ),
+    "batch_norm_scale": Lab(
+        "regviz.labs.batch_norm",
+        "batch_norm_scale",
+        {"width": Whole(64, 2, 512), "batch": Whole(64, 2, 1024), "seed": _SEED},
     ),
 }
 """Every lab by its name; the module's first lines say what each takes and yields."""

@@ -40,6 +40,13 @@ class LabFrame:
     arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     values: Mapping[str, Value] = field(default_factory=dict)
 
+    def number(self, name: str) -> float:
+        """Return the value ``name`` as a number."""
+        value = self.values[name]
+        if isinstance(value, (str, list)):
+            raise TypeError(f"{name} is no number")
+        return float(value)
+
     @property
     def done(self) -> bool:
         """Whether this is the last look."""

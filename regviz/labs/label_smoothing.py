@@ -1,0 +1,65 @@
+"""Label smoothing says how far the logits shall stand apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from regviz.data import stream
+from regviz.labs.frame import LabFrame
+from regviz.scratch.label_smoothing import cross_entropy, logit_gap, soft_targets
+
+Array = NDArray[np.float64]
+_SAMPLES = 5
+
+
+def label_smoothing_gap(
+    epsilon: float, n_classes: int, lr: float, steps: int, seed: int
+) -> Iterator[LabFrame]:
+    """Logits that are free to move, trained against soft targets, against ln(1 + K(1-ε)/ε).
+
+    Gradient of the cross-entropy: softmax(z) - target. Its smallest value is the entropy of the
+    targets, H(t) = -Σ t·log t. Without smoothing there is no minimum: the gap keeps growing.
+
+    Source: Szegedy et al. 2016; Müller et al. 2019, arXiv 1906.02629.
+    """
+    z = stream(seed, 1).standard_normal((_SAMPLES, n_classes))
+    y = np.zeros(_SAMPLES, np.int64)  # the right class comes first
+    target = soft_targets(y, n_classes, epsilon)
+    positive = target[0][target[0] > 0]
+    smallest = float(-(positive * np.log(positive)).sum())
+    closed = logit_gap(n_classes, epsilon)
+    at = np.unique(np.geomspace(1, steps, 150).round().astype(np.int64))
+    gaps, losses = np.empty((len(at), _SAMPLES)), np.empty(len(at))
+    look = 0
+    for t in range(1, steps + 1):
+        z = z - lr * (_softmax(z) - target)
+        if t != at[look]:
+            continue
+        gaps[look] = z[:, 0] - z[:, 1:].mean(axis=1)
+        losses[look] = cross_entropy(z, target)
+        look += 1
+        yield LabFrame(
+            step=look,
+            steps=len(at),
+            arrays={
+                "step": at[:look],
+                "logit_gap": gaps[:look],
+                "loss": losses[:look],
+                "target": target[0],
+                "softmax": _softmax(z)[0],
+            },
+            values={
+                "closed_form": closed,
+                "smallest_loss": smallest,
+                "gap": float(abs(gaps[look - 1].mean() - closed)),
+                "gap_loss": float(losses[look - 1] - smallest),
+            },
+        )
+
+
+def _softmax(z: Array) -> Array:
+    e = np.exp(z - z.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
