@@ -23,6 +23,12 @@ PAGES = [
         default=True,
         help="One network with and without regularization, trained side by side and live.",
     ),
+    st.Page(
+        "pages/early_stopping.py",
+        title="Early stopping",
+        icon=":material/timer:",
+        help="When should training stop?",
+    ),
 ]
 
 

@@ -8,6 +8,7 @@ from html import escape
 from importlib import resources
 
 import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
 
 from regviz.palette import DARK, LIGHT
 
@@ -15,6 +16,18 @@ from regviz.palette import DARK, LIGHT
 def style() -> None:
     """Apply the style sheet of all pages; called once in each run, by the entry point."""
     st.html(f"<style>{_colours()}{_sheet()}</style>")
+
+
+def within_app() -> None:
+    """Have a page run inside ``app.py``; called first by every page but the default one.
+
+    Streamlit runs a file in ``pages/`` by itself, without navigation and style, where a server's
+    first visitor comes in by that page's address: it learns that there is an ``st.navigation``
+    only from the first one it meets.
+    """
+    if PagesManager.uses_pages_directory:
+        PagesManager.uses_pages_directory = False
+        st.rerun()
 
 
 @functools.cache

@@ -1,0 +1,149 @@
+"""Lesson: early stopping, with its patience counted, and what other patience would have done."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from regviz import metrics
+from regviz.frames import Frame
+from regviz.scratch.early_stopping import early_stopping
+from regviz.specs import EarlyStoppingSpec, Experiment
+from regviz.ui import lesson, live
+from regviz.ui.lesson import Lanes
+
+START = Experiment.from_dict(
+    {
+        "data": {"n_samples": 200},
+        "model": {"hidden": [64, 64]},
+        "regularization": {"early_stopping": {"patience": 15}},
+        "training": {"lr": 0.01, "epochs": 200},
+    }
+)
+
+
+def rule(e: Experiment) -> EarlyStoppingSpec:
+    """Return the rule of an experiment; the defaults where it is switched off."""
+    return e.regularization.early_stopping or EarlyStoppingSpec()
+
+
+def point(frame: Frame, lanes: Lanes) -> str:
+    """Say where both models are, in numbers."""
+    full, stopped = (metrics.read(lane) for lane in frame.lanes)
+    if frame.lanes[1].status == "stopped":
+        return (
+            f"The model with early stopping ended at epoch {stopped.stopped_epoch} and went back "
+            f"to epoch {stopped.best_epoch}: validation loss {stopped.val_loss:.3f}. The other "
+            f"one is at {full.val_loss:.3f}, epoch {full.epoch}."
+        )
+    wait, patience = frame.lanes[1].wait, rule(lanes[1]).patience
+    return (
+        f"Best validation loss so far {stopped.best_val_loss:.3f} at epoch {stopped.best_epoch}; "
+        f"{wait} of {patience} epochs of patience are used up."
+    )
+
+
+def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
+    """Compare the two models' validation losses on this run."""
+    full, stopped = (metrics.read(lane) for lane in frame.lanes)
+    text = (
+        f"validation loss {stopped.val_loss:.3f} with early stopping (epoch "
+        f"{stopped.best_epoch}) against {full.val_loss:.3f} after {full.epoch} epochs."
+    )
+    if abs(stopped.val_loss - full.val_loss) < 0.02:
+        return 1, text
+    return (0 if stopped.val_loss < full.val_loss else 2), text
+
+
+def code_ran(frame: Frame, lanes: Lanes) -> str:
+    """Run the twin on the stored losses, for this patience and, without training, for others."""
+    losses = frame.lanes[0].curve("val_loss").tolist()
+    now = rule(lanes[1])
+    best, stop = early_stopping(losses, now.patience, now.min_delta)
+    others = []
+    for patience in (1, 5, 10, 25, 50):
+        at, ended = early_stopping(losses, patience, now.min_delta)
+        others.append(f"{patience}: epoch {at}" + (f" (stop {ended})" if ended else " (no stop)"))
+    return (
+        f"On the stored losses of the model without early stopping, patience {now.patience} keeps "
+        f"epoch {best} and stops at {stop or 'the end'}. Other patience, without training again: "
+        + "; ".join(others)
+        + "."
+    )
+
+
+def seen(frame: Frame, lanes: Lanes) -> str:
+    """Say what a task's run came to."""
+    lane, reading = frame.lanes[1], metrics.read(frame.lanes[1])
+    end = f"stopped at epoch {lane.stopped_epoch}" if lane.stopped_epoch else "did not stop"
+    return (
+        f"It {end}; best epoch {lane.best_epoch}, validation loss {reading.val_loss:.3f}, "
+        f"validation accuracy {metrics.percent(reading.val_accuracy)}."
+    )
+
+
+def _with(**fields: object) -> Experiment:
+    e = START
+    for name, value in fields.items():
+        e = e.replace(f"regularization.early_stopping.{name}", value)
+    return e
+
+
+LESSON = lesson.Lesson(
+    page="early-stopping",
+    question="When should training stop?",
+    start=START,
+    controls=(
+        "early_stopping",
+        "patience",
+        "min_delta",
+        "restore_best_weights",
+        "noise",
+        "label_noise",
+        "samples",
+        "lr",
+        "epochs",
+        "seed",
+    ),
+    prediction=lesson.Prediction(
+        "both models are the same; one stops when its validation loss no longer falls. Whose "
+        "validation loss will be lower?",
+        ("the one that stops", "no difference", "the one that trains on"),
+        outcome,
+    ),
+    point=point,
+    code=(early_stopping,),
+    code_ran=code_ran,
+    tasks=(
+        lesson.Task("Patience 1: is the first bad epoch the end?", _with(patience=1), seen),
+        lesson.Task("Patience 50: does it cost more than time?", _with(patience=50), seen),
+        lesson.Task(
+            "Do not restore the best weights: what does patience cost now?",
+            _with(restore_best_weights=False),
+            seen,
+        ),
+        lesson.Task(
+            "Ask for an improvement of at least 0.05 (min delta): which epoch is kept?",
+            _with(min_delta=0.05),
+            seen,
+        ),
+    ),
+    sources=(
+        "Prechelt 1998, “Early stopping – but when?”",
+        "Keras, `keras.callbacks.EarlyStopping`: patience and min_delta as used here",
+        "Goodfellow et al. 2016, *Deep Learning*, section 7.8",
+    ),
+)
+
+shown = lesson.begin(LESSON)
+live.decision_boundary(shown.channel, labels=LESSON.labels, height=330)
+left, right = st.columns([3, 2], gap="small")
+with left:
+    live.loss_curves(
+        shown.channel,
+        labels=LESSON.labels,
+        epochs=shown.experiment.training.epochs,
+        height=325,
+    )
+with right:
+    live.readout(shown.channel)
+lesson.finish(shown)

@@ -1,0 +1,318 @@
+"""What every lesson shares: question, prediction, controls, live views, code, tasks, sources.
+
+A lesson page fills in a :class:`Lesson` and calls :func:`begin`, then the views it wants, then
+:func:`finish`. The page holds words and their order; how a run is submitted, followed and judged
+is here, and the same for all.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import streamlit as st
+
+from regviz import metrics, specs
+from regviz.frames import Frame
+from regviz.packing import Cell
+from regviz.specs import Experiment, SpecError
+from regviz.ui import controls, layout, live, run
+
+Lanes = tuple[Experiment, ...]
+
+
+def twins(experiment: Experiment) -> Lanes:
+    """Return the lanes of most lessons: without any regularization, and with it."""
+    return experiment.without_regularization(), experiment
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A question to answer before moving anything, and how this run answers it.
+
+    ``outcome`` takes the finished frame and its lanes, and returns the number of the option that
+    came true *on this run* and a sentence with what was measured.
+    """
+
+    question: str
+    options: tuple[str, ...]
+    outcome: Callable[[Frame, Lanes], tuple[int, str]]
+
+
+@dataclass(frozen=True)
+class Task:
+    """Something to try: words, the experiment that sets it up, and what was then to be seen."""
+
+    words: str
+    experiment: Experiment
+    observed: Callable[[Frame, Lanes], str]
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A lesson in words and values; see the module's first lines.
+
+    Attributes
+    ----------
+    page
+        Its own name: of its controls, its run and its charts.
+    question
+        The title.
+    start
+        The experiment that is shown first.
+    controls
+        Names of the controls in the sidebar (:data:`regviz.ui.controls.WIDGETS`).
+    point
+        What to look at, in one or two sentences with the numbers of this frame.
+    code
+        From-scratch twins whose source is shown.
+    code_ran
+        Runs the twins on the numbers of a finished frame and says what came out.
+    """
+
+    page: str
+    question: str
+    start: Experiment
+    controls: tuple[str, ...]
+    prediction: Prediction
+    point: Callable[[Frame, Lanes], str]
+    code: tuple[Callable[..., Any], ...]
+    code_ran: Callable[[Frame, Lanes], str]
+    tasks: tuple[Task, ...]
+    sources: tuple[str, ...]
+    lanes: Callable[[Experiment], Lanes] = twins
+    labels: tuple[str, ...] = ("without", "with")
+
+
+@dataclass
+class Shown:
+    """A lesson on its way through one script run."""
+
+    lesson: Lesson
+    experiment: Experiment
+    visit: run.Visit
+    moving: bool
+    status: Any
+    point: Any
+    after: list[Callable[[Frame | None, Lanes], None]] = field(default_factory=list)
+
+    @property
+    def channel(self) -> str:
+        """The channel of this lesson's charts."""
+        return self.lesson.page
+
+    @property
+    def finished(self) -> tuple[Frame, Lanes] | None:
+        """The finished frame and its lanes; None while there is none of this experiment."""
+        job = self.visit.job
+        frame, lanes = self.visit.look()
+        if job is None or job.state != "finished" or frame is None:
+            return None
+        return frame, lanes
+
+
+def begin(lesson: Lesson) -> Shown:
+    """Draw the top of a lesson and have its run on the way; the views come after it."""
+    layout.within_app()
+    page = lesson.page
+    controls.scope(page)
+    if not controls.is_loaded():
+        controls.load(_from_link(lesson))
+    said = ""
+    kept = f"{page}.experiment"
+    with st.sidebar:
+        st.caption("Move a control; both models train again.")
+        try:
+            experiment = controls.some(lesson.controls)
+        except SpecError as error:
+            experiment, said = st.session_state.get(kept, lesson.start), str(error)
+        st.button(
+            "Back to the start",
+            icon=":material/undo:",
+            key=f"{page}.reset",
+            on_click=_load,
+            args=(page, lesson.start),
+        )
+    st.session_state[kept] = experiment
+    st.query_params["e"] = specs.to_link(experiment)
+    visit = run.follow(lesson.lanes(experiment), page)
+    with st.container(key="top"):
+        st.title(lesson.question, anchor=False)
+    _ask(lesson)
+    status = _transport(lesson, visit, experiment)
+    with st.container(key="notices"):
+        for text in (said, visit.refused):
+            if text:
+                st.error(layout.plain(text), icon=":material/error:")
+        if visit.state == "failed" and visit.job is not None:
+            st.error(layout.plain(visit.job.reason), icon=":material/error:")
+            st.button(
+                "Retry", icon=":material/replay:", on_click=run.press, args=(run.RESTART, page)
+            )
+    point = st.container(key="verdict-lines")
+    return Shown(lesson, experiment, visit, visit.moving, status, point)
+
+
+def finish(shown: Shown) -> None:
+    """Draw what moves, then what is asked and told after the run: outcome, code, tasks, sources."""
+    lesson, visit = shown.lesson, shown.visit
+    moving = shown.moving
+
+    @st.fragment(run_every=run.TICK if moving else None)
+    def tick() -> None:
+        now = run.current(lesson.page)
+        frame, lanes = now.look()
+        with shown.status:
+            st.html(layout.status(*run.status_text(now)))
+        with shown.point:
+            if frame is None or not frame.epoch:
+                st.html(layout.note("The first epoch is on its way."))
+            else:
+                st.html(layout.point(lesson.point(frame, lanes)))
+        live.feed(shown.channel, now.job, table=lambda look: readings_table(look, lesson.labels))
+        if moving and not now.moving:
+            st.rerun()
+
+    tick()
+    done = shown.finished
+    _outcome(lesson, done)
+    trying, code, sources = st.tabs(["Try this", "The code that ran", "Sources"])
+    with trying:
+        for i, task in enumerate(lesson.tasks):
+            _task(lesson, i, task, shown.experiment, done)
+    with code:
+        st.caption("From scratch, in NumPy; this is the source as it stands, unedited.")
+        if done is not None:
+            st.success(layout.plain(lesson.code_ran(*done)), icon=":material/function:")
+        for twin in lesson.code:
+            st.code(inspect.getsource(twin), language="python")
+        st.caption("The runs of this page, number for number, without the browser:")
+        listed = ",\n    ".join(
+            f"Experiment.from_dict({e.to_dict()!r})" for e in lesson.lanes(shown.experiment)
+        )
+        st.code(
+            f"from regviz import Experiment, fit\n\nresults = fit([\n    {listed},\n])\n",
+            language="python",
+            wrap_lines=True,
+        )
+    with sources:
+        st.markdown("\n".join(f"- {source}" for source in lesson.sources))
+    if visit.job is not None and visit.job.reason and visit.job.state != "failed":
+        st.html(layout.note(visit.job.reason))
+
+
+def readings_table(frame: Frame, labels: Sequence[str]) -> live.Table:
+    """Return the numbers of every lane as text, for :func:`regviz.ui.live.readout`."""
+    readings = [metrics.read(lane) for lane in frame.lanes]
+    rows: list[tuple[Cell, ...]] = [
+        ("Train accuracy", *(metrics.percent(r.train_accuracy) for r in readings)),
+        ("Validation accuracy", *(metrics.percent(r.val_accuracy) for r in readings)),
+        ("Gap", *(metrics.points(r.gap) for r in readings)),
+        ("Train loss", *(_loss(r.train_loss) for r in readings)),
+        ("Validation loss", *(_loss(r.val_loss) for r in readings)),
+        ("Penalty", *(_loss(r.penalty) for r in readings)),
+        ("Objective", *(_loss(r.train_loss + r.penalty) for r in readings)),
+        ("Exact zeros", *(f"{r.zeros:,} / {r.weights:,}" for r in readings)),
+        ("Best epoch", *(str(r.best_epoch or "–") for r in readings)),
+    ]
+    return live.Table(("", *labels), tuple(rows))
+
+
+def _loss(value: float) -> str:
+    if value != value:
+        return "–"
+    return f"{value:.3f}" if abs(value) < 1000 else f"{value:.1e}"
+
+
+def _from_link(lesson: Lesson) -> Experiment:
+    link = st.query_params.get("e")
+    if link is None:
+        return lesson.start
+    try:
+        return specs.from_link(link)
+    except SpecError as error:
+        st.error(layout.plain(f"{error} Shown is the lesson's start."), icon=":material/error:")
+        return lesson.start
+
+
+def _load(page: str, experiment: Experiment) -> None:
+    controls.scope(page)
+    controls.load(experiment)
+
+
+def _ask(lesson: Lesson) -> None:
+    """Ask for the prediction; it is kept for the session."""
+    prediction = lesson.prediction
+    with st.container(key="prediction", border=True):
+        st.radio(
+            f"**Before you move anything:** {prediction.question}",
+            prediction.options,
+            index=None,
+            key=f"{lesson.page}.prediction",
+            horizontal=True,
+            persist_state="session",
+        )
+
+
+def _outcome(lesson: Lesson, done: tuple[Frame, Lanes] | None) -> None:
+    said = st.session_state.get(f"{lesson.page}.prediction")
+    if done is None or said is None:
+        return
+    right, measured = lesson.prediction.outcome(*done)
+    options = lesson.prediction.options
+    if said == options[right]:
+        st.success(layout.plain(f"As you predicted: {measured}"), icon=":material/check:")
+    else:
+        text = f"You predicted “{said}”, this run says “{options[right]}”: {measured}"
+        st.info(layout.plain(text), icon=":material/lightbulb:")
+
+
+def _transport(lesson: Lesson, visit: run.Visit, experiment: Experiment) -> Any:
+    with st.container(key="transport", horizontal=True, vertical_alignment="center", gap="small"):
+        state, no_job = visit.state, visit.job is None
+        going = state in ("queued", "running")
+        for label, action, icon, off in (
+            ("Play", run.PLAY, ":material/play_arrow:", going or no_job),
+            ("Pause", run.PAUSE, ":material/pause:", not going),
+            ("Step", run.STEP, ":material/skip_next:", no_job),
+            ("Restart", run.RESTART, ":material/replay:", no_job),
+        ):
+            st.button(
+                label,
+                key=f"do-{action}",
+                icon=icon,
+                on_click=run.press,
+                args=(action, lesson.page),
+                disabled=off,
+            )
+        status = st.container(key="run-status", width=190)
+        with st.container(key="scrub"):
+            live.scrubber(lesson.page, labels=lesson.labels, epochs=experiment.training.epochs)
+    return status
+
+
+def _task(
+    lesson: Lesson,
+    number: int,
+    task: Task,
+    experiment: Experiment,
+    done: tuple[Frame, Lanes] | None,
+) -> None:
+    words, button = st.columns([6, 1], vertical_alignment="center")
+    with words:
+        st.markdown(f"**{number + 1}.** {task.words}")
+    with button:
+        st.button(
+            "Set it up",
+            key=f"{lesson.page}.task.{number}",
+            on_click=_load,
+            args=(lesson.page, task.experiment),
+        )
+    if (
+        experiment == task.experiment
+        and done is not None
+        and done[1][-1] == lesson.lanes(experiment)[-1]
+    ):
+        st.info(layout.plain(task.observed(*done)), icon=":material/visibility:")
