@@ -9,9 +9,9 @@ import gc
 from pathlib import Path
 
 import streamlit as st
-from regviz.engine import shared_engine
 
 from regviz import metrics, presets
+from regviz.engine import shared_engine
 from regviz.ui import controls, layout, live, run
 
 ICON = str(Path(__file__).parent / "static" / "icon.svg")
