@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from regviz import presets, specs
 from regviz.specs import Experiment
@@ -95,17 +95,22 @@ def status(page: Page, *words: str, timeout: float = 30_000) -> None:
 
 def drawn(page: Page) -> None:
     """Wait until the page has drawn what it was last sent."""
-    expect(page.locator("[data-test-script-state=running]")).to_have_count(0)
-    page.evaluate(
-        "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    page.wait_for_function(
+        """() => {
+            const app = document.querySelector('.stApp')
+            const charts = [...document.querySelectorAll('.st-key-decision-boundary canvas')]
+            const painted = Object.values(window.__regviz ?? {}).some((c) => c.painted > 0)
+            return app?.dataset.testScriptState === 'notRunning' && charts.length > 0 && painted
+                && document.querySelectorAll('.stSkeleton').length === 0
+        }""",
+        timeout=60_000,
     )
-    page.wait_for_timeout(250)  # Plotly's own transitions
+    page.wait_for_timeout(600)  # Plotly's and Streamlit's own transitions
 
 
 def first_load(page: Page, url: str, server: int) -> None:
     """The first look: as soon as a picture is there."""
     page.goto(url)
-    page.wait_for_selector(".st-key-decision-boundary .main-svg")
     drawn(page)
 
 

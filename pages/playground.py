@@ -16,6 +16,10 @@ from regviz.ui import controls, layout, live, run
 CHANNEL = "playground"
 LABELS = ("without", "with")
 MAX_UPLOAD_MB = 1
+SAME = (
+    "Nothing under Regularization is switched on, so the two models are one and the same: move a "
+    "slider there and watch them part."
+)
 YOURS = "Your own experiment: the two models differ in the regularization alone."
 
 # --- the experiment: from a link, a file, a preset or the controls ----------------------------
@@ -127,6 +131,7 @@ def _table(frame: Frame, experiment: Experiment) -> live.Table:
 
 # --- the page ---------------------------------------------------------------------------------
 
+controls.scope("playground")
 _open_link()
 with st.sidebar:
     try:
@@ -203,12 +208,6 @@ with st.container(key="transport", horizontal=True, vertical_alignment="center",
     status_box = st.container(key="run-status", width=190)
     with st.container(key="scrub"):
         live.scrubber(CHANNEL, labels=LABELS, epochs=experiment.training.epochs)
-    show_accuracy = st.toggle("Accuracy", key="show-accuracy", persist_state="session")
-    log_scale = st.toggle("Log scale", key="log-scale", persist_state="session")
-    difference = st.toggle(
-        "Difference", value=True, key="show-difference", persist_state="session"
-    )
-
 with st.container(key="notices"):  # always there, so that nothing below changes its place
     notice, noticed = st.session_state["notice"]
     if noticed != experiment:
@@ -217,20 +216,24 @@ with st.container(key="notices"):  # always there, so that nothing below changes
         if text:
             st.error(layout.plain(text), icon=":material/error:")
     if state == "failed" and job is not None:
-        st.error(layout.plain(job.reason), icon=":material/error:")
-        st.button("Retry", icon=":material/replay:", on_click=run.press, args=(run.RESTART,))
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.error(layout.plain(job.reason), icon=":material/error:")
+            st.button("Retry", icon=":material/replay:", on_click=run.press, args=(run.RESTART,))
 
-with st.container(key="verdicts"):
-    if not experiment.regularization.any:
-        st.html(
-            layout.point(
-                "Nothing under Regularization is switched on, so the two models are one and the "
-                "same: move a slider there and watch them part."
-            )
+with st.container(key="words", horizontal=True, gap="small"):
+    with st.container(key="verdicts"):
+        if not experiment.regularization.any:
+            point = SAME
+        else:
+            point = YOURS if preset is None else preset.point
+        st.html(layout.point(point))
+        verdict_box = st.container(key="verdict-lines")
+    with st.container(key="view", width="content"):
+        show_accuracy = st.toggle("Accuracy", key="show-accuracy", persist_state="session")
+        log_scale = st.toggle("Log scale", key="log-scale", persist_state="session")
+        difference = st.toggle(
+            "Difference", value=True, key="show-difference", persist_state="session"
         )
-    else:
-        st.html(layout.point(YOURS if preset is None else preset.point))
-    verdict_box = st.container(key="verdict-lines")
 live.decision_boundary(CHANNEL, labels=LABELS, show_difference=difference, height=385)
 with st.container(key="below"):
     left, middle, right = st.columns([9, 8, 7], gap="small")
@@ -258,10 +261,9 @@ with st.container(key="below"):
 @st.fragment(run_every=run.TICK if moving else None)
 def _tick() -> None:
     """Everything that changes while the run goes on; asks for a full run when it ends."""
-    now = run.current()
-    frame, lanes = now.look()
+    frame, lanes = visit.look()
     with status_box:
-        st.html(layout.status(*run.status_text(now)))
+        st.html(layout.status(*run.status_text(visit)))
     with verdict_box:
         if frame is None:
             st.html(layout.note("The first epoch is on its way."))
@@ -271,12 +273,12 @@ def _tick() -> None:
                 layout.statement(name, v.kind, v.reason)
                 for name, v in zip(LABELS, verdicts, strict=True)
             ]
-            if now.job is not None and now.job.reason and now.job.state != "failed":
-                lines.append(layout.note(now.job.reason))
+            if visit.job is not None and visit.job.reason and visit.job.state != "failed":
+                lines.append(layout.note(visit.job.reason))
             st.html("".join(lines))
-    live.feed(CHANNEL, now.job, table=lambda shown: _table(shown, lanes[-1]))
-    if moving and not now.moving:
-        st.rerun()
+    live.feed(CHANNEL, visit.job, table=lambda shown: _table(shown, lanes[-1]))
+    if moving and (not visit.moving or run.current() is not visit):
+        st.rerun()  # it has ended, or the connection was lost and its jobs with it
 
 
 _tick()

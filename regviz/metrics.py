@@ -189,7 +189,7 @@ def judge(
         return Verdict(
             DIVERGED,
             f"The loss stopped being a usable number in epoch {reading.trained}: the steps are "
-            "too large, so try a lower learning rate.",
+            "too large. Try a lower learning rate.",
         )
     if not math.isfinite(reading.train_loss):
         return Verdict(UNDER, "Nothing is learnt yet.")
@@ -209,38 +209,34 @@ def judge(
     if reading.train_accuracy < wanted - short:
         return Verdict(
             UNDER,
-            f"Only {train} of the training points are right, where about {percent(wanted)} is "
-            "within reach: the model is too small, too restrained or not trained long enough.",
+            f"Only {train} right in training where about {percent(wanted)} is within reach: too "
+            "small, too restrained or trained too briefly.",
         )
     rose = (
-        f"the validation loss has risen from {reading.best_val_loss:.2f} "
+        f"validation loss rose from {reading.best_val_loss:.2f} "
         f"(epoch {reading.best_epoch}) to {reading.val_loss:.2f}"
     )
     if ahead > wide:
-        what = f"{train} of the training points are right but only {val} of the validation points"
+        what = f"{train} right in training but {val} in validation"
         if eta:
-            what = (
-                f"{train} of the training labels are matched, wrong ones among them, "
-                f"and {val} of the validation points"
-            )
+            what = f"{train} of the partly wrong training labels matched but {val} in validation"
         return Verdict(OVER, f"{what}, and {rose}." if risen else f"{what}.")
     if risen:
         return Verdict(
             OVER,
-            f"{rose[0].upper()}{rose[1:]} while the training loss fell to "
-            f"{reading.train_loss:.2f}: it is ever surer of its mistakes.",
+            f"V{rose[1:]} while training loss fell to {reading.train_loss:.2f}: ever surer of "
+            "its mistakes.",
         )
     if eta:
         return Verdict(
             GOOD,
-            f"{val} of the validation points are right; the {train} on training is what noisy "
-            "labels leave.",
+            f"{val} right in validation; the {train} in training is what wrong labels leave.",
         )
+    agree = " as far as so few points can tell" if abs(ahead) > GAP / 2 else ""
     return Verdict(
         GOOD,
-        f"Training ({train}) and validation ({val}) agree"
-        + (f" as far as {n_val} points can tell" if abs(ahead) > GAP / 2 else "")
-        + f", and about {percent(a)} is what this data allows.",
+        f"Training ({train}) and validation ({val}) agree{agree}; about {percent(a)} is what this "
+        "data allows.",
     )
 
 

@@ -107,7 +107,7 @@ def test_divergence_goes_before_everything_and_says_what_to_do() -> None:
     said = verdict(reading(status="diverged", trained=3, train_loss=math.nan))
     assert said.kind == DIVERGED
     assert "epoch 3" in said.reason
-    assert "learning rate" in said.reason
+    assert "lower learning rate" in said.reason
 
 
 @pytest.mark.parametrize("changes", [{}, {"train_accuracy": 1.0, "val_accuracy": 0.5}])

@@ -400,7 +400,7 @@ def test_a_run_that_was_cancelled_while_the_connection_was_gone_is_submitted_aga
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     visit = run.Visit(shared_engine())
-    monkeypatch.setattr(run, "current", lambda: visit)
+    monkeypatch.setattr(run, "current", lambda page="": visit)
     at = open_app(SHORT.replace("training.epochs", 1000))
     first = visit.job
     assert first is not None
@@ -419,7 +419,7 @@ def test_a_failed_run_says_why_and_can_be_tried_again(monkeypatch: pytest.Monkey
     with_one = Engine(trainers=1)
     try:
         visit = run.Visit(with_one)
-        monkeypatch.setattr(run, "current", lambda: visit)
+        monkeypatch.setattr(run, "current", lambda page="": visit)
         at = open_app(SHORT.replace("training.epochs", 5000))
         until = time.monotonic() + 60
         while visit.job is not None and visit.job.state != "failed" and time.monotonic() < until:

@@ -15,6 +15,7 @@ import pytest
 from playwright.sync_api import (
     Browser,
     BrowserContext,
+    FilePayload,
     Locator,
     WebSocketRoute,
     expect,
@@ -224,7 +225,7 @@ def test_a_learning_rate_of_1000_diverges_and_the_page_says_so(visitor: Visitor)
     visitor.open(SMALL.replace("training.lr", 1e3))
     visitor.reaches("diverged")
     verdicts = visitor.page.locator(".st-key-verdicts")
-    expect(verdicts).to_contain_text("try a lower learning rate")
+    expect(verdicts).to_contain_text("Try a lower learning rate")
     expect(visitor.page.get_by_role("button", name="Pause")).to_be_disabled()
     assert visitor.complaints == []
 
@@ -265,10 +266,10 @@ def test_an_upload_that_is_no_json_is_one_sentence(visitor: Visitor) -> None:
     visitor.reaches("finished")
     visitor.page.get_by_role("button", name="Share").click()
     files = visitor.page.locator("input[type=file]")
-    files.set_input_files([{"name": "a.json", "mimeType": "application/json", "buffer": b"no"}])
+    files.set_input_files(FilePayload(name="a.json", mimeType="application/json", buffer=b"no"))
     expect(visitor.page.locator(".stAlert")).to_contain_text("a.json: the file is not JSON")
     good = specs.experiments_to_json([SMALL.replace("training.seed", 5)]).encode()
-    files.set_input_files([{"name": "b.json", "mimeType": "application/json", "buffer": good}])
+    files.set_input_files(FilePayload(name="b.json", mimeType="application/json", buffer=good))
     expect(visitor.page.locator(".stAlert")).to_have_count(0)
     visitor.quiet()
     assert visitor.experiment().training.seed == 5

@@ -70,9 +70,13 @@ def _let_go(visit: Visit) -> None:
 
 
 @st.cache_resource(scope="session", on_release=_let_go, show_spinner=False)
+def _visit(page: str) -> Visit:
+    return Visit(shared_engine())
+
+
 def current(page: str = "playground") -> Visit:
     """Return this session's visit of one page; each page follows a run of its own."""
-    return Visit(shared_engine())
+    return _visit(page)  # the cache takes a default for another argument than its value
 
 
 def follow(lanes: Sequence[Experiment], page: str = "playground") -> Visit:
