@@ -1,6 +1,6 @@
 """The stacked core against a plain PyTorch loop, in one run, one thread each.
 
-    python benchmarks/training.py [--pairs 5] [--quick]
+    python -m benchmarks.training [--pairs 5] [--quick]
 
 The plain loop is what a course text does: DataLoader, nn.Sequential, torch.optim, and after each
 epoch the losses. Both sides train on the same points; each pair is measured in turn (A B A B …)
