@@ -19,8 +19,21 @@ UI = [path for path in PACKAGE if path.is_relative_to(ROOT / "regviz" / "ui")]
 
 TRAINING_SIDE = [
     ROOT / "regviz" / f"{name}.py"
-    for name in ("data", "layers", "optimizers", "penalties", "trainer", "training")
+    for name in (
+        "autograd",
+        "convolution",
+        "data",
+        "layers",
+        "optimizers",
+        "penalties",
+        "sequence",
+        "trainer",
+        "training",
+    )
 ]
+LABS = ROOT / "regviz" / "labs"
+TRAINING_SIDE += [p for p in LABS.glob("*.py") if p.stem not in ("__init__", "frame")]
+TRAINING_SIDE += sorted((ROOT / "regviz" / "wrong").glob("*.py"))
 """Files that may import torch and scikit-learn; the web process never loads them."""
 
 ENTRIES = ("__init__", "__main__")
