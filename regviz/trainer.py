@@ -34,8 +34,8 @@ _log = logging.getLogger(__name__)
 
 FIRST_SLICE = 0.005
 SLICE = 0.015
-FRAME_SECONDS = 0.1
-FRAME_SHARE = 0.1  # part of a run's time that its frames may cost
+FRAME_SECONDS = 0.07
+FRAME_SHARE = 0.15  # part of a run's time that its frames may cost
 MID_EPOCH_SECONDS = 1.0  # epochs longer than this are shown, and paused, on their way
 ELDEST_EVERY = 8
 BEAT_SECONDS = 0.5
