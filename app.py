@@ -24,6 +24,12 @@ PAGES = [
         help="One network with and without regularization, trained side by side and live.",
     ),
     st.Page(
+        "pages/overfitting.py",
+        title="Over-fitting",
+        icon=":material/show_chart:",
+        help="When does a network learn too little, and when too much?",
+    ),
+    st.Page(
         "pages/early_stopping.py",
         title="Early stopping",
         icon=":material/timer:",

@@ -8,19 +8,28 @@ is here, and the same for all.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import plotly.graph_objects as go
 import streamlit as st
 
 from regviz import metrics, specs
+from regviz.engine import IN_PROGRESS
 from regviz.frames import Frame
+from regviz.labs.frame import LabFrame
 from regviz.packing import Cell
+from regviz.palette import DARK, LIGHT, Palette
 from regviz.specs import Experiment, SpecError
 from regviz.ui import controls, layout, live, run
 
 Lanes = tuple[Experiment, ...]
+Rows = list[tuple[Cell, ...]]
+CHECK_TICK = 0.4
+"""Seconds between two looks at a theory check; its chart is drawn anew each time."""
+THEORY = "Theory check"
 
 
 def twins(experiment: Experiment) -> Lanes:
@@ -51,6 +60,22 @@ class Task:
 
 
 @dataclass(frozen=True)
+class Check:
+    """A formula held against a computation of its own: a lab, its picture, the gap as a number.
+
+    ``parameters`` says what the lab gets from the experiment in the controls; ``figure`` draws a
+    frame of it, and ``said`` puts its numbers into a sentence.
+    """
+
+    title: str
+    words: str
+    lab: str
+    parameters: Callable[[Experiment], Mapping[str, Any]]
+    figure: Callable[[LabFrame, Palette], go.Figure]
+    said: Callable[[LabFrame], str]
+
+
+@dataclass(frozen=True)
 class Lesson:
     """A lesson in words and values; see the module's first lines.
 
@@ -70,6 +95,16 @@ class Lesson:
         From-scratch twins whose source is shown.
     code_ran
         Runs the twins on the numbers of a finished frame and says what came out.
+    checks
+        Theory checks; they run when their tab is opened.
+    rows
+        More rows of the table of numbers, after the usual ones.
+    labels_for
+        Names of the lanes where they depend on the experiment; else ``labels``.
+    judged
+        Say of each lane whether it under-fits, fits or over-fits, and why.
+    answer_first
+        Train nothing before the prediction is made.
     """
 
     page: str
@@ -84,6 +119,15 @@ class Lesson:
     sources: tuple[str, ...]
     lanes: Callable[[Experiment], Lanes] = twins
     labels: tuple[str, ...] = ("without", "with")
+    checks: tuple[Check, ...] = ()
+    rows: Callable[[Frame, Lanes], Rows] | None = None
+    labels_for: Callable[[Experiment], tuple[str, ...]] | None = None
+    judged: bool = False
+    answer_first: bool = False
+
+    def labels_of(self, experiment: Experiment) -> tuple[str, ...]:
+        """Return the names of the lanes that show ``experiment``."""
+        return self.labels if self.labels_for is None else self.labels_for(experiment)
 
 
 @dataclass
@@ -96,12 +140,16 @@ class Shown:
     moving: bool
     status: Any
     point: Any
-    after: list[Callable[[Frame | None, Lanes], None]] = field(default_factory=list)
 
     @property
     def channel(self) -> str:
         """The channel of this lesson's charts."""
         return self.lesson.page
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of the lanes shown."""
+        return self.lesson.labels_of(self.experiment)
 
     @property
     def finished(self) -> tuple[Frame, Lanes] | None:
@@ -111,6 +159,16 @@ class Shown:
         if job is None or job.state != "finished" or frame is None:
             return None
         return frame, lanes
+
+    @property
+    def last_finished(self) -> tuple[Frame, Lanes] | None:
+        """The finished frame, and while a new run is under way the one before it: what is drawn
+        of it keeps its place."""
+        key = f"{self.lesson.page}.finished"
+        done = self.finished
+        if done is not None:
+            st.session_state[key] = done
+        return st.session_state.get(key)
 
 
 def begin(lesson: Lesson) -> Shown:
@@ -123,7 +181,7 @@ def begin(lesson: Lesson) -> Shown:
     said = ""
     kept = f"{page}.experiment"
     with st.sidebar:
-        st.caption("Move a control; both models train again.")
+        st.caption("Move a control; the models train again.")
         try:
             experiment = controls.some(lesson.controls)
         except SpecError as error:
@@ -137,10 +195,13 @@ def begin(lesson: Lesson) -> Shown:
         )
     st.session_state[kept] = experiment
     st.query_params["e"] = specs.to_link(experiment)
-    visit = run.follow(lesson.lanes(experiment), page)
     with st.container(key="top"):
         st.title(lesson.question, anchor=False)
     _ask(lesson)
+    if lesson.answer_first and predicted(lesson) is None:
+        st.html(layout.note("Answer first; then the models train."))
+        st.stop()
+    visit = run.follow(lesson.lanes(experiment), page)
     status = _transport(lesson, visit, experiment)
     with st.container(key="notices"):
         for text in (said, visit.refused):
@@ -171,14 +232,24 @@ def finish(shown: Shown) -> None:
                 st.html(layout.note("The first epoch is on its way."))
             else:
                 st.html(layout.point(lesson.point(frame, lanes)))
-        live.feed(shown.channel, now.job, table=lambda look: readings_table(look, lesson.labels))
+                if lesson.judged:
+                    st.html(_statements(shown.labels, frame, lanes))
+        live.feed(
+            shown.channel, now.job, table=lambda look: _table(lesson, shown.labels, look, lanes)
+        )
         if moving and not now.moving:
             st.rerun()
 
     tick()
     done = shown.finished
     _outcome(lesson, done)
-    trying, code, sources = st.tabs(["Try this", "The code that ran", "Sources"])
+    names = ["Try this", "The code that ran", "Sources"]
+    if lesson.checks:
+        names.insert(1, THEORY)
+    tabs = dict(
+        zip(names, st.tabs(names, key=f"{lesson.page}.tabs", on_change="rerun"), strict=True)
+    )
+    trying, code, sources = (tabs[n] for n in names if n != THEORY)
     with trying:
         for i, task in enumerate(lesson.tasks):
             _task(lesson, i, task, shown.experiment, done)
@@ -199,8 +270,97 @@ def finish(shown: Shown) -> None:
         )
     with sources:
         st.markdown("\n".join(f"- {source}" for source in lesson.sources))
+    if lesson.checks and tabs[THEORY].open:
+        with tabs[THEORY]:
+            for i, check in enumerate(lesson.checks):
+                _check(shown, i, check)
     if visit.job is not None and visit.job.reason and visit.job.state != "failed":
         st.html(layout.note(visit.job.reason))
+
+
+def palette() -> Palette:
+    """Return the colours of the theme that the page is shown in."""
+    return DARK if st.context.theme.type == "dark" else LIGHT
+
+
+def chart(figure: go.Figure, *, key: str, alt: str) -> None:
+    """Show a figure that changes only when a run has ended."""
+    st.plotly_chart(figure, theme=None, key=key, alt=alt, config={"displaylogo": False})
+
+
+def predicted(lesson: Lesson) -> str | None:
+    """Return the option that was chosen; None before."""
+    return st.session_state.get(f"{lesson.page}.prediction")
+
+
+def verdicts(frame: Frame, lanes: Lanes) -> tuple[list[metrics.Reading], list[metrics.Verdict]]:
+    """Return reading and verdict of every lane; the lanes share one data set."""
+    data = lanes[0].data
+    known = _data_accuracy(json.dumps(lanes[0].to_dict()["data"]), frame, data.label_noise)
+    return metrics.judge_frame(frame, from_data=known, label_noise=data.label_noise)
+
+
+def verdict_row(frame: Frame, lanes: Lanes) -> Rows:
+    """Return the verdicts as a row of the table."""
+    tones = {metrics.GOOD: "good", metrics.UNDER: "warn"}
+    found = verdicts(frame, lanes)[1]
+    return [("Verdict", *((v.kind, tones.get(v.kind, "bad")) for v in found))]
+
+
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table in Markdown: Streamlit's own would load pandas."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _data_accuracy(spec: str, _frame: Frame, label_noise: float) -> float:
+    assert _frame.data is not None
+    return metrics.data_accuracy(_frame.data[0], label_noise)
+
+
+def _statements(labels: Sequence[str], frame: Frame, lanes: Lanes) -> str:
+    found = verdicts(frame, lanes)[1]
+    return "".join(
+        layout.statement(name, v.kind, v.reason) for name, v in zip(labels, found, strict=False)
+    )
+
+
+def _table(lesson: Lesson, labels: Sequence[str], frame: Frame, lanes: Lanes) -> live.Table:
+    table = readings_table(frame, labels)
+    if not frame.epoch:
+        return table
+    first = verdict_row(frame, lanes) if lesson.judged else []
+    more = lesson.rows(frame, lanes) if lesson.rows is not None else []
+    return live.Table(table.columns, (*first, *table.rows, *more))
+
+
+def _check(shown: Shown, number: int, check: Check) -> None:
+    """Run a theory check beside the page's run and draw it as it goes."""
+    st.markdown(f"**{check.title}** {check.words}")
+    page = shown.lesson.page
+    try:
+        job = shown.visit.engine.submit_lab(
+            check.lab, check.parameters(shown.experiment), shown.visit.owner, slot=f"check-{number}"
+        )
+    except SpecError as error:
+        st.error(layout.plain(str(error)), icon=":material/error:")
+        return
+    moving = job.state in IN_PROGRESS
+
+    @st.fragment(run_every=CHECK_TICK if moving else None)
+    def tick() -> None:
+        frame = job.latest()
+        if frame is None:
+            st.html(layout.note(job.reason or "The check is on its way."))
+        else:
+            alt = f"{check.title} {check.said(frame)}"
+            chart(check.figure(frame, palette()), key=f"{page}.check.{number}", alt=alt)
+            st.html(layout.point(check.said(frame)))
+        if moving and job.state not in IN_PROGRESS:
+            st.rerun()
+
+    tick()
 
 
 def readings_table(frame: Frame, labels: Sequence[str]) -> live.Table:
@@ -257,7 +417,7 @@ def _ask(lesson: Lesson) -> None:
 
 
 def _outcome(lesson: Lesson, done: tuple[Frame, Lanes] | None) -> None:
-    said = st.session_state.get(f"{lesson.page}.prediction")
+    said = predicted(lesson)
     if done is None or said is None:
         return
     right, measured = lesson.prediction.outcome(*done)
@@ -289,7 +449,11 @@ def _transport(lesson: Lesson, visit: run.Visit, experiment: Experiment) -> Any:
             )
         status = st.container(key="run-status", width=190)
         with st.container(key="scrub"):
-            live.scrubber(lesson.page, labels=lesson.labels, epochs=experiment.training.epochs)
+            live.scrubber(
+                lesson.page,
+                labels=lesson.labels_of(experiment),
+                epochs=experiment.training.epochs,
+            )
     return status
 
 
@@ -310,9 +474,5 @@ def _task(
             on_click=_load,
             args=(lesson.page, task.experiment),
         )
-    if (
-        experiment == task.experiment
-        and done is not None
-        and done[1][-1] == lesson.lanes(experiment)[-1]
-    ):
+    if experiment == task.experiment and done is not None and done[1] == lesson.lanes(experiment):
         st.info(layout.plain(task.observed(*done)), icon=":material/visibility:")
