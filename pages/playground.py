@@ -234,7 +234,7 @@ with st.container(key="words", horizontal=True, gap="small"):
         difference = st.toggle(
             "Difference", value=True, key="show-difference", persist_state="session"
         )
-live.decision_boundary(CHANNEL, labels=LABELS, show_difference=difference, height=385)
+live.decision_boundary(CHANNEL, labels=LABELS, show_difference=difference, height=362)
 with st.container(key="below"):
     left, middle, right = st.columns([9, 8, 7], gap="small")
     with left:
@@ -244,7 +244,7 @@ with st.container(key="below"):
             epochs=experiment.training.epochs,
             show_accuracy=show_accuracy,
             log_scale=log_scale,
-            height=325,
+            height=305,
         )
     with middle:
         live.weight_histogram(
@@ -252,7 +252,7 @@ with st.container(key="below"):
             labels=LABELS,
             layers=len(experiment.model.hidden) + 1,
             log_scale=log_scale,
-            height=325,
+            height=305,
         )
     with right:
         live.readout(CHANNEL)

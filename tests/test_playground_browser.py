@@ -74,8 +74,12 @@ class Visitor:
     def reaches(self, what: str | re.Pattern[str], seconds: float = 40) -> None:
         expect(self.status).to_contain_text(what, timeout=1000 * seconds)
 
+    @property
+    def table(self) -> Locator:
+        return self.page.locator(".st-key-readout table")
+
     def numbers(self) -> str:
-        return self.page.locator(".st-key-readout table").inner_text()
+        return self.table.inner_text()
 
     def picture(self) -> str:
         """Return the boundaries as they are drawn."""
@@ -130,8 +134,8 @@ def test_it_opens_runs_to_its_end_and_asks_nobody_else(visitor: Visitor) -> None
     visitor.quiet()
     page = visitor.page
     expect(page.locator("h1")).to_have_count(1)
-    expect(page.locator(".st-key-readout table")).to_contain_text("over-fitting")
-    expect(page.locator(".st-key-readout table")).to_contain_text("good fit")
+    expect(visitor.table).to_contain_text("over-fitting")
+    expect(visitor.table).to_contain_text("good fit")
     assert visitor.experiment() == presets.DEFAULT.experiment
     assert visitor.complaints == []
     assert visitor.hosts - {""} == {"127.0.0.1"}  # data: and blob: name no host
@@ -156,9 +160,9 @@ def test_an_arrow_key_on_a_slider_starts_a_new_run(visitor: Visitor) -> None:
     visitor.open(SMALL)
     visitor.reaches("finished")
     visitor.quiet()
-    table, before = visitor.page.locator(".st-key-readout table"), visitor.numbers()
+    before = visitor.numbers()
     visitor.slider("Dropout p").press("ArrowRight")
-    expect(table).not_to_have_text(before, use_inner_text=True, timeout=20_000)
+    expect(visitor.table).not_to_have_text(before, use_inner_text=True, timeout=20_000)
     visitor.reaches("epoch 60/60 finished")
     assert visitor.experiment() == SMALL.replace("regularization.dropout", 0.25)
     visitor.quiet()
@@ -209,15 +213,14 @@ def test_the_scrubber_shows_an_earlier_epoch_and_comes_back(visitor: Visitor) ->
     visitor.open(LONG.replace("training.epochs", 500))  # long enough for some frames on the way
     visitor.reaches("finished")
     visitor.quiet()
-    numbers = visitor.page.locator(".st-key-readout table")
-    last, said = visitor.picture(), numbers.inner_text()
+    last, said = visitor.picture(), visitor.numbers()
     scrubber = visitor.page.get_by_role("slider", name="Epoch", exact=True)
     scrubber.fill("250")
-    expect(numbers).not_to_have_text(said, use_inner_text=True)
+    expect(visitor.table).not_to_have_text(said, use_inner_text=True)
     visitor.shows(last, same=False)
     first = visitor.picture()
     scrubber.press("End")
-    expect(numbers).to_have_text(said, use_inner_text=True)
+    expect(visitor.table).to_have_text(said, use_inner_text=True)
     visitor.shows(first, same=False)
 
 
@@ -242,7 +245,7 @@ def test_a_link_gives_another_visitor_the_same_picture(
         other.page.goto(visitor.page.url)
         other.reaches("finished")
         other.quiet()
-        assert other.numbers() == visitor.numbers()
+        expect(other.table).to_have_text(visitor.numbers(), use_inner_text=True)
         other.shows(visitor.picture())
     finally:
         context.close()
@@ -259,6 +262,31 @@ def test_going_back_brings_the_experiment_before(visitor: Visitor) -> None:
     expect(visitor.slider("Dropout p")).to_have_value("0.2")
     visitor.quiet()
     assert visitor.experiment() == SMALL
+
+
+def test_another_page_and_back_finds_everything_as_it_was(visitor: Visitor) -> None:
+    visitor.open(SMALL)
+    visitor.reaches("finished")
+    visitor.quiet()
+    before = visitor.numbers()
+    visitor.slider("Dropout p").press("ArrowRight")
+    expect(visitor.table).not_to_have_text(before, use_inner_text=True, timeout=20_000)
+    visitor.reaches("epoch 60/60 finished")
+    visitor.quiet()
+    numbers, picture = visitor.numbers(), visitor.picture()
+    links = visitor.page.locator(".stAppHeader").get_by_role("link")
+    links.nth(1).click()
+    expect(visitor.page.get_by_role("heading", level=1)).not_to_have_text(
+        "What does regularization change?"
+    )
+    visitor.quiet()
+    links.filter(has_text="Playground").click()
+    visitor.reaches("epoch 60/60 finished")
+    visitor.quiet()
+    visitor.shows(picture)
+    expect(visitor.table).to_have_text(numbers, use_inner_text=True)
+    assert visitor.experiment() == SMALL.replace("regularization.dropout", 0.25)
+    assert visitor.complaints == []
 
 
 def test_an_upload_that_is_no_json_is_one_sentence(visitor: Visitor) -> None:
@@ -285,7 +313,7 @@ def test_a_killed_trainer_is_replaced_and_the_run_goes_on(
     for pid in killed:
         os.kill(pid, signal.SIGKILL)
     expect(visitor.page.locator(".st-key-verdicts")).to_contain_text("restarted", timeout=40_000)
-    visitor.reaches(re.compile(r"epoch \d{2,}/5000 running"))
+    visitor.reaches(re.compile(r"epoch \d{2,}/5000 running"), seconds=90)
     assert killed
     assert not set(killed) & set(trainers(app_server))
     visitor.press("Pause")
