@@ -69,6 +69,13 @@ def test_a_frame_goes_there_and_back_bit_by_bit() -> None:
         assert back.arrays[name].tobytes() == array.tobytes()
         assert not back.arrays[name].flags.writeable
     assert back.to_bytes() == frame.to_bytes()
+    assert back.number("x") == 0.1
+    assert LabFrame(1, 1, {}, {"l": [1, 2]}).numbers("l") == [1.0, 2.0]
+    for name in ("word", "list"):
+        with pytest.raises(TypeError, match=name):
+            back.number(name)
+    with pytest.raises(TypeError, match="x is no list"):
+        back.numbers("x")
 
 
 def test_what_is_not_a_whole_frame_is_refused() -> None:

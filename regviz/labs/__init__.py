@@ -65,69 +65,77 @@ Theory labs: the live curve, the closed form, and the gap
 
 Microscope
 ----------
-``microscope`` (p, width, batch, passes, epochs, seed, noise, n_samples)
+``microscope`` (p, width, passes, epochs, n_samples, noise, seed)
     Trains twins 2-width-width-1 on moons, without and with dropout p in both hidden layers; then
-    looks at them. ``values["phase"]``: ``training``, then ``looking`` and ``done``. While
-    training: ``history`` (2, 3, e) float32: without and with; train loss, train-mode loss, val
-    loss. Then also (batch of 8 training points, H = 2·width hidden units; logits, unless said
-    otherwise): ``widths`` (4,) int64; ``weights_0`` (2, width), ``weights_1`` (width, width),
-    ``weights_2`` (width, 1) of the net with dropout; ``masks`` (8, H) uint8, 1 = kept, the
-    batch's; ``sub_networks`` (24, H) uint8, masks drawn one after the other,
-    ``sub_network_output`` (24,) P(class 1) of point 0 by each; ``eval_output`` (8,),
-    ``train_output`` (8,), ``label`` (8,); ``k`` (passes,); ``error_eval`` (passes,): rms over the
-    batch of (mean of k masked passes - eval output); ``error_mean`` (passes,): of (that mean -
-    the mean of very many); ``expected`` (passes,): spread/√k, what ``error_mean`` must be on
-    average. On a grid over the data (24x24, row x1, column x0): ``xx0``, ``xx1`` (24,),
-    ``mc_mean``, ``mc_std``, ``eval`` (24, 24), P(class 1) over masked passes. ``ablation`` (2,
-    H): how much the training loss rises when one hidden unit is set to 0, without and with
-    dropout. Values: ``loss_eval``, ``loss_train`` of the batch on the same weights; ``floor``:
-    rms of (mean of very many passes - eval output), which stays because the net is not linear;
-    ``ablation_mean``, ``ablation_max`` (lists of 2); ``ablation_relative`` (2): mean rise over
-    the sum of all; ``loss_full`` (2); ``p``; ``kept`` = share of 1 in ``masks``.
+    looks at them. ``values["phase"]``: ``training``, then ``looking``, at last ``done``; an array
+    is there from the phase on in which it is known. While training: ``history`` (2, 3, e)
+    float32: without and with; train loss, train-mode loss, val loss. Then also, all of the net
+    with dropout (a batch of 8 training points, H = 2·width hidden units, the first layer's first;
+    outputs are logits where nothing else is said): ``widths`` (4,) int64; ``weights_0`` (2,
+    width), ``weights_1`` (width, width), ``weights_2`` (width, 1); ``masks`` (8, H) uint8, 1 =
+    kept, this batch's; ``eval_output``, ``train_output``, ``label`` (8,); ``sub_networks`` (24,
+    H) uint8, one mask a row, and ``sub_network_output`` (24,) P(class 1) by each at ``point``
+    (2,), the batch's first; ``k`` (passes,); ``error_eval`` (passes,): rms of (mean of k masked
+    passes - eval output) over the batch and 64 repeats; ``error_mean`` (passes,): rms of (that
+    mean - the mean of all 64·passes); ``expected`` (passes,): spread/√k, the law for
+    ``error_mean``. On a grid over the data (24x24, row x1, column x0): ``xx0``, ``xx1`` (24,),
+    P(class 1) over 200 sub-networks ``mc_mean``, ``mc_std``, and of the whole net ``eval`` (24,
+    24). ``ablation`` (2, H), without and with dropout: how much the training loss rises when that
+    hidden unit is set to 0 (eval mode, nats). Values: ``loss_eval``, ``loss_train`` of the batch,
+    same weights; ``kept``, share of 1 in ``masks``; ``spread``, standard deviation of one masked
+    pass; ``floor``, rms of (mean of all passes - eval output), which stays because the net is not
+    linear; lists (without, with): ``ablation_mean``, ``ablation_max``, ``ablation_largest_share``
+    (largest rise over the sum of all rises), ``loss_full`` (train loss, eval mode);
+    ``loss_full_train_mode``, that of the net with dropout with masks on (mean of 20 draws).
 
 Wrong wall: wrong and right on the same numbers (wrong code: :mod:`regviz.wrong`)
 --------------------------------------------------------------------------------
 Values of each: ``measured``, the number that shows the difference; ``says``, what it is, in words.
 
 ``wrong_dropout_at_test`` (p, repeats, seed)
-    A trained net predicts the same points ``repeats`` times. Arrays: ``wrong``, ``right``
-    (repeats,): accuracy on the validation points; ``wrong_output``, ``right_output`` (repeats,):
-    P(class 1) of one point. Values: ``accuracy_wrong``, ``accuracy_right``; measured = standard
-    deviation of wrong_output.
+    A net 2-64-64-1 trained on moons with dropout predicts the validation points ``repeats``
+    times. While it trains ``values["phase"]`` is ``training`` and there is nothing else. Arrays:
+    ``wrong``, ``right`` (repeats,): accuracy; ``wrong_output``, ``right_output`` (repeats,):
+    P(class 1) of the least certain point. Values: ``accuracy_wrong``, ``accuracy_right`` (means);
+    measured = standard deviation of ``wrong_output``; ``right_spread``, of ``right_output`` (0).
 ``wrong_dropout_scaling`` (p, units, repeats, seed)
-    Mean output of a layer against its input, in training mode. Arrays, (repeats,): running mean
-    over masks of mean(y)/mean(x): ``wrong`` (times p), ``twice`` (scaled in training and at
-    test), ``right`` (over 1-p). Values: ``expected_wrong`` = p·(1-p), ``expected_twice`` = 1-p
-    (its test output); measured = final ``wrong``; ``twice``, ``right``: the final others.
+    A layer's mean output over its mean input. Arrays, (repeats,), training mode, mean of the
+    masks so far: ``wrong`` (scaled by p), ``twice`` (scaled in training and at test), ``right``.
+    Values: ``train_wrong``, ``train_twice``, ``train_right`` (their last), ``test_…`` (test
+    mode); ``expected_wrong`` = p(1-p), ``expected_twice`` = 1-p (at test); measured =
+    train_wrong/test_wrong, ``measured_twice``, ``measured_right``: 1 is right.
 ``wrong_l1_subgradient`` (l1, n_features, steps, seed)
     The same lasso by subgradient and by proximal steps. Arrays: ``step`` (t,); ``wrong``,
     ``right`` (t, d): weights; ``zeros_wrong``, ``zeros_right`` (t,) int64: exact zeros. Values:
-    measured = zeros_right - zeros_wrong at the end; ``smallest_wrong``: smallest |w| of the wrong
-    one.
+    measured = zeros_right - zeros_wrong at the end; ``zeros_wrong``, ``zeros_right``;
+    ``smallest_wrong``: the smallest |w| of the wrong one.
 ``wrong_l1_kill`` (l1, steps, seed)
     The same lasso; in the wrong one a weight that crosses zero is dead for good. Arrays: ``step``
-    (t,); ``wrong``, ``right`` (t, d); ``solution`` (d,); ``dead`` (t,) int64. Values: measured =
-    objective of wrong - objective of right; ``dead_but_needed``: dead weights that the solution
-    has.
+    (t,); ``wrong``, ``right`` (t, 16); ``solution`` (16,); ``dead`` (t,) int64. Values: measured
+    = objective of wrong - objective of right; ``dead``; ``dead_but_needed``: dead weights that
+    are not 0 in the solution; ``gap_right`` = max|right - solution|.
 ``wrong_adam_decay`` (weight_decay, lr, steps, seed)
-    A weight with large and one with small gradients (pure noise, mean 0) under decay. Arrays:
-    ``step`` (t,); ``wrong``, ``right`` (t, 2): |w| over its start; ``closed_form`` (t,) =
-    (1-lr·λ)^t. Values: measured = share left of the large-gradient weight over that of the small
-    one, wrong; ``right_ratio``: the same, right.
+    A weight with large gradients (first column) and one with small ones, both pure noise, under
+    decay; means of 200 copies. Arrays: ``step`` (t,); ``wrong``, ``right`` (t, 2): w over its
+    start; ``closed_form`` (t,) = (1-lr·λ)^t. Values: measured = share left of the first minus
+    that of the second, wrong; ``right_difference``, the same, right; ``left_wrong``,
+    ``left_right`` (lists of 2); ``closed_form``, its last.
 ``wrong_early_stopping`` (patience, epochs, seed)
     One over-fitting run, two stoppers. Arrays: ``epoch``, ``train_loss``, ``val_loss`` (e,).
-    Values: ``stopped_wrong``, ``stopped_right`` (0: never), ``best_wrong``, ``best_right``
-    (epochs); measured = validation loss at best_wrong - at best_right.
+    Values: ``stopped_wrong``, ``stopped_right`` (epoch, 0: not yet), ``best_wrong``,
+    ``best_right`` (epochs), ``val_loss_wrong``, ``val_loss_right`` (at those); measured = their
+    difference.
 ``wrong_dropout_before_batch_norm`` (p, width, batch, steps, seed)
-    Linear → dropout → BN against linear → BN → dropout. Arrays: ``step`` (t,); ``wrong``,
-    ``right`` (t,): variance of what batch norm gets in eval mode over the running variance it has
-    learnt; ``expected`` (t,), by E[x²]. Values: measured = final ``wrong``; ``right``;
-    ``expected``.
+    Linear → ReLU → dropout → BN against linear → ReLU → BN (→ dropout). Arrays: ``step`` (t,);
+    ``wrong``, ``right`` (t,): variance of what BN gets in eval mode over the running variance
+    that it has learnt, mean over units; ``expected`` (t,), by the law Var + E[x²]·p/(1-p).
+    Values: measured = last ``wrong``; ``right``; ``expected``.
 ``wrong_lstm_dropout`` (p, passes, seed)
-    ``nn.LSTM(dropout=p)`` with one layer in train mode, and one mask per sequence instead.
-    Arrays: ``wrong``, ``right`` (passes, time): the first output unit over time, one row a pass.
-    Values: measured = the largest difference of two passes of the wrong one (0);
-    ``right_spread``; ``warning``: what torch says.
+    ``nn.LSTM(dropout=p)`` with one layer in train mode, and recurrent dropout (one mask per
+    sequence) with the same weights and input. Arrays: ``wrong``, ``right`` (passes, 30): the
+    first unit's output over time, one row a pass. Values: measured = the largest difference
+    between passes of the wrong one (0: no dropout at all); ``right_spread``, of the right one;
+    ``warning``: what torch says.
 
 Galleries
 ---------
@@ -296,6 +304,80 @@ LABS: dict[str, Lab] = {
         "regviz.labs.batch_norm",
         "batch_norm_scale",
         {"width": Whole(64, 2, 512), "batch": Whole(64, 2, 1024), "seed": _SEED},
+    ),
+    "microscope": Lab(
+        "regviz.labs.microscope",
+        "microscope",
+        {
+            "p": Number(0.3, 0.0, 0.9),
+            "width": Whole(8, 2, 16),
+            "passes": Whole(200, 1, 400),
+            "epochs": Whole(150, 1, 500),
+            "n_samples": Whole(200, 20, 1000),
+            "noise": Number(0.2, 0.0, 1.0),
+            "seed": _SEED,
+        },
+    ),
+    "wrong_dropout_at_test": Lab(
+        "regviz.labs.misconceptions",
+        "wrong_dropout_at_test",
+        {"p": Number(0.5, 0.0, 0.9), "repeats": Whole(50, 1, 500), "seed": _SEED},
+    ),
+    "wrong_dropout_scaling": Lab(
+        "regviz.labs.misconceptions",
+        "wrong_dropout_scaling",
+        {
+            "p": Number(0.3, 0.0, 0.9),
+            "units": Whole(100, 1, 1000),
+            "repeats": Whole(300, 1, 2000),
+            "seed": _SEED,
+        },
+    ),
+    "wrong_l1_subgradient": Lab(
+        "regviz.labs.misconceptions",
+        "wrong_l1_subgradient",
+        {
+            "l1": Number(0.3, 0.0, 5.0),
+            "n_features": Whole(12, 2, 40),
+            "steps": Whole(300, 10, 2000),
+            "seed": _SEED,
+        },
+    ),
+    "wrong_l1_kill": Lab(
+        "regviz.labs.misconceptions",
+        "wrong_l1_kill",
+        {"l1": Number(0.5, 0.0, 5.0), "steps": Whole(300, 10, 2000), "seed": _SEED},
+    ),
+    "wrong_adam_decay": Lab(
+        "regviz.labs.misconceptions",
+        "wrong_adam_decay",
+        {
+            "weight_decay": Number(0.5, 0.0, 5.0),
+            "lr": Number(0.01, 0.0001, 0.1),
+            "steps": Whole(300, 10, 2000),
+            "seed": _SEED,
+        },
+    ),
+    "wrong_early_stopping": Lab(
+        "regviz.labs.misconceptions",
+        "wrong_early_stopping",
+        {"patience": Whole(10, 1, 500), "epochs": Whole(250, 2, 500), "seed": _SEED},
+    ),
+    "wrong_dropout_before_batch_norm": Lab(
+        "regviz.labs.misconceptions",
+        "wrong_dropout_before_batch_norm",
+        {
+            "p": Number(0.5, 0.0, 0.9),
+            "width": Whole(64, 2, 512),
+            "batch": Whole(64, 2, 512),
+            "steps": Whole(200, 1, 2000),
+            "seed": _SEED,
+        },
+    ),
+    "wrong_lstm_dropout": Lab(
+        "regviz.labs.misconceptions",
+        "wrong_lstm_dropout",
+        {"p": Number(0.5, 0.0, 0.9), "passes": Whole(10, 2, 50), "seed": _SEED},
     ),
 }
 """Every lab by its name; the module's first lines say what each takes and yields."""

@@ -47,6 +47,13 @@ class LabFrame:
             raise TypeError(f"{name} is no number")
         return float(value)
 
+    def numbers(self, name: str) -> list[float]:
+        """Return the value ``name`` as a list of numbers."""
+        value = self.values[name]
+        if not isinstance(value, list):
+            raise TypeError(f"{name} is no list")
+        return [float(v) for v in value]
+
     @property
     def done(self) -> bool:
         """Whether this is the last look."""

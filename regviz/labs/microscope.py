@@ -1,0 +1,227 @@
+"""The dropout microscope: a small net trained without and with dropout, then taken apart.
+
+The core trains the twins; everything after that is NumPy on their weights, with the from-scratch
+dropout, so that each mask is at hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from regviz.data import make_dataset, stream
+from regviz.labs.frame import LabFrame
+from regviz.scratch.dropout import dropout_forward
+from regviz.specs import Experiment
+from regviz.training import Run
+
+Array = NDArray[np.float64]
+
+_BATCH = 8
+_SHOWN_SUB_NETWORKS = 24
+_SUB_NETWORKS = 200  # for the Monte-Carlo band
+_REPEATS = 64  # ensembles of each size, to see how far they scatter
+_GRID = 24
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A trained net 2-width-width-1 with ReLU: one matrix (in, out) and one bias (out,) a layer."""
+
+    matrices: tuple[Array, ...]
+    biases: tuple[Array, ...]
+
+    def hidden(self, x: Array, masks: tuple[Array, Array] | None = None) -> tuple[Array, Array]:
+        """Return both hidden layers' outputs, times their ``masks`` where those are given."""
+        one = np.maximum(x @ self.matrices[0] + self.biases[0], 0)
+        one = one if masks is None else one * masks[0]
+        two = np.maximum(one @ self.matrices[1] + self.biases[1], 0)
+        return one, two if masks is None else two * masks[1]
+
+    def logit(self, x: Array, masks: tuple[Array, Array] | None = None) -> Array:
+        """Return the logits of points (…, 2), (…,); ``masks`` (…, units) hold 0 and 1/(1-p)."""
+        out = self.hidden(x, masks)[1] @ self.matrices[2] + self.biases[2]
+        return out[..., 0]
+
+
+def draw_masks(width: int, p: float, rng: np.random.Generator, *shape: int) -> tuple[Array, Array]:
+    """Draw scaled masks of both hidden layers, (*shape, width) each: 0 or 1/(1-p)."""
+    ones = np.ones((*shape, width))
+    first = dropout_forward(ones, p, training=True, rng=rng)[1]
+    return first, dropout_forward(ones, p, training=True, rng=rng)[1]
+
+
+def log_loss(logit: Array, y: NDArray[Any]) -> float:
+    """Mean of log(1 + e^z) - y·z, in nats: the cross-entropy of two classes."""
+    return float((np.logaddexp(0, logit) - y * logit).mean())
+
+
+def ensemble_error(
+    net: Weights, x: Array, p: float, passes: int, rng: np.random.Generator
+) -> tuple[Array, Array, float, float]:
+    """How fast the mean of k masked passes settles, and how near the eval output.
+
+    Returns, over k = 1…passes, the rms of (mean of k - eval output) and of (mean of k - mean of
+    all); the rms of (mean of all - eval output); and the standard deviation of one pass. Over
+    points and repeats. The second falls as 1/√k; the first stops at the third, because the mean
+    of a ReLU's outputs is not its output at the mean. (For a linear net the third is 0.)
+    """
+    width = net.matrices[1].shape[0]
+    masks = draw_masks(width, p, rng, _REPEATS, passes, len(x))
+    out = net.logit(x, masks)  # (repeats, passes, points)
+    means = out.cumsum(axis=1) / np.arange(1, passes + 1)[:, None]
+    whole, full = out.mean(axis=(0, 1)), net.logit(x)
+    to_eval = np.sqrt(np.square(means - full).mean(axis=(0, 2)))
+    to_mean = np.sqrt(np.square(means - whole).mean(axis=(0, 2)))
+    spread = float(np.sqrt(np.square(out - whole).mean()))
+    return to_eval, to_mean, float(np.sqrt(np.square(whole - full).mean())), spread
+
+
+def ablation(net: Weights, x: Array, y: NDArray[Any]) -> Array:
+    """By how much the loss rises when one hidden unit is set to 0, in eval mode, (units,)."""
+    width = net.matrices[1].shape[0]
+    ones, base = np.ones(width), log_loss(net.logit(x), y)
+    rises = []
+    for unit in range(2 * width):
+        masks = [ones.copy(), ones.copy()]
+        masks[unit // width][unit % width] = 0
+        rises.append(log_loss(net.logit(x, (masks[0], masks[1])), y) - base)
+    return np.array(rises)
+
+
+def microscope(
+    p: float,
+    width: int,
+    passes: int,
+    epochs: int,
+    n_samples: int,
+    noise: float,
+    seed: int,
+) -> Iterator[LabFrame]:
+    """Train twins on moons, without and with dropout p, and look at masks, sub-networks, means.
+
+    Source: Srivastava et al. 2014; Gal & Ghahramani 2016 (Monte-Carlo dropout).
+    """
+    plain = Experiment.from_dict(
+        {
+            "data": {"n_samples": n_samples, "noise": noise, "seed": seed},
+            "model": {"hidden": [width, width]},
+            "training": {"lr": 0.01, "epochs": epochs, "seed": seed},
+        }
+    )
+    twins = [plain, plain.replace("regularization.dropout", p)]
+    steps = epochs + 3
+    run = Run(twins)
+    for epoch in epochs_of(run):
+        if epoch < epochs:
+            yield LabFrame(epoch, steps, {"history": losses_of(run)}, {"phase": "training", "p": p})
+    arrays: dict[str, NDArray[Any]] = {"history": losses_of(run)}
+    yield LabFrame(epochs, steps, arrays, {"phase": "looking", "p": p})
+
+    nets = weights_of(run)
+    net, data = nets[1], make_dataset(plain.data)
+    x, y = data.x_train.astype(np.float64), data.y_train
+    rng = stream(seed, 7)
+    batch, label = x[:_BATCH], y[:_BATCH]
+    masks = draw_masks(width, p, rng, _BATCH)
+    eval_output, train_output = net.logit(batch), net.logit(batch, masks)
+    subs = draw_masks(width, p, rng, _SUB_NETWORKS)
+    shown_subs = np.concatenate(subs, axis=1)[:_SHOWN_SUB_NETWORKS] > 0
+    one = net.logit(batch[0], subs)[:_SHOWN_SUB_NETWORKS]
+    kept = np.concatenate(masks, axis=1) > 0
+    arrays |= {
+        "widths": np.array([2, width, width, 1]),
+        **{f"weights_{i}": w for i, w in enumerate(net.matrices)},
+        "masks": kept.astype(np.uint8),
+        "sub_networks": shown_subs.astype(np.uint8),
+        "sub_network_output": _sigmoid(one),
+        "point": batch[0],
+        "eval_output": eval_output,
+        "train_output": train_output,
+        "label": label,
+    }
+    values: dict[str, Any] = {
+        "p": p,
+        "loss_eval": log_loss(eval_output, label),
+        "loss_train": log_loss(train_output, label),
+        "kept": float(kept.mean()),
+    }
+    yield LabFrame(epochs + 1, steps, arrays, {"phase": "looking", **values})
+
+    to_eval, to_mean, floor, spread = ensemble_error(net, batch, p, passes, rng)
+    k = np.arange(1, passes + 1)
+    arrays |= {
+        "k": k,
+        "error_eval": to_eval,
+        "error_mean": to_mean,
+        "expected": spread / np.sqrt(k),
+    }
+    values |= {"floor": floor, "spread": spread}
+    yield LabFrame(epochs + 2, steps, arrays, {"phase": "looking", **values})
+
+    a, b, c, d = data.extent
+    xx0, xx1 = np.linspace(a, b, _GRID), np.linspace(c, d, _GRID)
+    points = np.stack(np.meshgrid(xx0, xx1), axis=-1)  # row x1, column x0
+    by_sub = _sigmoid(net.logit(points, for_all_points(subs)))
+    train_mode = net.logit(x, draw_masks(width, p, rng, 20, len(x)))
+    rises = np.stack([ablation(n, x, y) for n in nets])
+    arrays |= {
+        "xx0": xx0,
+        "xx1": xx1,
+        "mc_mean": by_sub.mean(axis=0),
+        "mc_std": by_sub.std(axis=0),
+        "eval": _sigmoid(net.logit(points)),
+        "ablation": rises,
+    }
+    values |= {
+        "ablation_mean": rises.mean(axis=1).tolist(),
+        "ablation_max": rises.max(axis=1).tolist(),
+        "ablation_largest_share": [float(r.max() / max(r.clip(0).sum(), 1e-12)) for r in rises],
+        "loss_full_train_mode": log_loss(train_mode, y),
+        "loss_full": [log_loss(n.logit(x), y) for n in nets],
+    }
+    yield LabFrame(steps, steps, arrays, {"phase": "done", **values})
+
+
+def for_all_points(masks: tuple[Array, Array]) -> tuple[Array, Array]:
+    """Return masks of whole sub-networks, one for all points: (subs, 1, 1, units) each."""
+    return masks[0][:, None, None, :], masks[1][:, None, None, :]
+
+
+def epochs_of(run: Run) -> Iterator[int]:
+    """Train a run; yield the number of each epoch at its end."""
+    shown = 0
+    for _ in run.steps():
+        if run.epoch > shown:
+            shown = run.epoch
+            yield shown
+
+
+def weights_of(run: Run) -> list[Weights]:
+    """Return the weights of each lane of a run of one stack, (in, out) and (out,), float64."""
+    nets = []
+    for lane in range(len(run.experiments)):
+        network, place = run._stacks[0].one(lane)
+        block = network.parameters
+        names = block.weight_names
+        matrices = tuple(block[n][place].numpy().astype(np.float64) for n in names)
+        biases = tuple(block[n + ".bias"][place, 0].numpy().astype(np.float64) for n in names)
+        nets.append(Weights(matrices, biases))
+    return nets
+
+
+def losses_of(run: Run) -> NDArray[np.float32]:
+    """Return the loss curves so far without drawing a whole frame, (lanes, 3, epochs).
+
+    Train loss, train-mode loss, val loss of a run of one stack.
+    """
+    stack = run._stacks[0]
+    return stack.history[:3, :, : stack.epoch].transpose(1, 0, 2).copy()
+
+
+def _sigmoid(z: Array) -> Array:
+    return np.exp(-np.logaddexp(0, -z))
