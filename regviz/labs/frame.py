@@ -91,9 +91,9 @@ class LabFrame:
         ValueError
             If ``data`` is not a whole frame.
         """
+        if data[:4] != _MAGIC:
+            raise ValueError("these bytes are not a frame of a lab")
         try:
-            if data[:4] != _MAGIC:
-                raise ValueError("these bytes are not a lab's frame")
             (length,) = struct.unpack_from("<I", data, 4)
             header = json.loads(data[8 : 8 + length])
             arrays: dict[str, NDArray[Any]] = {}
@@ -104,5 +104,5 @@ class LabFrame:
                 arrays[name] = np.frombuffer(data, kind, count, at).reshape(shape)
                 at += count * kind.itemsize + (-count * kind.itemsize % 8)
             return cls(header["step"], header["steps"], arrays, header["values"])
-        except (KeyError, IndexError, TypeError, struct.error) as error:
-            raise ValueError(f"these bytes are not a whole lab's frame: {error!r}") from None
+        except (KeyError, IndexError, TypeError, ValueError, struct.error) as error:
+            raise ValueError(f"these bytes are not a whole frame of a lab: {error!r}") from None
