@@ -35,6 +35,8 @@ _log = logging.getLogger(__name__)
 FIRST_SLICE = 0.005
 SLICE = 0.015
 FRAME_SECONDS = 0.07
+EARLY_FRAMES = 32
+EARLY_FRAME_SECONDS = 0.03  # the first frames come faster: a short run needs some to scrub over
 FRAME_SHARE = 0.15  # part of a run's time that its frames may cost
 MID_EPOCH_SECONDS = 1.0  # epochs longer than this are shown, and paused, on their way
 ELDEST_EVERY = 8
@@ -238,7 +240,8 @@ class Scheduler:
         waited = now - task.sent_at
         if not task.at_epoch:
             return task.sent > 0 and waited > max(MID_EPOCH_SECONDS, task.frame_cost / FRAME_SHARE)
-        return task.sent == 0 or waited > max(FRAME_SECONDS, task.frame_cost / FRAME_SHARE)
+        pace = EARLY_FRAME_SECONDS if task.sent < EARLY_FRAMES else FRAME_SECONDS
+        return task.sent == 0 or waited > max(pace, task.frame_cost / FRAME_SHARE)
 
     def _pause_or_go(self, task: _Task) -> bool:
         """Pause a run that has come to where it shall, or let a paused one go on."""

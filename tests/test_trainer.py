@@ -16,7 +16,7 @@ import pytest
 from regviz import wire
 from regviz.frames import Frame
 from regviz.specs import Experiment, canonical_key
-from regviz.trainer import FRAME_SECONDS, Scheduler
+from regviz.trainer import EARLY_FRAME_SECONDS, EARLY_FRAMES, FRAME_SECONDS, Scheduler
 from regviz.training import Run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -80,14 +80,15 @@ def test_first_frame_comes_with_the_first_epoch_and_alone_carries_the_data() -> 
     assert desk.scheduler.next_job() is None
 
 
-def test_frames_are_ends_of_epochs_at_most_ten_a_second() -> None:
+def test_frames_are_ends_of_epochs_at_a_pace_that_slows_down() -> None:
     desk = Desk()
     desk.start(1, [SMALL.replace("training.epochs", 20_000)])
-    while len(desk.frames(1)) < 5:
+    while len(desk.frames(1)) < EARLY_FRAMES + 5:
         desk.turn()
     times = [at for _, body, at in desk.sent if body]
     gaps = [b - a for a, b in itertools.pairwise(times)]
-    assert min(gaps) > FRAME_SECONDS
+    assert min(gaps) > EARLY_FRAME_SECONDS
+    assert min(gaps[EARLY_FRAMES:]) > FRAME_SECONDS
     epochs = [frame.epoch for frame in desk.frames(1)]
     assert epochs == sorted(set(epochs))
 
