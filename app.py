@@ -30,10 +30,34 @@ PAGES = [
         help="When does a network learn too little, and when too much?",
     ),
     st.Page(
+        "pages/dropout.py",
+        title="Dropout",
+        icon=":material/blur_on:",
+        help="What does a network learn when half of it is missing?",
+    ),
+    st.Page(
+        "pages/penalties.py",
+        title="Weight penalties",
+        icon=":material/compress:",
+        help="What do L1 and L2 do to the weights?",
+    ),
+    st.Page(
         "pages/early_stopping.py",
         title="Early stopping",
         icon=":material/timer:",
         help="When should training stop?",
+    ),
+    st.Page(
+        "pages/normalization.py",
+        title="Normalization",
+        icon=":material/equalizer:",
+        help="What does a layer get to see?",
+    ),
+    st.Page(
+        "pages/label_smoothing.py",
+        title="Label smoothing",
+        icon=":material/gradient:",
+        help="How sure may a network be?",
     ),
 ]
 

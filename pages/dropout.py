@@ -1,0 +1,221 @@
+"""Lesson: dropout, what it does in training and that it does nothing in use."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from regviz import lesson_figures, metrics
+from regviz.frames import Frame
+from regviz.scratch.dropout import classic_dropout, dropout_backward, dropout_forward
+from regviz.specs import Experiment
+from regviz.ui import lesson, live
+from regviz.ui.lesson import Lanes
+
+START = Experiment.from_dict(
+    {
+        "data": {"n_samples": 300},
+        "model": {"hidden": [64, 64]},
+        "regularization": {"dropout": 0.5},
+        "training": {"lr": 0.01, "epochs": 120},
+    }
+)
+REPEATS = 2000
+USUAL = (
+    ("input", "0.1–0.3, with many features"),
+    ("hidden", "0.3–0.5"),
+    ("before the output", "usually none"),
+    ("attention", "0.1"),
+    ("recurrent", "0.2–0.3"),
+    ("convolution", "rare: neighbours in a map tell the same, whole maps are dropped instead"),
+)
+
+
+def rates(e: Experiment) -> str:
+    """Return the dropout rates as text."""
+    return ", ".join(f"{p:g}" for p in e.dropout_rates) or "no hidden layer"
+
+
+def mode_losses(frame: Frame) -> tuple[float, float]:
+    """Return the training loss of the model with dropout: in train mode, in eval mode."""
+    lane = frame.lanes[1]
+    return float(lane.curve("train_loss_train_mode")[-1]), float(lane.curve("train_loss")[-1])
+
+
+def point(frame: Frame, lanes: Lanes) -> str:
+    """Compare the two modes of one model."""
+    noisy, quiet = mode_losses(frame)
+    plain, with_ = (metrics.read(lane) for lane in frame.lanes)
+    return (
+        f"The model with dropout ({rates(lanes[1])}) has two training losses: {noisy:.3f} with "
+        f"units dropped (dotted) and {quiet:.3f} in use (dashed), when nothing is. Its validation "
+        f"loss is {with_.val_loss:.3f}; without dropout it is {plain.val_loss:.3f}."
+    )
+
+
+def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
+    """Compare the training losses of the two models, in eval mode."""
+    plain, with_ = (metrics.read(lane) for lane in frame.lanes)
+    text = (
+        f"training loss {plain.train_loss:.3f} without and {with_.train_loss:.3f} with dropout, "
+        f"validation loss {plain.val_loss:.3f} and {with_.val_loss:.3f}."
+    )
+    higher = with_.train_loss > plain.train_loss
+    lower = with_.val_loss < plain.val_loss
+    return (0 if higher and lower else 1 if lower else 2), text
+
+
+def code_ran(frame: Frame, lanes: Lanes) -> str:
+    """Run both conventions with this page's p on one layer, many times over."""
+    p = max(lanes[1].dropout_rates, default=0.0)
+    rng = np.random.default_rng(lanes[1].training.seed)
+    x = np.linspace(0.5, 2.0, 4)
+    many = np.tile(x, (REPEATS, 1))
+    inverted, mask = dropout_forward(many, p, training=True, rng=rng)
+    use, _ = dropout_forward(x[None], p, training=False, rng=rng)
+    classic = classic_dropout(many, p, training=True, rng=rng)
+    classic_use = classic_dropout(x[None], p, training=False, rng=rng)
+    back = dropout_backward(np.ones_like(mask), mask)
+
+    def row(values: np.ndarray) -> str:
+        return ", ".join(f"{v:.2f}" for v in np.ravel(values))
+
+    return (
+        f"x = {row(x)} at p = {p:g}, mean of {REPEATS} masks. Inverted: {row(inverted.mean(0))} in "
+        f"training, {row(use)} in use; variance {row(inverted.var(0))}, where x²p/(1-p) says "
+        f"{row(x**2 * p / (1 - p))}. Classic: {row(classic.mean(0))} in training, "
+        f"{row(classic_use)} in use. Each convention agrees with itself, the classic one at the "
+        f"scale 1-p = {1 - p:g}. A gradient of 1 comes back as {back.mean():.2f} on average."
+    )
+
+
+def seen(frame: Frame, lanes: Lanes) -> str:
+    """Say what a task's run came to."""
+    plain, with_ = (metrics.read(lane) for lane in frame.lanes)
+    found = lesson.verdicts(frame, lanes)[1]
+    noisy, quiet = mode_losses(frame)
+    return (
+        f"Validation loss {with_.val_loss:.3f} with and {plain.val_loss:.3f} without; training "
+        f"loss {noisy:.3f} in train mode, {quiet:.3f} in eval mode. Without: {found[0].kind}. "
+        f"With: {found[1].kind}. {found[1].reason}"
+    )
+
+
+def mode_rows(frame: Frame, lanes: Lanes) -> lesson.Rows:
+    """Return the loss of the same weights in train mode, beside the table's own in eval mode."""
+    return [
+        (
+            "Train loss, train mode",
+            *(f"{lane.curve('train_loss_train_mode')[-1]:.3f}" for lane in frame.lanes),
+        )
+    ]
+
+
+LESSON = lesson.Lesson(
+    page="dropout",
+    question="What does a network learn when half of it is missing?",
+    start=START,
+    controls=(
+        "dropout",
+        "dropout_per_layer",
+        "input_dropout",
+        "dropout_kind",
+        "activation",
+        "hidden_layers",
+        "units",
+        "samples",
+        "noise",
+        "lr",
+        "epochs",
+        "seed",
+    ),
+    prediction=lesson.Prediction(
+        "with dropout 0.5, and both measured with all units present: what happens to the losses?",
+        (
+            "training loss higher, validation loss lower",
+            "both lower",
+            "validation loss not lower",
+        ),
+        outcome,
+    ),
+    point=point,
+    code=(dropout_forward, dropout_backward, classic_dropout),
+    code_ran=code_ran,
+    tasks=(
+        lesson.Task(
+            "p = 0.9: too much of it. Does the model still fit its training points?",
+            START.replace("regularization.dropout", 0.9),
+            seen,
+        ),
+        lesson.Task(
+            "Rates of their own: 0.2 in the first, 0.5 in the last hidden layer.",
+            START.replace("regularization.dropout", [0.2, 0.5]),
+            seen,
+        ),
+        lesson.Task(
+            "Dropout 0.3 on the inputs. There are only two: is that a good place?",
+            START.replace("regularization.dropout", 0.0).replace(
+                "regularization.input_dropout", 0.3
+            ),
+            seen,
+        ),
+        lesson.Task(
+            "SELU with alpha dropout 0.1, which keeps mean and variance.",
+            START.replace("model.activation", "selu")
+            .replace("regularization.dropout_kind", "alpha")
+            .replace("regularization.dropout", 0.1),
+            seen,
+        ),
+    ),
+    sources=(
+        "Srivastava et al. 2014: the classic convention, where p is the probability of *keeping*",
+        "torch.nn.Dropout, Keras: inverted dropout, where p is the probability of *dropping*, as "
+        "everywhere in this app; 1/(1-p) in training, the identity in use",
+        "Klambauer et al. 2017: SELU and alpha dropout, with its affine correction",
+        "Wager et al. 2013: dropout on a linear model is a ridge penalty scaled by the data",
+    ),
+    rows=mode_rows,
+    checks=(
+        lesson.Check(
+            "On a linear model dropout is ridge regression, scaled by the data.",
+            "Its minimizer is (XᵀX + p/(1-p)·diag XᵀX)⁻¹Xᵀy; the iterate is averaged.",
+            "dropout_ridge",
+            lambda e: {"p": max((*e.dropout_rates, 0.0)), "seed": e.training.seed},
+            lesson_figures.ridge_check,
+            lambda f: (
+                f"After {f.step} steps the gap to the closed form is {f.number('gap'):.2%} of the "
+                f"largest weight; to least squares, without dropout, it is "
+                f"{f.number('gap_least_squares'):.1%}."
+            ),
+        ),
+        lesson.Check(
+            "Alpha dropout keeps mean 0 and variance 1 through 16 SELU layers.",
+            "Dropped units go to α', then a·x + b restores both moments; p is at most 0.3 here.",
+            "alpha_dropout_depth",
+            lambda e: {"p": min(max((*e.dropout_rates, 0.05)), 0.3), "seed": e.training.seed},
+            lesson_figures.alpha_check,
+            lambda f: (
+                f"Largest distance from mean 0 and variance 1 over {len(f.arrays['layer']) - 1} "
+                f"layers: alpha dropout {f.number('gap_alpha'):.3f}, standard dropout "
+                f"{f.number('gap_standard'):.3f}, none {f.number('gap_none'):.3f}."
+            ),
+        ),
+    ),
+)
+
+shown = lesson.begin(LESSON)
+live.decision_boundary(shown.channel, labels=shown.labels, height=310)
+left, middle, right = st.columns([9, 6, 5], gap="small")
+with left:
+    live.loss_curves(
+        shown.channel,
+        labels=shown.labels,
+        epochs=shown.experiment.training.epochs,
+        show_train_mode=True,
+        height=325,
+    )
+with middle:
+    live.readout(shown.channel)
+with right:
+    st.markdown("**Usual rates**\n\n" + lesson.markdown_table(("where", "p of dropping"), USUAL))
+lesson.finish(shown)

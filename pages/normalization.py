@@ -1,0 +1,198 @@
+"""Lesson: batch norm and layer norm, and what each layer gets to see."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import streamlit as st
+
+from regviz import lesson_figures, metrics
+from regviz.frames import Frame
+from regviz.scratch.normalization import batch_norm, layer_norm
+from regviz.specs import Experiment
+from regviz.ui import lesson, live
+from regviz.ui.lesson import Lanes
+
+START = Experiment.from_dict(
+    {
+        "data": {"n_samples": 300, "noise": 0.2},
+        "model": {"hidden": [32, 32, 32, 32], "norm": "batch"},
+        "training": {"lr": 0.1, "epochs": 60},
+    }
+)
+NAMES = ("none", "batch norm", "layer norm")
+
+
+def three(e: Experiment) -> Lanes:
+    """Return the experiment without normalization, with batch norm and with layer norm."""
+    return tuple(
+        dataclasses.replace(e, model=dataclasses.replace(e.model, norm=norm))
+        for norm in (None, "batch", "layer")
+    )
+
+
+def widest(frame: Frame) -> list[float]:
+    """Return the largest standard deviation among the inputs of each model's later layers."""
+    return [float(lane.input_std[1:].max(initial=0.0)) for lane in frame.lanes]
+
+
+def point(frame: Frame, lanes: Lanes) -> str:
+    """Say what the layers get to see, and what came of it."""
+    readings = [metrics.read(lane) for lane in frame.lanes]
+    wide = ", ".join(f"{n} {w:.2f}" for n, w in zip(NAMES, widest(frame), strict=True))
+    losses = ", ".join(f"{n} {r.val_loss:.3f}" for n, r in zip(NAMES, readings, strict=True))
+    return (
+        f"Largest standard deviation of what a hidden layer hands on: {wide}. Validation loss at "
+        f"learning rate {lanes[0].training.lr:g}: {losses}."
+    )
+
+
+def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
+    """Name the model with the lowest training loss on this run."""
+    losses = [metrics.read(lane).train_loss for lane in frame.lanes]
+    text = ", ".join(f"{n} {x:.3f}" for n, x in zip(NAMES, losses, strict=True))
+    finite = [x if np.isfinite(x) else np.inf for x in losses]
+    return int(np.argmin(finite)), f"training losses {text}."
+
+
+def code_ran(frame: Frame, lanes: Lanes) -> str:
+    """Run both norms on numbers drawn like the inputs of this run's second layer."""
+    lane, size = frame.lanes[0], lanes[0].training.batch_size or lanes[0].n_train
+    last = min(1, len(lane.input_mean) - 1)
+    mean, std = float(lane.input_mean[last]), float(lane.input_std[last])
+    rng = np.random.default_rng(lanes[0].training.seed)
+    units = lane.shapes[last][0]
+    x = rng.normal(mean, std, (max(size, 2), units))
+    one, zero = np.ones(units), np.zeros(units)
+    running_mean, running_var = zero, one
+    for _ in range(100):
+        batch = rng.normal(mean, std, x.shape)
+        y, running_mean, running_var = batch_norm(
+            batch, one, zero, running_mean, running_var, training=True
+        )
+    used, *_ = batch_norm(x, one, zero, running_mean, running_var, training=False)
+    layered = layer_norm(x, one, zero)
+    return (
+        f"Numbers with the mean {mean:.2f} and standard deviation {std:.2f} of layer {last + 1}'s "
+        f"inputs without a norm, in batches of {len(x)}. Batch norm in training: mean "
+        f"{y.mean():.1e}, std {y.std():.3f}; after 100 batches its running statistics are "
+        f"{running_mean.mean():.2f} and √{running_var.mean():.2f}, and in use it gives mean "
+        f"{used.mean():.2f}, std {used.std():.3f}. Layer norm: mean {layered.mean():.1e}, std "
+        f"{layered.std():.3f}, the same in both modes."
+    )
+
+
+def seen(frame: Frame, lanes: Lanes) -> str:
+    """Say what a task's run came to."""
+    parts = []
+    for name, lane, wide in zip(NAMES, frame.lanes, widest(frame), strict=True):
+        r = metrics.read(lane)
+        end = "diverged" if lane.status == "diverged" else f"training loss {r.train_loss:.3f}"
+        parts.append(f"{name}: {end}, validation loss {r.val_loss:.3f}, widest inputs {wide:.2f}")
+    return "; ".join(parts) + "."
+
+
+LESSON = lesson.Lesson(
+    page="normalization",
+    question="What does a layer get to see, and does it help to normalize it?",
+    start=START,
+    controls=(
+        "lr",
+        "batch_size",
+        "norm_position",
+        "activation",
+        "hidden_layers",
+        "units",
+        "optimizer",
+        "dropout",
+        "l2",
+        "samples",
+        "noise",
+        "epochs",
+        "seed",
+    ),
+    prediction=lesson.Prediction(
+        "four hidden layers and a learning rate of 0.1, a hundred times the usual. Which model "
+        "reaches the lowest training loss?",
+        NAMES,
+        outcome,
+    ),
+    point=point,
+    code=(batch_norm, layer_norm),
+    code_ran=code_ran,
+    tasks=(
+        lesson.Task(
+            "Learning rate 0.5: who still learns?", START.replace("training.lr", 0.5), seen
+        ),
+        lesson.Task(
+            "Learning rate 0.003: is there still a difference?",
+            START.replace("training.lr", 0.003),
+            seen,
+        ),
+        lesson.Task(
+            "Batch size 2: the mean and variance of two points. Which norm minds?",
+            START.replace("training.batch_size", 2)
+            .replace("training.lr", 0.01)
+            .replace("training.epochs", 20)
+            .replace("data.n_samples", 200),
+            seen,
+        ),
+        lesson.Task(
+            "After the activation instead of before it.",
+            START.replace("model.norm_position", "after"),
+            seen,
+        ),
+    ),
+    sources=(
+        "Ioffe & Szegedy 2015: batch norm, meant to remove “covariate shift”",
+        "Santurkar et al. 2018: later evidence that it smooths the loss instead. Both are told; "
+        "the picture here shows the inputs, and does not decide which is the cause",
+        "Ba et al. 2016, arXiv 1607.06450: layer norm, no batch and no running statistics",
+        "Li et al. 2019, arXiv 1801.05134: dropout *before* batch norm shifts the variance "
+        "between training and use",
+        "van Laarhoven 2017: L2 before batch norm changes the effective step size",
+    ),
+    lanes=three,
+    labels=NAMES,
+    checks=(
+        lesson.Check(
+            "Batch norm does not see the scale of the weights before it.",
+            "f(kW) = f(W), and the gradient is that at W, over k (van Laarhoven 2017).",
+            "batch_norm_scale",
+            lambda e: {
+                "batch": min(max(e.training.batch_size or e.n_train, 2), 1024),
+                "seed": e.training.seed,
+            },
+            lesson_figures.scale_check,
+            lambda f: (
+                f"Largest change of the output with batch norm {f.number('gap_output'):.1e}; "
+                f"largest relative gap of the gradient to 1/k {f.number('gap'):.1e}."
+            ),
+        ),
+    ),
+)
+
+shown = lesson.begin(LESSON)
+left, right = st.columns([3, 2], gap="small")
+with left:
+    live.loss_curves(
+        shown.channel,
+        labels=shown.labels,
+        epochs=shown.experiment.training.epochs,
+        height=325,
+    )
+with right:
+    live.readout(shown.channel)
+job = shown.visit.job
+if shown.finished is not None and job is not None:
+    st.session_state["normalization.frames"] = job.frames()
+frames = [f for f in st.session_state.get("normalization.frames", []) if f.epoch]
+if frames:
+    lesson.chart(
+        lesson_figures.input_statistics(frames, shown.labels, lesson.palette()),
+        key="input-statistics",
+        alt="Mean and standard deviation of each layer's inputs over the epochs.",
+    )
+live.decision_boundary(shown.channel, labels=shown.labels, height=300)
+lesson.finish(shown)

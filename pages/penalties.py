@@ -1,0 +1,337 @@
+"""Lesson: L1, L2, elastic net and weight decay, as four networks and as formulas."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from regviz import lesson_figures, metrics
+from regviz.engine import IN_PROGRESS
+from regviz.frames import Frame
+from regviz.scratch.penalties import (
+    elastic_net_penalty,
+    elastic_net_update,
+    l1_penalty,
+    l1_subgradient,
+    l2_gradient,
+    l2_penalty,
+    soft_threshold,
+)
+from regviz.scratch.weight_decay import adam_step, sgd_step
+from regviz.specs import Experiment
+from regviz.ui import lesson, live, run
+from regviz.ui.lesson import Lanes
+
+START = Experiment.from_dict(
+    {
+        "data": {"kind": "linear", "n_samples": 150, "noise": 0.3, "irrelevant_features": 18},
+        "model": {"hidden": [32]},
+        "regularization": {"l1": 0.02, "l2": 0.05},
+        "training": {"lr": 0.01, "epochs": 150},
+    }
+)
+GRID = (0.0, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
+
+
+def only_decay(e: Experiment) -> bool:
+    """Whether weight decay stands alone: then its strengths are compared."""
+    r = e.regularization
+    return bool(r.weight_decay) and not r.l1 and not r.l2
+
+
+def four(e: Experiment) -> Lanes:
+    """Return nothing, L1 alone, L2 alone and both, weight decay where it is on in the last three;
+    with weight decay alone, nothing and a tenth, all and ten times of it."""
+    plain = e.without_regularization()
+    if only_decay(e):
+        decay = e.regularization.weight_decay
+        more = (e.replace("regularization.weight_decay", decay * k) for k in (0.1, 1, 10))
+        return plain, *more
+    return plain, e.replace("regularization.l2", 0.0), e.replace("regularization.l1", 0.0), e
+
+
+def names(e: Experiment) -> tuple[str, ...]:
+    """Return the names of the four."""
+    if only_decay(e):
+        decay = e.regularization.weight_decay
+        return "none", *(f"decay {decay * k:g}" for k in (0.1, 1, 10))
+    return "none", "L1", "L2", "elastic net"
+
+
+def point(frame: Frame, lanes: Lanes) -> str:
+    """Say what the penalties made of the weights."""
+    of = names(lanes[2] if only_decay(lanes[2]) else lanes[3])
+    readings = [metrics.read(lane) for lane in frame.lanes]
+    zeros = ", ".join(f"{n} {r.zeros:,}" for n, r in zip(of, readings, strict=True))
+    sizes = ", ".join(
+        f"{n} {np.sqrt(np.square(lane.norms).sum()):.2f}"
+        for n, lane in zip(of, frame.lanes, strict=True)
+    )
+    return (
+        f"Weights that are exactly 0, of {readings[0].weights:,}: {zeros}. Norm ‖w‖ of all "
+        f"weights: {sizes}."
+    )
+
+
+def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
+    """Compare the exact zeros of L1 and of L2 on this run."""
+    _, l1, l2, _ = (metrics.read(lane) for lane in frame.lanes)
+    text = f"{l1.zeros:,} exact zeros with L1 and {l2.zeros:,} with L2, of {l1.weights:,} weights."
+    if only_decay(lanes[2]):
+        return 2, "this run has weight decay alone, no L1 and no L2; switch them on to compare."
+    if l1.zeros == l2.zeros:
+        return 2, text
+    return (0 if l1.zeros > l2.zeros else 1), text
+
+
+def code_ran(frame: Frame, lanes: Lanes) -> str:
+    """Run the twins on the norms of the layers and say whether the table's numbers come out."""
+    r, lane = lanes[3].regularization, frame.lanes[3]
+    # Σ|w| and Σw² over all weights are sums over the layers of Σ|w| and ‖w‖²
+    value = l1_penalty(lane.l1_norms, r.l1) + l2_penalty(lane.norms, r.l2)
+    table = metrics.read(lane).penalty
+    w, lr = lane.norms, lanes[3].training.lr
+    g = np.zeros_like(w)
+    decay = r.weight_decay or r.l2 or 0.01
+    by_decay = sgd_step(w, g, lr, decay)
+    by_penalty = w - lr * (g + l2_gradient(w, decay))
+    noisy = np.array([100.0, 1.0])  # two weights alike, with large and with small gradients
+    shares = []
+    for decoupled in (False, True):
+        start, m, v = np.ones(2), np.zeros(2), np.zeros(2)
+        now = start
+        for t in range(1, 51):
+            now, m, v = adam_step(
+                now,
+                noisy * (1 if t % 2 else -1),
+                m,
+                v,
+                t,
+                lr=lr,
+                weight_decay=1.0,
+                decoupled=decoupled,
+            )
+        shares.append(now)
+    step = elastic_net_update(np.array([1e-5]), np.zeros(1), lr, r.l1, r.l2)
+    pull = l1_subgradient(np.array([1e-5]), r.l1)
+    both = elastic_net_penalty(lane.norms, 0.0, r.l2)
+    return (
+        f"Penalty of the elastic net, from the layers' Σ|w| and ‖w‖: {value:.4f} (L2 part "
+        f"{both:.4f}); the table says {table:.4f}. A weight of 0.00001 without any data gradient: "
+        f"the proximal step sends it to {step[0]:.2g}, a subgradient step to "
+        f"{1e-5 - lr * pull[0]:.2g}; S(0.3, 0.1) = {soft_threshold(np.array([0.3]), 0.1)[0]:.1f}. "
+        f"One SGD step of decay and of L2 differ by {np.abs(by_decay - by_penalty).max():.1e}. "
+        f"After 50 steps at λ = 1, two weights with large and small gradients: Adam with L2 "
+        f"{shares[0][0]:.3f} and {shares[0][1]:.3f}, AdamW {shares[1][0]:.3f} and "
+        f"{shares[1][1]:.3f}."
+    )
+
+
+def seen(frame: Frame, lanes: Lanes) -> str:
+    """Say what a task's run came to."""
+    of = names(lanes[2] if only_decay(lanes[2]) else lanes[3])
+    readings = [metrics.read(lane) for lane in frame.lanes]
+    return "; ".join(
+        f"{name}: validation {metrics.percent(r.val_accuracy)} (loss {r.val_loss:.3f}), "
+        f"{r.zeros:,} zeros, largest layer norm {lane.norms.max():.2f}"
+        for name, r, lane in zip(of, readings, frame.lanes, strict=True)
+    )
+
+
+def norm_rows(frame: Frame, lanes: Lanes) -> lesson.Rows:
+    """Return what the penalties are about: both norms, and zeros in the first layer."""
+    return [
+        ("‖w‖", *(f"{np.sqrt(np.square(lane.norms).sum()):.2f}" for lane in frame.lanes)),
+        ("Σ|w|", *(f"{lane.l1_norms.sum():.1f}" for lane in frame.lanes)),
+        (
+            "Zeros, first layer",
+            *(f"{lane.zeros[0]:,} / {np.prod(lane.shapes[0]):,}" for lane in frame.lanes),
+        ),
+    ]
+
+
+LESSON = lesson.Lesson(
+    page="penalties",
+    question="What do L1 and L2 do to the weights?",
+    start=START,
+    controls=(
+        "l1",
+        "l2",
+        "weight_decay",
+        "optimizer",
+        "irrelevant_features",
+        "data_set",
+        "samples",
+        "noise",
+        "lr",
+        "epochs",
+        "seed",
+    ),
+    prediction=lesson.Prediction(
+        "two inputs matter, eighteen are noise. Which penalty sets more weights to exactly 0?",
+        ("L1", "L2", "no difference"),
+        outcome,
+    ),
+    point=point,
+    code=(
+        l1_penalty,
+        l1_subgradient,
+        l2_penalty,
+        l2_gradient,
+        elastic_net_penalty,
+        soft_threshold,
+        elastic_net_update,
+        sgd_step,
+        adam_step,
+    ),
+    code_ran=code_ran,
+    tasks=(
+        lesson.Task(
+            "Ten times less L1 and L2: do the noise inputs come back?",
+            START.replace("regularization.l1", 0.002).replace("regularization.l2", 0.005),
+            seen,
+        ),
+        lesson.Task(
+            "Much too much: λ = 0.5 for both. What is left of the model?",
+            START.replace("regularization.l1", 0.5).replace("regularization.l2", 0.5),
+            seen,
+        ),
+        lesson.Task(
+            "No L1, no L2, but weight decay 0.05 with AdamW: does a larger decay give larger or "
+            "smaller weights?",
+            START.replace("regularization.l1", 0.0)
+            .replace("regularization.l2", 0.0)
+            .replace("regularization.weight_decay", 0.05)
+            .replace("training.optimizer", "adamw"),
+            seen,
+        ),
+        lesson.Task(
+            "The same number with Adam, where it is an L2 penalty.",
+            START.replace("regularization.l1", 0.0)
+            .replace("regularization.l2", 0.0)
+            .replace("regularization.weight_decay", 0.05)
+            .replace("training.optimizer", "adam"),
+            seen,
+        ),
+    ),
+    sources=(
+        "Hoerl & Kennard 1970 (ridge); Tibshirani 1996 (lasso); Zou & Hastie 2005 (elastic net)",
+        "Parikh & Boyd 2014, *Proximal Algorithms*, section 6.5.2: the soft threshold. Adding "
+        "λ·Σ|w| to the loss and taking subgradient steps gives no exact zeros",
+        "Loshchilov & Hutter 2019, arXiv 1711.05101: decoupled weight decay (AdamW)",
+        "van Laarhoven 2017: before batch norm, L2 changes the step size and not the function",
+    ),
+    lanes=four,
+    labels_for=names,
+    rows=norm_rows,
+    checks=(
+        lesson.Check(
+            "L1 on orthonormal inputs is the soft threshold.",
+            "w = S(Xᵀy, λ), and every weight is 0 from λ_max = ‖Xᵀy‖∞ on (Tibshirani 1996).",
+            "l1_path",
+            lambda e: {"seed": e.training.seed},
+            lesson_figures.l1_path,
+            lambda f: (
+                f"Largest gap between measured and closed form: {f.number('gap'):.1e}; λ_max = "
+                f"{f.number('lambda_max'):.2f}. On correlated inputs the condition |Xⱼᵀr| ≤ λ at "
+                f"zeros is violated by at most {f.number('kkt'):.1e} of λ_max."
+            ),
+        ),
+        lesson.Check(
+            "Why L1 gives zeros: the contours meet a corner.",
+            "Two weights; both penalties as strong as λ = 0.4·λ_max.",
+            "l1_path",
+            lambda e: {"seed": e.training.seed},
+            lesson_figures.l1_geometry,
+            lambda f: (
+                f"With L1 the weights end at ({f.arrays['point_l1'][0]:.3f}, "
+                f"{f.arrays['point_l1'][1]:.3f}), with L2 at ({f.arrays['point_l2'][0]:.3f}, "
+                f"{f.arrays['point_l2'][1]:.3f})."
+            ),
+        ),
+        lesson.Check(
+            "SGD: L2 is weight decay. Adam: it is not.",
+            "w ← (1-ηλ)w - ηg is the SGD step on the loss with ½λ‖w‖²; AdamW decouples the two.",
+            "decay_equivalence",
+            lambda e: {"seed": e.training.seed},
+            lesson_figures.decay_check,
+            lambda f: (
+                f"Largest difference over {f.step} steps: SGD {f.number('gap_sgd'):.1e}, Adam "
+                f"against AdamW {f.number('gap_adam'):.3f}."
+            ),
+        ),
+    ),
+)
+
+
+def grid(shown: lesson.Shown) -> None:
+    """Train one network for each weight decay of the grid, when asked, and draw the curve."""
+    with st.expander("Grid search over weight decay", icon=":material/grid_on:"):
+        st.caption(
+            "The experiment in the controls, without L1 and L2, once for each weight decay "
+            f"in {', '.join(f'{v:g}' for v in GRID)}: all in one stack, on the same batches."
+        )
+        asked = "penalties.grid.asked"
+        if st.button("Train the grid", key="penalties.grid"):
+            st.session_state[asked] = True
+        if not st.session_state.get(asked):
+            return
+        plain = shown.experiment.without_regularization()
+        lanes = [plain.replace("regularization.weight_decay", value) for value in GRID]
+        visit = run.follow(lanes, "penalties-grid")
+        moving = visit.moving
+        if visit.refused:
+            st.error(visit.refused)
+
+        @st.fragment(run_every=0.3 if moving else None)
+        def look() -> None:
+            job = visit.job
+            frame = None if job is None else job.latest()
+            if job is None or frame is None or job.state in IN_PROGRESS:
+                st.progress(0.0 if frame is None else frame.epoch / frame.epochs, "training")
+            else:
+                readings = [metrics.read(lane) for lane in frame.lanes]
+                losses = [r.val_loss for r in readings]
+                lesson.chart(
+                    lesson_figures.validation_curve(
+                        "weight decay",
+                        GRID,
+                        [r.train_loss for r in readings],
+                        losses,
+                        lesson.palette(),
+                    ),
+                    key="validation-curve",
+                    alt="Training and validation loss against weight decay.",
+                )
+                best = int(np.argmin(losses))
+                st.markdown(
+                    f"Lowest validation loss {losses[best]:.3f} at weight decay {GRID[best]:g}, "
+                    f"against {losses[0]:.3f} without; optimizer "
+                    f"{shown.experiment.training.optimizer}, seed {shown.experiment.training.seed}."
+                )
+            if moving and not visit.moving:
+                st.rerun()
+
+        look()
+
+
+shown = lesson.begin(LESSON)
+left, right = st.columns([3, 2], gap="small")
+with left:
+    live.loss_curves(
+        shown.channel,
+        labels=shown.labels,
+        epochs=shown.experiment.training.epochs,
+        height=325,
+    )
+with right:
+    live.readout(shown.channel)
+live.weight_histogram(
+    shown.channel,
+    labels=shown.labels,
+    layers=len(shown.experiment.model.hidden) + 1,
+    log_scale=True,
+    height=300,
+)
+grid(shown)
+lesson.finish(shown)

@@ -1,0 +1,416 @@
+"""Plotly figures of the lessons: finished frames and theory checks in, ``go.Figure`` out.
+
+They are drawn once a run has ended, or a few times while a check is under way; what moves with
+every frame is in :mod:`regviz.figures`. Nothing here knows Streamlit or torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+from plotly.subplots import make_subplots
+
+from regviz.frames import Frame, LaneFrame
+from regviz.labs.frame import LabFrame
+from regviz.palette import FONT, LIGHT, Palette, rgba, scale
+
+CLEAR = "rgba(0,0,0,0)"
+HEIGHT = 320
+CLOSED = "closed form"
+_MANY = 400  # points of a curve: more would not be seen
+
+
+def _styled(figure: go.Figure, title: str, palette: Palette, height: int = HEIGHT) -> go.Figure:
+    """Return the figure in the pages' own look, title at the top left, legend under it."""
+    figure.update_layout(
+        title={
+            "text": f"<b>{title}</b>",
+            "x": 0,
+            "xanchor": "left",
+            "y": 1,
+            "yref": "container",
+            "yanchor": "top",
+            "pad": {"t": 8, "l": 4},
+            "font": {"size": 16, "color": palette.text},
+        },
+        template=None,
+        height=height,
+        margin={"l": 56, "r": 16, "t": 78, "b": 46},
+        font={"family": FONT, "size": 13, "color": palette.text},
+        paper_bgcolor=CLEAR,
+        plot_bgcolor=CLEAR,
+        legend={
+            "orientation": "h",
+            "x": 0,
+            "xanchor": "left",
+            "y": 1 - 30 / height,
+            "yref": "container",
+            "yanchor": "top",
+            "bgcolor": CLEAR,
+        },
+        hoverlabel={"bgcolor": palette.surface, "font": {"color": palette.text, "family": FONT}},
+        modebar={"bgcolor": CLEAR, "color": palette.muted, "activecolor": palette.primary},
+    )
+    axis = {
+        "gridcolor": palette.grid,
+        "zeroline": False,
+        "showline": True,
+        "linecolor": palette.border,
+        "ticks": "outside",
+        "ticklen": 4,
+        "tickcolor": palette.border,
+        "tickfont": {"color": palette.muted},
+        "title_standoff": 6,
+    }
+    figure.update_xaxes(**axis)
+    figure.update_yaxes(**axis)
+    figure.update_annotations(font={"size": 13, "color": palette.text})
+    return figure
+
+
+def _panels(titles: Sequence[str], **more: Any) -> go.Figure:
+    return make_subplots(rows=1, cols=len(titles), subplot_titles=list(titles), **more)
+
+
+def _thin(n: int) -> NDArray[np.int64]:
+    """Return which of n points of a curve are drawn: all, or evenly many and the last."""
+    return np.unique(np.linspace(0, n - 1, min(n, _MANY)).astype(np.int64))
+
+
+def _line(color: str, dash: str = "solid", width: float = 2.2) -> dict[str, Any]:
+    return {"color": color, "dash": dash, "width": width}
+
+
+# --- of finished runs --------------------------------------------------------------------------
+
+
+def reliability(
+    lanes: Sequence[LaneFrame], labels: Sequence[str], palette: Palette = LIGHT
+) -> go.Figure:
+    """Draw the reliability diagram (accuracy against confidence) and the confidence histogram."""
+    figure = _panels(
+        ("right as often as sure?", "how sure: share of validation points"),
+        column_widths=[0.5, 0.5],
+        horizontal_spacing=0.1,
+    )
+    figure.add_scatter(
+        x=[0, 1], y=[0, 1], mode="lines", name="perfectly calibrated",
+        line=_line(palette.muted, "dot", 1.5), row=1, col=1,
+    )  # fmt: skip
+    for i, (lane, label) in enumerate(zip(lanes, labels, strict=True)):
+        count, confidence, right = (np.asarray(row, np.float64) for row in lane.reliability)
+        n_bins, some = len(count), count > 0
+        color = palette.lane(i)
+        share = count / max(count.sum(), 1)
+        figure.add_scatter(
+            x=confidence[some] / count[some],
+            y=right[some] / count[some],
+            mode="lines+markers",
+            name=label,
+            legendgroup=label,
+            line=_line(color),
+            marker={"size": 6 + 22 * np.sqrt(share[some]), "color": rgba(color, 0.55)},
+            customdata=count[some],
+            hovertemplate="sure %{x:.2f}, right %{y:.2f}, %{customdata:.0f} points"
+            "<extra>%{fullData.name}</extra>",
+            row=1,
+            col=1,
+        )
+        figure.add_bar(
+            x=(np.arange(n_bins) + 0.5) / n_bins,
+            y=share,
+            name=label,
+            legendgroup=label,
+            showlegend=False,
+            marker={"color": rgba(color, 0.75), "line": {"color": color, "width": 1}},
+            hovertemplate="sure about %{x:.2f}: %{y:.0%}<extra>%{fullData.name}</extra>",
+            row=1,
+            col=2,
+        )
+    figure.update_xaxes(title_text="confidence", range=[0.45, 1.02])
+    figure.update_yaxes(title_text="accuracy", range=[-0.03, 1.05], row=1, col=1)
+    figure.update_yaxes(tickformat=".0%", row=1, col=2)
+    return _styled(figure, "Reliability diagram and confidence", palette, 340)
+
+
+def input_statistics(
+    frames: Sequence[Frame], labels: Sequence[str], palette: Palette = LIGHT
+) -> go.Figure:
+    """Draw what each layer gets as input over the epochs: its mean, and a band of ± one std."""
+    layers = min(len(lane.layers) for lane in frames[-1].lanes)
+    figure = _panels(
+        [f"inputs of layer {k + 1}" for k in range(layers)], horizontal_spacing=0.16 / layers
+    )
+    epochs = np.array([frame.epoch for frame in frames])
+    around = np.concatenate([epochs, epochs[::-1]])
+    for i, label in enumerate(labels):
+        color = palette.lane(i)
+        mean = np.array([frame.lanes[i].input_mean[:layers] for frame in frames])
+        std = np.array([frame.lanes[i].input_std[:layers] for frame in frames])
+        for k in range(layers):
+            band = np.concatenate([mean[:, k] + std[:, k], (mean[:, k] - std[:, k])[::-1]])
+            shared: dict[str, Any] = {"legendgroup": label, "row": 1, "col": k + 1}
+            figure.add_scatter(
+                x=around, y=band, mode="lines", fill="toself", fillcolor=rgba(color, 0.16),
+                line={"width": 0}, hoverinfo="skip", showlegend=False, **shared,
+            )  # fmt: skip
+            figure.add_scatter(
+                x=epochs, y=mean[:, k], mode="lines", name=label, showlegend=k == 0,
+                line=_line(color), **shared,
+            )  # fmt: skip
+    figure.update_xaxes(title_text="epoch")
+    return _styled(figure, "What each layer gets: mean ± standard deviation", palette)
+
+
+def validation_curve(
+    name: str,
+    values: Sequence[float],
+    train_loss: Sequence[float],
+    val_loss: Sequence[float],
+    palette: Palette = LIGHT,
+) -> go.Figure:
+    """Draw losses against a hyperparameter whose values are shown evenly spaced."""
+    figure = go.Figure()
+    shown = [f"{value:g}" for value in values]
+    figure.add_scatter(
+        x=shown, y=train_loss, mode="lines+markers", name="training",
+        line=_line(palette.lane(1), "5px,4px"),
+    )  # fmt: skip
+    figure.add_scatter(
+        x=shown, y=val_loss, mode="lines+markers", name="validation", line=_line(palette.lane(1))
+    )
+    best = int(np.nanargmin(val_loss))
+    figure.add_scatter(
+        x=[shown[best]], y=[val_loss[best]], mode="markers", name="lowest",
+        marker={"symbol": "star", "size": 15, "color": palette.good},
+    )  # fmt: skip
+    figure.update_xaxes(title_text=name, type="category")
+    figure.update_yaxes(title_text="loss", rangemode="tozero")
+    return _styled(figure, f"Validation curve over {name}", palette)
+
+
+# --- of theory checks --------------------------------------------------------------------------
+
+
+def ridge_check(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
+    """Draw averaged weights beside their closed form, and how the gap between them closes."""
+    figure = _panels(("weights", "gap to the closed form, share of the largest weight"))
+    a = frame.arrays
+    names = [f"w{j}" for j in range(len(a["closed_form"]))]
+    for name, color, values, symbol in (
+        ("without it: least squares", palette.lane(0), a["least_squares"], "x-thin-open"),
+        (f"{CLOSED} (ridge)", palette.lane(1), a["closed_form"], "line-ew-open"),
+        ("measured, averaged", palette.lane(2), a["averaged"][-1], "circle"),
+    ):
+        figure.add_scatter(
+            x=names, y=values, mode="markers", name=name, row=1, col=1,
+            marker={
+                "symbol": symbol, "color": color, "size": 8 if symbol == "circle" else 20,
+                "line": {"width": 2.5 if symbol != "circle" else 0, "color": color},
+            },
+        )  # fmt: skip
+    some = _thin(len(a["step"]))
+    figure.add_scatter(
+        x=a["step"][some], y=a["gap"][some], mode="lines", name="gap", showlegend=False,
+        line=_line(palette.lane(2)), row=1, col=2,
+    )  # fmt: skip
+    figure.update_xaxes(title_text="step", range=[0, frame.steps], row=1, col=2)
+    figure.update_yaxes(type="log", exponentformat="power", row=1, col=2)
+    return _styled(figure, "Measured against ridge regression", palette)
+
+
+def stopping_check(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
+    """Draw how much of the solution each direction has: by stopping now, and by ridge."""
+    figure = _panels(("share of the solution", "largest gap to ridge"))
+    a = frame.arrays
+    figure.add_scatter(
+        x=a["eigenvalue"], y=a["measured"], mode="markers", name=f"stopped after {frame.step}",
+        marker={"color": palette.lane(2), "size": 7}, row=1, col=1,
+    )  # fmt: skip
+    figure.add_scatter(
+        x=a["eigenvalue"], y=a["closed_form"], mode="lines", name="1 - (1 - ελ)^τ",
+        line=_line(palette.lane(1)), row=1, col=1,
+    )  # fmt: skip
+    figure.add_scatter(
+        x=a["eigenvalue"], y=a["ridge"], mode="lines", name="ridge λ/(λ + α)",
+        line=_line(palette.lane(0), "dash"), row=1, col=1,
+    )  # fmt: skip
+    some = _thin(len(a["step"]))
+    figure.add_scatter(
+        x=a["step"][some], y=a["gap"][some], mode="lines", showlegend=False,
+        line=_line(palette.lane(2)), row=1, col=2,
+    )  # fmt: skip
+    figure.add_hline(
+        y=frame.number("bound"), line={"color": palette.muted, "dash": "dot"}, row=1, col=2
+    )
+    figure.update_xaxes(title_text="eigenvalue λ", type="log", exponentformat="power", row=1, col=1)
+    figure.update_xaxes(title_text="step τ", type="log", exponentformat="power", row=1, col=2)
+    figure.update_yaxes(range=[-0.03, 1.05], row=1, col=1)
+    figure.update_yaxes(range=[0, 0.25], row=1, col=2)
+    return _styled(figure, "Stopping early against ridge", palette)
+
+
+def l1_path(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
+    """Draw the regularization path on orthonormal inputs: measured dots on the closed form."""
+    figure = _panels(("orthonormal inputs", "correlated inputs: L1 (solid), L2 (dotted)"))
+    a = frame.arrays
+    for j in range(a["measured"].shape[1]):
+        color = palette.lane(j)
+        shared: dict[str, Any] = {"hoverinfo": "skip", "row": 1}
+        figure.add_scatter(
+            x=a["lambda"], y=a["closed_form"][:, j], mode="lines", name=CLOSED,
+            legendgroup="closed", showlegend=j == 0, line=_line(color, width=1.6), col=1, **shared,
+        )  # fmt: skip
+        figure.add_scatter(
+            x=a["lambda"], y=a["measured"][:, j], mode="markers", name="measured",
+            legendgroup="measured", showlegend=j == 0, marker={"color": color, "size": 5.5},
+            col=1, **shared,
+        )  # fmt: skip
+        for kind, dash in (("lasso", "solid"), ("ridge", "dot")):
+            figure.add_scatter(
+                x=a["lambda_correlated"], y=a[kind][:, j], mode="lines", showlegend=False,
+                line=_line(color, dash, 1.8), col=2, **shared,
+            )  # fmt: skip
+    figure.add_vline(
+        x=frame.number("lambda_max"), line={"color": palette.muted, "dash": "dash"}, row=1, col=1
+    )
+    figure.add_annotation(
+        text="λ_max", x=frame.number("lambda_max"), y=1, yref="y domain", showarrow=False,
+        xanchor="right", row=1, col=1,
+    )  # fmt: skip
+    figure.update_xaxes(title_text="λ")
+    figure.update_yaxes(title_text="weight", row=1, col=1)
+    return _styled(figure, "Regularization path", palette)
+
+
+def l1_geometry(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
+    """Draw the loss of two weights, with the diamond of L1 and the disc of L2 it meets."""
+    a = frame.arrays
+    figure = go.Figure()
+    figure.add_contour(
+        x=a["axis"], y=a["axis"], z=a["loss"], ncontours=18, showscale=False,
+        contours={"coloring": "lines"}, line={"width": 1.2}, hoverinfo="skip",
+        colorscale=scale((rgba(palette.muted, 0.9), rgba(palette.muted, 0.35))),
+    )  # fmt: skip
+    corner, turn = frame.number("radius_l1"), np.linspace(0, 2 * np.pi, 90)
+    disc = frame.number("radius_l2")
+    shapes = (
+        ("L1 diamond", np.array([1, 0, -1, 0, 1]) * corner, np.array([0, 1, 0, -1, 0]) * corner, 0),
+        ("L2 disc", np.cos(turn) * disc, np.sin(turn) * disc, 1),
+    )
+    for name, x, y, i in shapes:
+        color = palette.lane(i)
+        figure.add_scatter(
+            x=x, y=y, mode="lines", fill="toself", fillcolor=rgba(color, 0.12), name=name,
+            line=_line(color), hoverinfo="skip",
+        )  # fmt: skip
+    for name, at, color, symbol in (
+        ("minimum of the loss", "minimum", palette.text, "cross"),
+        ("with L1", "point_l1", palette.lane(0), "diamond"),
+        ("with L2", "point_l2", palette.lane(1), "circle"),
+    ):
+        figure.add_scatter(
+            x=[a[at][0]], y=[a[at][1]], mode="markers", name=name,
+            marker={"symbol": symbol, "size": 11, "color": color},
+            hovertemplate="w₀ %{x:.3f}, w₁ %{y:.3f}<extra>%{fullData.name}</extra>",
+        )  # fmt: skip
+    low, high = float(a["axis"][0]), float(a["axis"][-1])
+    figure.update_xaxes(title_text="w₀", range=[low, high], constrain="domain")
+    figure.update_yaxes(title_text="w₁", range=[low, high], scaleanchor="x")
+    return _styled(figure, "Where the contours touch", palette, 420)
+
+
+def decay_check(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
+    """Draw how far apart L2 and decay end up, under SGD and under Adam, and all four norms."""
+    figure = _panels(("largest difference of the pair", "‖w‖"))
+    a = frame.arrays
+    some = _thin(len(a["step"]))
+    for i, (name, of) in enumerate(
+        (("SGD: L2 and decay", "gap_sgd"), ("Adam with L2 and AdamW", "gap_adam"))
+    ):
+        figure.add_scatter(
+            x=a["step"][some], y=a[of][some], mode="lines", name=name,
+            line=_line(palette.lane(i)), row=1, col=1,
+        )  # fmt: skip
+    for i, (name, dash) in enumerate(
+        (("SGD + L2", "solid"), ("SGD decay", "dash"), ("Adam + L2", "solid"), ("AdamW", "dash"))
+    ):
+        figure.add_scatter(
+            x=a["step"][some], y=a["norms"][some, i], mode="lines", name=name,
+            line=_line(palette.lane(2 + i // 2), dash), row=1, col=2,
+        )  # fmt: skip
+    figure.update_xaxes(title_text="step", range=[0, frame.steps])
+    return _styled(figure, "L2 penalty and weight decay", palette)
+
+
+def alpha_check(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
+    """Draw mean and variance of the activations, layer after layer, for three kinds of dropout."""
+    figure = _panels(("mean", "variance"))
+    a = frame.arrays
+    for i, kind in enumerate(("no dropout", "standard dropout", "alpha dropout")):
+        for col, of in ((1, "mean"), (2, "variance")):
+            figure.add_scatter(
+                x=a["layer"], y=a[of][i], mode="lines+markers", name=kind, legendgroup=kind,
+                showlegend=col == 1, line=_line(palette.lane(i)), row=1, col=col,
+            )  # fmt: skip
+    for col, target in ((1, 0), (2, 1)):
+        figure.add_hline(y=target, line={"color": palette.muted, "dash": "dot"}, row=1, col=col)
+    figure.update_xaxes(title_text="layer")
+    return _styled(figure, "Activations of SELU layers", palette)
+
+
+def smoothing_check(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
+    """Draw the logit gap as it grows towards its closed form, and the probabilities at the end."""
+    figure = _panels(("logit gap", "softmax against the soft target"))
+    a = frame.arrays
+    some = _thin(len(a["step"]))
+    figure.add_scatter(
+        x=a["step"][some], y=a["logit_gap"][some].mean(axis=1), mode="lines", name="measured",
+        line=_line(palette.lane(2)), row=1, col=1,
+    )  # fmt: skip
+    closed = frame.number("closed_form")
+    if np.isfinite(closed):
+        figure.add_scatter(
+            x=[0, frame.steps], y=[closed, closed], mode="lines", name=CLOSED,
+            line=_line(palette.lane(1), "dash"), row=1, col=1,
+        )  # fmt: skip
+    classes = [f"{k}" for k in range(len(a["target"]))]
+    figure.add_bar(
+        x=classes, y=a["softmax"], name="softmax", marker={"color": palette.lane(2)}, row=1, col=2
+    )
+    figure.add_scatter(
+        x=classes, y=a["target"], mode="markers", name="soft target", row=1, col=2,
+        marker={
+            "symbol": "line-ew-open", "size": 20, "color": palette.lane(1),
+            "line": {"width": 2.5, "color": palette.lane(1)},
+        },
+    )  # fmt: skip
+    figure.update_xaxes(title_text="step", range=[0, frame.steps], row=1, col=1)
+    figure.update_xaxes(title_text="class (0 is the right one)", row=1, col=2)
+    return _styled(figure, "What the smoothed loss aims at", palette)
+
+
+def scale_check(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
+    """Draw what a factor k on all weights does: to the output, and to the gradient."""
+    figure = _panels(("change of the output", "size of the gradient"))
+    a = frame.arrays
+    for name, of, i in (("plain", "output_change_plain", 0), ("batch norm", "output_change", 1)):
+        figure.add_scatter(
+            x=a["k"], y=np.maximum(a[of], 1e-16), mode="lines+markers", name=name,
+            line=_line(palette.lane(i)), row=1, col=1,
+        )  # fmt: skip
+    figure.add_scatter(
+        x=a["k"], y=a["closed_form"], mode="lines", name=f"{CLOSED}: 1/k",
+        line=_line(palette.lane(3), "dash"), row=1, col=2,
+    )  # fmt: skip
+    figure.add_scatter(
+        x=a["k"], y=a["gradient"], mode="markers", name="measured",
+        marker={"color": palette.lane(2), "size": 8}, row=1, col=2,
+    )  # fmt: skip
+    figure.update_xaxes(title_text="all weights × k", type="log")
+    figure.update_yaxes(type="log", exponentformat="power")
+    return _styled(figure, "Scale invariance", palette)
