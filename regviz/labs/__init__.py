@@ -139,19 +139,22 @@ Values of each: ``measured``, the number that shows the difference; ``says``, wh
 
 Galleries
 ---------
-``audio`` (sound, transform, strength, seed)
-    ``sound``: tone, chirp, plucked; ``transform``: none, time_stretch, pitch_shift, noise.
-    Arrays: ``original``, ``changed`` (samples,) int16 at ``values["rate"]`` = 16000 Hz;
-    ``time_original``, ``wave_original``, ``time_changed``, ``wave_changed`` (≤ 1000,) to draw;
-    ``spectrogram_original``, ``spectrogram_changed`` (129, frames) float32, dB; their
-    ``frequency`` (129,) Hz, ``frame_time_original``, ``frame_time_changed`` (frames,) s. Values:
-    ``seconds_original``, ``seconds_changed``, ``peak_original``, ``peak_changed`` (Hz, strongest
-    frequency), ``snr`` (dB; nan without noise).
+``audio`` (sound, transform, rate, semitones, snr, seed)
+    ``sound``: tone, chirp, plucked; ``transform``: time_stretch (by ``rate``, above 1 is faster),
+    pitch_shift (by ``semitones``), noise (``snr`` dB below the sound), none. Arrays:
+    ``original``, ``changed`` (samples,) int16 at ``values["rate"]`` = 16000 Hz; to draw:
+    ``time_original`` (s), ``wave_original``, ``time_changed``, ``wave_changed`` (800,), lowest
+    and highest by turns; ``spectrogram_original``, ``spectrogram_changed`` (129, frames) float32,
+    dB below the peak; ``frequency`` (129,) Hz; ``frame_time_original``, ``frame_time_changed``
+    (frames,) s. Values: ``seconds_original``, ``seconds_changed``; ``peak_original``,
+    ``peak_changed`` (Hz, the strongest frequency); ``snr`` (dB, measured; nan without noise).
 ``text`` (sentence, transform, strength, count, seed)
     ``sentence``: number of a shipped one; ``transform``: synonym_replacement, random_insertion,
-    random_deletion, random_swap, back_translation (a stored example). Values: ``original``,
-    ``changed`` (list of texts), ``changes`` (list: words changed in each), ``stored`` (1 or 0),
-    ``steps`` (back-translation: list of [language, text]).
+    random_deletion, random_swap, with ``strength`` the share of words to change; or
+    back_translation, a stored example that takes no notice of the rest. Values: ``original``;
+    ``changed`` (list of texts); ``changes`` (list: words to insert, delete or replace to get
+    there); ``stored`` (1 or 0); ``steps`` (back-translation: list of [language, text], else
+    empty).
 """
 
 from __future__ import annotations
@@ -378,6 +381,38 @@ LABS: dict[str, Lab] = {
         "regviz.labs.misconceptions",
         "wrong_lstm_dropout",
         {"p": Number(0.5, 0.0, 0.9), "passes": Whole(10, 2, 50), "seed": _SEED},
+    ),
+    "audio": Lab(
+        "regviz.labs.gallery",
+        "audio",
+        {
+            "sound": Choice("plucked", ("tone", "chirp", "plucked")),
+            "transform": Choice("time_stretch", ("none", "time_stretch", "pitch_shift", "noise")),
+            "rate": Number(1.5, 0.5, 2.0),
+            "semitones": Number(4.0, -12.0, 12.0),
+            "snr": Number(10.0, -10.0, 40.0),
+            "seed": _SEED,
+        },
+    ),
+    "text": Lab(
+        "regviz.labs.gallery",
+        "text",
+        {
+            "sentence": Whole(0, 0, 5),
+            "transform": Choice(
+                "synonym_replacement",
+                (
+                    "synonym_replacement",
+                    "random_insertion",
+                    "random_deletion",
+                    "random_swap",
+                    "back_translation",
+                ),
+            ),
+            "strength": Number(0.2, 0.0, 0.9),
+            "count": Whole(5, 1, 20),
+            "seed": _SEED,
+        },
     ),
 }
 """Every lab by its name; the module's first lines say what each takes and yields."""
