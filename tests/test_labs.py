@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from regviz.engine import IN_PROGRESS, Engine, Job, LabJob
 from regviz.labs import LABS, Choice, LabFrame, Number, Whole
 from regviz.limits import Limits
 from regviz.specs import Experiment, SpecError
-from regviz.trainer import FRAME_SECONDS, Scheduler
+from regviz.trainer import EARLY_FRAME_SECONDS, Scheduler
 from regviz.training import Run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -207,7 +208,7 @@ def test_frames_of_a_lab_come_early_and_at_most_ten_a_second() -> None:
     assert desk.frames(1)[0].step == 1
     desk.until_idle()
     times = [at for head, body, at in desk.sent if body and head["state"] == "running"]
-    assert all(b - a > FRAME_SECONDS for a, b in itertools.pairwise(times))
+    assert all(b - a > EARLY_FRAME_SECONDS for a, b in itertools.pairwise(times))
     assert desk.frames(1)[-1].done
 
 
@@ -349,3 +350,29 @@ def test_a_closed_engine_takes_no_labs() -> None:
     engine.close()
     with pytest.raises(RuntimeError, match="closed"):
         engine.submit_lab("noise_ridge", SMALL, "me", slot="a")
+
+
+# --- what is written about them ------------------------------------------------------------------
+
+
+def _described(name: str) -> str:
+    """Return a lab's paragraph of the package's docstring."""
+    paragraphs = re.findall(
+        r"^(``[^\n]*\n(?:``[^\n]*\n)*(?:    [^\n]*\n)+)", labs.__doc__ or "", re.M
+    )
+    return next(p for p in paragraphs if f"``{name}`` (" in p)
+
+
+@pytest.mark.parametrize("name", LABS)
+def test_every_parameter_array_and_value_is_described(name: str) -> None:
+    words = set(re.findall(r"\w+", _described(name)))
+    frame = None
+    small = {"epochs": 20} if "epochs" in LABS[name].parameters else {}
+    for frame in labs.start(name, small):
+        assert set(frame.arrays) | set(frame.values) <= words | {"says"}
+        sizes = {key: a.size for key, a in frame.arrays.items()}
+        assert sum(sizes.values()) < 300_000, sizes
+    assert frame is not None
+    assert set(LABS[name].parameters) <= words
+    for key, array in frame.arrays.items():
+        assert np.isfinite(array).all(), key

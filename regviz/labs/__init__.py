@@ -40,7 +40,7 @@ Theory labs: the live curve, the closed form, and the gap
     max|measured - closed form|; ``lambda_max``, ``lambda_max_correlated``; ``kkt`` = max
     violation of |Xⱼᵀr| ≤ λ at zeros, ``kkt_active`` = max|Xⱼᵀr - λ·sign wⱼ| at the others, both
     as a share of λ_max; ``radius_l1`` (Σ|w| of the diamond through ``point_l1``), ``radius_l2``
-    (‖w‖ of the disc).
+    (‖w‖ of the disc), ``loss_at_points``, the same for both; ``iterations`` so far.
 ``decay_equivalence`` (weight_decay, lr, steps, seed)
     One linear regression, features on scales 1 to 8, under four optimizers. Arrays: ``step``
     (t,); ``sgd_l2``, ``sgd_decay``, ``adam_l2``, ``adamw`` (t, 4): the weights; ``norms`` (t, 4):
@@ -101,9 +101,10 @@ Values of each: ``measured``, the number that shows the difference; ``says``, wh
 ``wrong_dropout_scaling`` (p, units, repeats, seed)
     A layer's mean output over its mean input. Arrays, (repeats,), training mode, mean of the
     masks so far: ``wrong`` (scaled by p), ``twice`` (scaled in training and at test), ``right``.
-    Values: ``train_wrong``, ``train_twice``, ``train_right`` (their last), ``test_…`` (test
-    mode); ``expected_wrong`` = p(1-p), ``expected_twice`` = 1-p (at test); measured =
-    train_wrong/test_wrong, ``measured_twice``, ``measured_right``: 1 is right.
+    Values: ``train_wrong``, ``train_twice``, ``train_right`` (their last), ``test_wrong``,
+    ``test_twice``, ``test_right`` (test mode); ``expected_wrong`` = p(1-p), ``expected_twice`` =
+    1-p (at test); measured = train_wrong/test_wrong, ``measured_twice``, ``measured_right``: 1 is
+    right.
 ``wrong_l1_subgradient`` (l1, n_features, steps, seed)
     The same lasso by subgradient and by proximal steps. Arrays: ``step`` (t,); ``wrong``,
     ``right`` (t, d): weights; ``zeros_wrong``, ``zeros_right`` (t,) int64: exact zeros. Values:
