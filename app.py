@@ -59,6 +59,18 @@ PAGES = [
         icon=":material/gradient:",
         help="How sure may a network be?",
     ),
+    st.Page(
+        "pages/combining.py",
+        title="Combining",
+        icon=":material/layers:",
+        help="Do techniques add up, and which one when?",
+    ),
+    st.Page(
+        "pages/self_check.py",
+        title="Self-check",
+        icon=":material/quiz:",
+        help="Predict, run, compare.",
+    ),
 ]
 
 

@@ -6,7 +6,6 @@ import numpy as np
 import streamlit as st
 
 from regviz import lesson_figures, metrics
-from regviz.engine import IN_PROGRESS
 from regviz.frames import Frame
 from regviz.scratch.penalties import (
     elastic_net_penalty,
@@ -19,7 +18,7 @@ from regviz.scratch.penalties import (
 )
 from regviz.scratch.weight_decay import adam_step, sgd_step
 from regviz.specs import Experiment
-from regviz.ui import lesson, live, run
+from regviz.ui import lesson, live
 from regviz.ui.lesson import Lanes
 
 START = Experiment.from_dict(
@@ -264,55 +263,23 @@ LESSON = lesson.Lesson(
 )
 
 
-def grid(shown: lesson.Shown) -> None:
-    """Train one network for each weight decay of the grid, when asked, and draw the curve."""
-    with st.expander("Grid search over weight decay", icon=":material/grid_on:"):
-        st.caption(
-            "The experiment in the controls, without L1 and L2, once for each weight decay "
-            f"in {', '.join(f'{v:g}' for v in GRID)}: all in one stack, on the same batches."
-        )
-        asked = "penalties.grid.asked"
-        if st.button("Train the grid", key="penalties.grid"):
-            st.session_state[asked] = True
-        if not st.session_state.get(asked):
-            return
-        plain = shown.experiment.without_regularization()
-        lanes = [plain.replace("regularization.weight_decay", value) for value in GRID]
-        visit = run.follow(lanes, "penalties-grid")
-        moving = visit.moving
-        if visit.refused:
-            st.error(visit.refused)
-
-        @st.fragment(run_every=0.3 if moving else None)
-        def look() -> None:
-            job = visit.job
-            frame = None if job is None else job.latest()
-            if job is None or frame is None or job.state in IN_PROGRESS:
-                st.progress(0.0 if frame is None else frame.epoch / frame.epochs, "training")
-            else:
-                readings = [metrics.read(lane) for lane in frame.lanes]
-                losses = [r.val_loss for r in readings]
-                lesson.chart(
-                    lesson_figures.validation_curve(
-                        "weight decay",
-                        GRID,
-                        [r.train_loss for r in readings],
-                        losses,
-                        lesson.palette(),
-                    ),
-                    key="validation-curve",
-                    alt="Training and validation loss against weight decay.",
-                )
-                best = int(np.argmin(losses))
-                st.markdown(
-                    f"Lowest validation loss {losses[best]:.3f} at weight decay {GRID[best]:g}, "
-                    f"against {losses[0]:.3f} without; optimizer "
-                    f"{shown.experiment.training.optimizer}, seed {shown.experiment.training.seed}."
-                )
-            if moving and not visit.moving:
-                st.rerun()
-
-        look()
+def draw_grid(frame: Frame, lanes: Lanes) -> None:
+    """Draw the validation curve and say where it is lowest."""
+    readings = [metrics.read(lane) for lane in frame.lanes]
+    losses = [r.val_loss for r in readings]
+    lesson.chart(
+        lesson_figures.validation_curve(
+            "weight decay", GRID, [r.train_loss for r in readings], losses, lesson.palette()
+        ),
+        key="validation-curve",
+        alt="Training and validation loss against weight decay.",
+    )
+    best = int(np.argmin(losses))
+    st.markdown(
+        f"Lowest validation loss {losses[best]:.3f} at weight decay {GRID[best]:g}, against "
+        f"{losses[0]:.3f} without; optimizer {lanes[0].training.optimizer}, seed "
+        f"{lanes[0].training.seed}."
+    )
 
 
 shown = lesson.begin(LESSON)
@@ -333,5 +300,16 @@ live.weight_histogram(
     log_scale=True,
     height=300,
 )
-grid(shown)
+with st.expander("Grid search over weight decay", icon=":material/grid_on:"):
+    st.caption(
+        "The experiment in the controls, without L1 and L2, once for each weight decay "
+        f"in {', '.join(f'{v:g}' for v in GRID)}: all in one stack, on the same batches."
+    )
+    plain = shown.experiment.without_regularization()
+    lesson.further_run(
+        "penalties-grid",
+        "Train the grid",
+        tuple(plain.replace("regularization.weight_decay", value) for value in GRID),
+        draw_grid,
+    )
 lesson.finish(shown)

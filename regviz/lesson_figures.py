@@ -193,6 +193,35 @@ def validation_curve(
     return _styled(figure, f"Validation curve over {name}", palette)
 
 
+def seed_bands(
+    lanes: Sequence[LaneFrame], labels: Sequence[str], palette: Palette = LIGHT
+) -> go.Figure:
+    """Draw the validation loss of each label over several seeds: mean, and lowest to highest.
+
+    ``lanes`` holds the seeds of the first label, then those of the second, and so on.
+    """
+    figure = go.Figure()
+    seeds = len(lanes) // len(labels)
+    for i, label in enumerate(labels):
+        group = [lane.curve("val_loss") for lane in lanes[i * seeds : (i + 1) * seeds]]
+        length = min(len(curve) for curve in group)  # until the first of them stopped
+        curves = np.array([curve[:length] for curve in group])
+        epochs = np.arange(1, length + 1)
+        color = palette.lane(i)
+        figure.add_scatter(
+            x=np.concatenate([epochs, epochs[::-1]]),
+            y=np.concatenate([curves.max(axis=0), curves.min(axis=0)[::-1]]),
+            mode="lines", fill="toself", fillcolor=rgba(color, 0.14), line={"width": 0},
+            hoverinfo="skip", showlegend=False,
+        )  # fmt: skip
+        figure.add_scatter(
+            x=epochs, y=curves.mean(axis=0), mode="lines", name=label, line=_line(color)
+        )
+    figure.update_xaxes(title_text="epoch")
+    figure.update_yaxes(title_text="validation loss")
+    return _styled(figure, f"Validation loss over {seeds} seeds: mean, lowest to highest", palette)
+
+
 # --- of theory checks --------------------------------------------------------------------------
 
 

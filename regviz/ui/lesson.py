@@ -278,6 +278,39 @@ def finish(shown: Shown) -> None:
         st.html(layout.note(visit.job.reason))
 
 
+def further_run(name: str, button: str, lanes: Lanes, draw: Callable[[Frame, Lanes], None]) -> None:
+    """Train more models beside the page's run, once asked, and draw what came of them.
+
+    ``name`` is that of the run and its button; ``draw`` gets the finished frame. Once asked for,
+    it follows the controls like any run.
+    """
+    asked = f"{name}.asked"
+    if st.button(button, key=name):
+        st.session_state[asked] = True
+    if not st.session_state.get(asked):
+        return
+    visit = run.follow(lanes, name)
+    moving = visit.moving
+    if visit.refused:
+        st.error(layout.plain(visit.refused), icon=":material/error:")
+        return
+
+    @st.fragment(run_every=CHECK_TICK if moving else None)
+    def look() -> None:
+        job = visit.job
+        frame = None if job is None else job.latest()
+        if job is not None and job.state in ("failed", "cancelled"):
+            st.html(layout.note(job.reason or "It was stopped; ask again."))
+        elif job is None or frame is None or job.state != "finished":
+            st.progress(0.0 if frame is None else frame.epoch / frame.epochs, "Training")
+        else:
+            draw(frame, job.experiments)
+        if moving and not visit.moving:
+            st.rerun()
+
+    look()
+
+
 def palette() -> Palette:
     """Return the colours of the theme that the page is shown in."""
     return DARK if st.context.theme.type == "dark" else LIGHT

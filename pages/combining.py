@@ -1,0 +1,281 @@
+"""Lesson: techniques together, each alone beside them, and which one to use when."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import streamlit as st
+
+from regviz import lesson_figures, metrics, presets, specs
+from regviz.frames import Frame
+from regviz.scratch.dropout import dropout_forward
+from regviz.scratch.normalization import batch_norm
+from regviz.specs import Experiment, RegularizationSpec
+from regviz.ui import lesson, live
+from regviz.ui.lesson import Lanes
+
+STACK = {
+    "model": {"hidden": [512, 256, 128], "norm": "batch"},
+    "regularization": {"dropout": [0.3, 0.4, 0.3], "l2": 1e-3},
+}
+START = Experiment.from_dict(
+    {
+        **STACK,
+        "data": {"n_samples": 300},
+        "model": {"hidden": [64, 32, 16], "norm": "batch"},
+        "training": {"lr": 0.01, "epochs": 60},
+    }
+)
+LARGE = Experiment.from_dict(
+    {**STACK, "data": {"n_samples": 300}, "training": {"lr": 0.003, "epochs": 60}}
+)
+MOST = 6
+SEEDS = 3
+PARTS = (
+    ("dropout", ("dropout", "input_dropout")),
+    ("L2", ("l2",)),
+    ("L1", ("l1",)),
+    ("weight decay", ("weight_decay",)),
+    ("smoothing", ("label_smoothing",)),
+    ("input noise", ("input_noise",)),
+    ("early stop", ("early_stopping",)),
+)
+GUIDE = (
+    ("Few samples, a large network", "dropout 0.3–0.5", "Reference: dropout 0.5"),
+    ("Any deep network, as a matter of course", "weight decay", "Reference: weight decay 1e-4"),
+    ("Adam with a decay", "AdamW rather than Adam's L2", "Weight decay 0.01 under AdamW"),
+    ("Many inputs, few of them relevant", "L1", "L1 selects features"),
+    ("No time to tune anything", "early stopping", "Early stopping"),
+    ("Percentages that must be honest", "label smoothing", "Wrong labels: label smoothing"),
+    ("Some labels are wrong", "L2", "Wrong labels: L2"),
+    ("Deep, unstable, high learning rate", "batch norm", "Spirals: batch norm and dropout"),
+    ("Inputs that jitter in real life", "noise on the inputs", "Spirals: noise on the inputs"),
+    ("Both losses are high", "less of all this", "Too much of it"),
+)
+
+
+def configurations(e: Experiment) -> tuple[tuple[str, Experiment], ...]:
+    """Return nothing, each technique of ``e`` alone (the first four) and all of them together."""
+    model = dataclasses.replace(e.model, norm=None)
+    nothing = dataclasses.replace(e.without_regularization(), model=model)
+    found = [("nothing", nothing)]
+    if e.model.norm is not None:
+        found.append(
+            (f"{e.model.norm} norm", dataclasses.replace(nothing, model=e.model)),
+        )
+    off = RegularizationSpec(dropout_kind=e.regularization.dropout_kind)
+    for name, fields in PARTS:
+        kept = {f: getattr(e.regularization, f) for f in fields}
+        alone = dataclasses.replace(off, **kept)
+        if alone.any:
+            found.append((name, dataclasses.replace(nothing, regularization=alone)))
+    return (*found[: MOST - 1], ("all of it", e))
+
+
+def lanes_of(e: Experiment) -> Lanes:
+    """Return the experiments of :func:`configurations`."""
+    return tuple(lane for _, lane in configurations(e))
+
+
+def names(e: Experiment) -> tuple[str, ...]:
+    """Return the names of :func:`configurations`."""
+    return tuple(name for name, _ in configurations(e))
+
+
+def point(frame: Frame, lanes: Lanes) -> str:
+    """Name the best and the worst, and where the combination stands."""
+    of = names(lanes[-1])
+    losses = [metrics.read(lane).val_loss for lane in frame.lanes]
+    order = np.argsort(losses)
+    place = int(np.flatnonzero(order == len(of) - 1)[0]) + 1
+    return (
+        f"Lowest validation loss so far: {of[order[0]]} ({losses[order[0]]:.3f}); highest: "
+        f"{of[order[-1]]} ({losses[order[-1]]:.3f}). All of it together is number {place} of "
+        f"{len(of)}, at {losses[-1]:.3f}."
+    )
+
+
+def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
+    """Say whether the combination has the lowest validation loss on this run."""
+    of = names(lanes[-1])
+    losses = [metrics.read(lane).val_loss for lane in frame.lanes]
+    text = ", ".join(f"{n} {x:.3f}" for n, x in zip(of, losses, strict=True))
+    best = int(np.argmin(losses))
+    right = 0 if best == len(of) - 1 else 2 if best == 0 else 1
+    return right, f"validation losses {text}."
+
+
+def code_ran(frame: Frame, lanes: Lanes) -> str:
+    """Run two twins in both orders on one batch: dropout before batch norm, and after it."""
+    e = lanes[-1]
+    p = max(e.dropout_rates, default=0.0)
+    rng = np.random.default_rng(e.training.seed)
+    x = rng.normal(1.0, 1.0, (4096, 8))
+    one, zero = np.ones(8), np.zeros(8)
+    dropped, _ = dropout_forward(x, p, training=True, rng=rng)
+    _, mean, var = batch_norm(dropped, one, zero, zero, one, training=True, momentum=1.0)
+    used, *_ = batch_norm(x, one, zero, mean, var, training=False)
+    y, mean, var = batch_norm(x, one, zero, zero, one, training=True, momentum=1.0)
+    after, _ = dropout_forward(y, p, training=False, rng=rng)
+    return (
+        f"Dropout p = {p:g} before batch norm: it learns a variance of dropped inputs, and in use "
+        f"it hands on {used.var():.2f} instead of 1. Batch norm first, then dropout: "
+        f"{after.var():.2f}. (Here, batch norm always comes first.)"
+    )
+
+
+def ranking(frame: Frame, lanes: Lanes) -> list[tuple[str, ...]]:
+    """Return the models by validation loss, the lowest first, with what was measured."""
+    found = lesson.verdicts(frame, lanes)
+    rows = sorted(
+        zip(names(lanes[-1]), *found, strict=True),
+        key=lambda row: row[1].val_loss if np.isfinite(row[1].val_loss) else np.inf,
+    )
+    return [
+        (
+            str(i),
+            name,
+            f"{r.val_loss:.3f}",
+            metrics.percent(r.val_accuracy),
+            f"{r.train_loss:.3f}",
+            metrics.points(r.gap),
+            v.kind,
+        )
+        for i, (name, r, v) in enumerate(rows, start=1)
+    ]
+
+
+def seen(frame: Frame, lanes: Lanes) -> str:
+    """Say how the models rank."""
+    rows = ranking(frame, lanes)
+    return "; ".join(f"{row[0]}. {row[1]}: loss {row[2]}, {row[3]} right, {row[6]}" for row in rows)
+
+
+def draw_seeds(frame: Frame, lanes: Lanes) -> None:
+    """Draw the bands over the seeds and the ranking of the means."""
+    of = names(lanes[-1])
+    lesson.chart(
+        lesson_figures.seed_bands(frame.lanes, of, lesson.palette()),
+        key="seed-bands",
+        alt="Validation loss of each configuration over several seeds.",
+    )
+    losses = np.array([metrics.read(lane).val_loss for lane in frame.lanes]).reshape(len(of), -1)
+    order = np.argsort(losses.mean(axis=1))
+    rows = [
+        (of[i], f"{losses[i].mean():.3f}", f"{losses[i].min():.3f} … {losses[i].max():.3f}")
+        for i in order
+    ]
+    st.markdown(lesson.markdown_table(("", "mean validation loss", "lowest … highest"), rows))
+
+
+LESSON = lesson.Lesson(
+    page="combining",
+    question="Do techniques add up?",
+    start=START,
+    controls=(
+        "dropout",
+        "dropout_per_layer",
+        "l1",
+        "l2",
+        "weight_decay",
+        "label_smoothing",
+        "input_noise",
+        "early_stopping",
+        "patience",
+        "norm",
+        "hidden_layers",
+        "units",
+        "samples",
+        "noise",
+        "lr",
+        "epochs",
+        "seed",
+    ),
+    prediction=lesson.Prediction(
+        "batch norm, dropout and L2, each alone and all together. Which has the lowest "
+        "validation loss?",
+        ("all together", "one of them alone", "none of them"),
+        outcome,
+    ),
+    point=point,
+    code=(dropout_forward, batch_norm),
+    code_ran=code_ran,
+    tasks=(
+        lesson.Task(
+            "The usual stack: 512-256-128, batch norm, dropout 0.3/0.4/0.3, L2 1e-3. It trains "
+            "for a while.",
+            LARGE,
+            seen,
+        ),
+        lesson.Task(
+            "Add early stopping with patience 10: is the rest still needed?",
+            START.replace("regularization.early_stopping.patience", 10),
+            seen,
+        ),
+        lesson.Task(
+            "Ten times more of each: dropout 0.7, L2 0.01, ε 0.3. Too much of a good thing?",
+            START.replace("regularization.dropout", 0.7)
+            .replace("regularization.l2", 0.01)
+            .replace("regularization.label_smoothing", 0.3),
+            seen,
+        ),
+        lesson.Task(
+            "2000 samples: what is left to regularize?",
+            START.replace("data.n_samples", 2000).replace("training.epochs", 20),
+            seen,
+        ),
+    ),
+    sources=(
+        "Srivastava et al. 2014; Ioffe & Szegedy 2015; Krogh & Hertz 1991",
+        "Li et al. 2019, arXiv 1801.05134: dropout and batch norm in the wrong order",
+        "Goodfellow et al. 2016, *Deep Learning*, chapter 7: regularizers and their trade-offs",
+    ),
+    lanes=lanes_of,
+    labels_for=names,
+)
+
+shown = lesson.begin(LESSON)
+live.decision_boundary(shown.channel, labels=shown.labels, height=270)
+left, right = st.columns([5, 6], gap="small")
+with left:
+    live.loss_curves(
+        shown.channel,
+        labels=shown.labels,
+        epochs=shown.experiment.training.epochs,
+        height=330,
+    )
+with right:
+    live.readout(shown.channel)
+if shown.last_finished is not None:
+    st.markdown(
+        "**Ranking of this run**, one seed\n\n"
+        + lesson.markdown_table(
+            ("", "", "validation loss", "right", "training loss", "gap", "verdict"),
+            ranking(*shown.last_finished),
+        )
+    )
+with st.expander(f"The same with {SEEDS} seeds", icon=":material/casino:"):
+    st.caption("Other initial weights, batches and masks on the same data: is the order luck?")
+    first = shown.experiment.training.seed
+    lesson.further_run(
+        "combining-seeds",
+        f"Train {SEEDS} seeds of each",
+        tuple(
+            lane.replace("training.seed", (first + k) % 2**31)
+            for lane in lanes_of(shown.experiment)
+            for k in range(SEEDS)
+        ),
+        draw_seeds,
+    )
+with st.expander("Which technique when?", icon=":material/explore:", expanded=True):
+    st.markdown(
+        lesson.markdown_table(
+            ("when", "try", "see it in the Playground"),
+            [
+                (when, what, f"[{name}](./?e={specs.to_link(presets.by_name(name).experiment)})")
+                for when, what, name in GUIDE
+            ],
+        )
+    )
+lesson.finish(shown)

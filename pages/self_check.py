@@ -1,0 +1,331 @@
+"""Self-check: questions answered by experiment. Predict, run, compare, explain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from regviz import metrics
+from regviz.frames import Frame, LaneFrame
+from regviz.scratch.early_stopping import early_stopping
+from regviz.specs import Experiment
+from regviz.ui import layout, lesson, live
+from regviz.ui.lesson import Lanes
+
+MOONS = {
+    "data": {"n_samples": 300},
+    "model": {"hidden": [64, 64]},
+    "training": {"lr": 0.01, "epochs": 80},
+}
+FEATURES = {
+    "data": {"kind": "linear", "n_samples": 150, "noise": 0.3, "irrelevant_features": 18},
+    "model": {"hidden": [32]},
+    "training": {"lr": 0.01, "epochs": 120},
+}
+DEEP = {**MOONS, "model": {"hidden": [64, 64, 64, 64]}, "training": {"lr": 0.005, "epochs": 80}}
+CLEAN = {**MOONS, "data": {"n_samples": 300, "noise": 0.05}}
+DIGITS = {
+    "data": {"kind": "digits", "n_samples": 300, "noise": 0.0},
+    "model": {"kind": "cnn", "hidden": [8, 16]},
+    "training": {"lr": 0.01, "epochs": 10},
+}
+Outcome = Callable[[Frame, Lanes], tuple[int, str]]
+
+
+def size(lane: LaneFrame) -> float:
+    """Return ‖w‖ of all weights."""
+    return float(np.sqrt(np.square(lane.norms).sum()))
+
+
+def ece(lane: LaneFrame) -> float:
+    """Return the ECE of a frame's bins."""
+    count, confidence, right = np.asarray(lane.reliability, np.float64)
+    return float(np.abs(right - confidence).sum() / max(count.sum(), 1))
+
+
+def sure(lane: LaneFrame) -> float:
+    """Return the share of the plane where the model is more than 95 % sure."""
+    if lane.boundary is None:
+        return float("nan")
+    return float(((lane.boundary < 13) | (lane.boundary > 242)).mean())
+
+
+def zeros(frame: Frame, lanes: Lanes) -> tuple[int, str]:
+    """Answer “L1 or L2: which sets inputs to exactly 0?”."""
+    l1, l2 = (metrics.read(lane) for lane in frame.lanes)
+    right = 0 if l1.zeros > l2.zeros else 1 if l2.zeros > l1.zeros else 2
+    return right, (
+        f"{l1.zeros:,} of {l1.weights:,} weights are exactly 0 with L1, {l2.zeros:,} with L2; ‖w‖ "
+        f"is {size(frame.lanes[0]):.2f} and {size(frame.lanes[1]):.2f}. L1 pulls equally hard at "
+        "small weights, L2 ever more weakly."
+    )
+
+
+def smaller(frame: Frame, lanes: Lanes) -> tuple[int, str]:
+    """Answer “Does a larger weight decay give larger or smaller weights?”."""
+    none, little, much = (size(lane) for lane in frame.lanes)
+    right = 1 if much < little < none else 0 if much > little > none else 2
+    return right, f"‖w‖ is {none:.2f} without, {little:.2f} at 0.001 and {much:.2f} at 0.1."
+
+
+def active(frame: Frame, lanes: Lanes) -> tuple[int, str]:
+    """Answer “When is dropout active?”."""
+    noisy, quiet = (
+        float(frame.lanes[1].curve(name)[-1]) for name in ("train_loss_train_mode", "train_loss")
+    )
+    again = float(frame.lanes[0].curve("train_loss_train_mode")[-1])
+    return 0 if noisy > quiet + 0.01 else 2, (
+        f"the same model has training loss {noisy:.3f} in training mode and {quiet:.3f} in use; "
+        f"the one without dropout {again:.3f} and {frame.lanes[0].curve('train_loss')[-1]:.3f}. "
+        "In use nothing is dropped, so nothing is random either."
+    )
+
+
+def boundary(frame: Frame, lanes: Lanes) -> tuple[int, str]:
+    """Answer “How does a regularized boundary differ?”."""
+    plain, held = (sure(lane) for lane in frame.lanes)
+    right = 0 if held < plain - 0.01 else 1 if held > plain + 0.01 else 2
+    return right, (
+        f"more than 95 % sure on {plain:.0%} of the plane without and on {held:.0%} with L2; "
+        f"validation loss {metrics.read(frame.lanes[0]).val_loss:.3f} and "
+        f"{metrics.read(frame.lanes[1]).val_loss:.3f}."
+    )
+
+
+def both_high(frame: Frame, lanes: Lanes) -> tuple[int, str]:
+    """Answer “Both losses are high: more regularization, or less?”."""
+    less, now, more = (metrics.read(lane) for lane in frame.lanes)
+    losses = [more.val_loss, less.val_loss, now.val_loss]
+    return int(np.argmin(losses)), (
+        f"training and validation loss are {now.train_loss:.3f} and {now.val_loss:.3f} at L2 0.1; "
+        f"with three times as much {more.train_loss:.3f} and {more.val_loss:.3f}, with a hundredth "
+        f"{less.train_loss:.3f} and {less.val_loss:.3f}."
+    )
+
+
+def stopping(frame: Frame, lanes: Lanes) -> tuple[int, str]:
+    """Answer “Is early stopping regularization?”."""
+    full, stopped = frame.lanes
+    a, b = metrics.read(full), metrics.read(stopped)
+    yes = size(stopped) < size(full) and b.loss_gap < a.loss_gap
+    return 0 if yes else 1, (
+        f"stopped at epoch {b.epoch}, ‖w‖ is {size(stopped):.2f} instead of {size(full):.2f}, and "
+        f"the gap between validation and training loss {b.loss_gap:.3f} instead of "
+        f"{a.loss_gap:.3f}: no term was added to the loss, yet it acts like a penalty."
+    )
+
+
+def convolution(frame: Frame, lanes: Lanes) -> tuple[int, str]:
+    """Answer “Does dropout help a small convolutional network?”."""
+    none, drop, spatial = (metrics.read(lane) for lane in frame.lanes)
+    best = max(drop.val_accuracy, spatial.val_accuracy)
+    right = 0 if best > none.val_accuracy + 0.01 else 1 if best < none.val_accuracy - 0.01 else 2
+    return right, (
+        f"validation accuracy {metrics.percent(none.val_accuracy)} without, "
+        f"{metrics.percent(drop.val_accuracy)} with dropout and "
+        f"{metrics.percent(spatial.val_accuracy)} with whole maps dropped, after "
+        f"{frame.epoch} epochs. A convolution has few weights and shares them, and neighbours in a "
+        "map tell the same; there is less to hold back."
+    )
+
+
+def deep(frame: Frame, lanes: Lanes) -> tuple[int, str]:
+    """Answer “L1 or L2 in a deep network, at the same λ?”."""
+    l1, l2 = (metrics.read(lane) for lane in frame.lanes)
+    right = 0 if l1.val_loss < l2.val_loss - 0.01 else 1 if l2.val_loss < l1.val_loss - 0.01 else 2
+    return right, (
+        f"at λ = {lanes[0].regularization.l1:g} the validation loss is {l1.val_loss:.3f} with L1 "
+        f"and {l2.val_loss:.3f} with L2; L1 sets {l1.zeros:,} of {l1.weights:,} weights to 0. Here "
+        "there are no irrelevant inputs to switch off."
+    )
+
+
+def hurts(frame: Frame, lanes: Lanes) -> tuple[int, str]:
+    """Answer “Can label smoothing hurt?”."""
+    hard, soft = (ece(lane) for lane in frame.lanes)
+    right = 0 if soft > hard + 0.005 else 1
+    return right, (
+        f"on clean data the ECE is {hard:.3f} with hard labels and {soft:.3f} with ε = 0.4: the "
+        "model is right and may not say so."
+    )
+
+
+def _question(
+    name: str,
+    question: str,
+    options: tuple[str, ...],
+    outcome: Outcome,
+    base: dict[str, Any],
+    variants: tuple[tuple[str, dict[str, Any]], ...],
+    source: str,
+    controls: tuple[str, ...] = ("samples", "noise", "lr", "epochs", "data_seed", "seed"),
+) -> lesson.Lesson:
+    def lanes(e: Experiment) -> Lanes:
+        mapping = e.to_dict()
+        return tuple(
+            Experiment.from_dict({**mapping, "regularization": regularization})
+            for _, regularization in variants
+        )
+
+    def point(frame: Frame, shown_lanes: Lanes) -> str:
+        return "Validation loss – " + ", ".join(
+            f"{label} {metrics.read(lane).val_loss:.3f}"
+            for (label, _), lane in zip(variants, frame.lanes, strict=True)
+        )
+
+    start = Experiment.from_dict(base)
+    return lesson.Lesson(
+        page=f"self-check-{name}",
+        question=question,
+        start=start,
+        controls=controls,
+        prediction=lesson.Prediction("what do you expect?", options, outcome),
+        point=point,
+        code=(early_stopping,),
+        code_ran=_code_ran,
+        tasks=(
+            lesson.Task(
+                "Is it luck? Another seed, and other points.",
+                start.replace("training.seed", 1).replace("data.seed", 1),
+                lambda frame, of: outcome(frame, of)[1],
+            ),
+        ),
+        sources=(source,),
+        lanes=lanes,
+        labels=tuple(label for label, _ in variants),
+        answer_first=True,
+    )
+
+
+def _code_ran(frame: Frame, lanes: Lanes) -> str:
+    """Run the stopper on the stored losses of every model."""
+    bests = [early_stopping(lane.curve("val_loss").tolist(), 10)[0] for lane in frame.lanes]
+    return "Best epochs on the stored losses, with patience 10: " + ", ".join(map(str, bests)) + "."
+
+
+QUESTIONS = {
+    "L1 or L2": _question(
+        "zeros",
+        "Eighteen of twenty inputs are noise. L1 or L2: which switches weights off altogether?",
+        ("L1", "L2", "both alike"),
+        zeros,
+        FEATURES,
+        (("L1", {"l1": 0.02}), ("L2", {"l2": 0.02})),
+        "Tibshirani 1996; Parikh & Boyd 2014, section 6.5.2",
+        ("irrelevant_features", "samples", "noise", "lr", "epochs", "seed"),
+    ),
+    "Weight decay": _question(
+        "decay",
+        "Does a larger weight decay give larger or smaller weights?",
+        ("larger", "smaller", "no clear order"),
+        smaller,
+        MOONS,
+        (
+            ("none", {}),
+            ("0.001", {"weight_decay": 0.001}),
+            ("0.1", {"weight_decay": 0.1}),
+        ),
+        "Krogh & Hertz 1991; Loshchilov & Hutter 2019",
+    ),
+    "Dropout": _question(
+        "active",
+        "When is dropout active?",
+        ("in training only", "in use only", "always"),
+        active,
+        MOONS,
+        (("without", {}), ("dropout", {"dropout": 0.5})),
+        "Srivastava et al. 2014; torch.nn.Dropout",
+    ),
+    "Boundary": _question(
+        "boundary",
+        "How does a well-regularized boundary differ?",
+        ("less sure, smoother", "surer, more wiggles", "no difference"),
+        boundary,
+        MOONS,
+        (("without", {}), ("L2", {"l2": 0.01})),
+        "Bishop 2006, *Pattern Recognition and Machine Learning*, section 5.5",
+    ),
+    "Both losses high": _question(
+        "both",
+        "Training and validation loss are both high at L2 0.1. More regularization?",
+        ("more of it", "less of it", "leave it"),
+        both_high,
+        MOONS,
+        (("L2 0.001", {"l2": 0.001}), ("L2 0.1", {"l2": 0.1}), ("L2 0.3", {"l2": 0.3})),
+        "Goodfellow et al. 2016, *Deep Learning*, section 5.2",
+    ),
+    "Early stopping": _question(
+        "stopping",
+        "Is early stopping regularization, though it adds nothing to the loss?",
+        ("yes: smaller weights, smaller gap", "no"),
+        stopping,
+        MOONS,
+        (("without", {}), ("early stopping", {"early_stopping": {"patience": 10}})),
+        "Goodfellow et al. 2016, *Deep Learning*, section 7.8",
+    ),
+    "Convolutions": _question(
+        "convolution",
+        "Dropout is rare in convolutional layers. Does it help this small one, on 8x8 digits?",
+        ("it helps", "it harms", "no difference"),
+        convolution,
+        DIGITS,
+        (
+            ("none", {}),
+            ("dropout 0.3", {"dropout": 0.3}),
+            ("whole maps 0.3", {"dropout": 0.3, "dropout_kind": "spatial"}),
+        ),
+        "Tompson et al. 2015 (spatial dropout)",
+        ("lr", "epochs", "data_seed", "seed"),
+    ),
+    "Deep nets": _question(
+        "deep",
+        "The same λ in a network of four layers: L1 or L2?",
+        ("L1 is better", "L2 is better", "no difference"),
+        deep,
+        DEEP,
+        (("L1", {"l1": 0.003}), ("L2", {"l2": 0.003})),
+        "Goodfellow et al. 2016, *Deep Learning*, section 7.1",
+    ),
+    "Smoothing": _question(
+        "hurts",
+        "Can label smoothing hurt, on clean and well separated data?",
+        ("yes: less honest percentages", "no"),
+        hurts,
+        CLEAN,
+        (("hard labels", {}), ("ε = 0.4", {"label_smoothing": 0.4})),
+        "Müller et al. 2019; Shen et al. 2021; Guo et al. 2017 for the ECE",
+    ),
+}
+
+
+layout.within_app()
+names = list(QUESTIONS)
+if "self-check.question" not in st.session_state:
+    st.session_state["self-check.question"] = names[0]
+chosen = st.segmented_control(
+    "Question",
+    names,
+    key="self-check.question",
+    label_visibility="collapsed",
+    on_change=lambda: st.query_params.clear(),
+    required=True,
+)
+LESSON = QUESTIONS[chosen or names[0]]
+shown = lesson.begin(LESSON)
+if shown.experiment.data.kind == "moons":
+    live.decision_boundary(shown.channel, labels=shown.labels, height=310)
+left, right = st.columns([3, 2], gap="small")
+with left:
+    live.loss_curves(
+        shown.channel,
+        labels=shown.labels,
+        epochs=shown.experiment.training.epochs,
+        show_train_mode=LESSON.page.endswith("active"),
+        height=325,
+    )
+with right:
+    live.readout(shown.channel)
+lesson.finish(shown)
