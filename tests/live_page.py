@@ -1,7 +1,7 @@
 """A page with the live charts and made-up frames, steered by a file: the browser tests run it.
 
 The file named by ``REGVIZ_TEST_CONTROL`` holds ``{"run": text, "kind": "moons" | "digits",
-"at": frame, "frames": count, "slow": seconds, "charts": true | false}``.
+"at": frame, "frames": count, "slow": seconds, "charts": true | false, "layers": count}``.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ from regviz.ui import live
 
 EPOCHS = 200
 LABELS = ("without", "with")
+LIMITS = (0.5, 1.0, 0.0625, 0.125, 0.25, 2.0, 16.0, 0.0078125, 1024.0)
 
 
-def made_up_frame(run: str, epoch: int, kind: str = "moons") -> Frame:
+def made_up_frame(run: str, epoch: int, kind: str = "moons", layers: int = 2) -> Frame:
     """Return a frame of a run that never was: curves fall and rise, a wave moves over a plane."""
     rng = np.random.default_rng(sum(run.encode()))
     n, classes, features = 300, (10 if kind == "digits" else 2), (64 if kind == "digits" else 2)
@@ -46,7 +47,7 @@ def made_up_frame(run: str, epoch: int, kind: str = "moons") -> Frame:
         history = np.stack([loss, loss * 1.2, loss + rise * t, 1 - loss, 0.9 - rise * t / 3, t * 0])
         x0, x1 = np.meshgrid(np.linspace(-3, 3, 64), np.linspace(-2, 2, 64))
         wave = 1 / (1 + np.exp(-4 * (x0 + np.sin(x1 * (1 + lane) + epoch / 20))))
-        limits = np.array([0.5, 1.0], np.float32) * (lane + 1)
+        limits = np.array(LIMITS[:layers], np.float32) * (lane + 1)
         weights = [np.clip(rng.normal(0, k / 4, 500), -k, k) for k in limits]
         counts = [
             np.histogram(w, 128, (-float(k), float(k)))[0]
@@ -62,15 +63,15 @@ def made_up_frame(run: str, epoch: int, kind: str = "moons") -> Frame:
                 wait=0,
                 restored=False,
                 history=history.astype(np.float32),
-                layers=("hidden 1", "output"),
-                shapes=((features, 10), (10, 50)),
+                layers=(*(f"hidden {i}" for i in range(1, layers)), "output"),
+                shapes=((features, 10), *((10, 50),) * (layers - 1)),
                 histogram=np.array(counts, np.uint32),
                 limits=limits,
-                zeros=np.array([0, 7 * lane * epoch], np.int64),
-                norms=np.ones(2),
-                l1_norms=np.ones(2),
-                input_mean=np.zeros(2, np.float32),
-                input_std=np.ones(2, np.float32),
+                zeros=np.array([0, *[7 * lane * epoch] * (layers - 1)], np.int64),
+                norms=np.ones(layers),
+                l1_norms=np.ones(layers),
+                input_mean=np.zeros(layers, np.float32),
+                input_std=np.ones(layers, np.float32),
                 boundary=(255 * wave).round().astype(np.uint8) if classes == 2 else None,
             )
         )
@@ -87,13 +88,15 @@ class MadeUpJob:
         self.kind = str(control.get("kind", "moons"))
         self.count = int(control.get("frames", 20))
         self.at = min(int(control.get("at", 0)), self.count)
+        self.layers = int(control.get("layers", 2))
 
     @property
     def state(self) -> str:
         return "finished" if self.at == self.count else "running"
 
     def _frame(self, at: int) -> Frame:
-        return made_up_frame(self.run, round(EPOCHS * at / self.count), self.kind)
+        epoch = round(EPOCHS * at / self.count)
+        return made_up_frame(self.run, epoch, self.kind, self.layers)
 
     def latest(self) -> Frame | None:
         return None if self.at < 0 else self._frame(self.at)
@@ -114,12 +117,13 @@ def _page() -> None:
     st.set_page_config(layout="wide")
     accuracy = st.checkbox("Accuracy")
     st.button("Again")
-    if _control().get("charts", True):
+    control = _control()
+    if control.get("charts", True):
         live.loss_curves("test", labels=LABELS, epochs=EPOCHS, show_accuracy=accuracy, height=300)
         live.scrubber("test", labels=LABELS, epochs=EPOCHS)
         live.readout("test")
         live.decision_boundary("test", labels=LABELS)
-        live.weight_histogram("test", labels=LABELS, layers=2)
+        live.weight_histogram("test", labels=LABELS, layers=int(control.get("layers", 2)))
 
     @st.fragment(run_every=0.1)
     def tick() -> None:

@@ -371,6 +371,42 @@ def test_where_there_is_no_boundary_a_sentence_stands(stage: Stage) -> None:
     assert note.count() == 0
 
 
+OVERLAPS = """(chart) => {
+  const of = (selector) => [...document.querySelectorAll(`${chart} ${selector}`)]
+    .map((e) => [e.textContent, e.getBoundingClientRect()])
+    .filter(([text, box]) => text.trim() && box.width > 0)
+  const found = []
+  const check = (boxes) => boxes.forEach(([a, p], i) => boxes.slice(i + 1).forEach(([b, q]) => {
+    const across = Math.min(p.right, q.right) - Math.max(p.left, q.left)
+    const down = Math.min(p.bottom, q.bottom) - Math.max(p.top, q.top)
+    if (across > 0.5 && down > 2) found.push([a, b, across, down])
+  }))
+  check(of('g[class$="tick"] text'))
+  check(of('.annotation-text'))
+  return found
+}"""
+
+
+@pytest.mark.parametrize("width", [420, 560])  # that of the chart: some 350 and 490 pixels
+@pytest.mark.parametrize("layers", [1, 3, 4, 5, 9])
+def test_no_labels_of_the_histograms_overlap(stage: Stage, layers: int, width: int) -> None:
+    stage.page.set_viewport_size({"width": width, "height": 900})
+    stage.open(at=20, layers=layers)
+    stage.page.wait_for_function(
+        "([chart, n]) => document.querySelectorAll(`${chart} .annotation-text`).length === 2 * n",
+        arg=[HISTOGRAM, layers],
+    )
+    stage.page.locator(HISTOGRAM).scroll_into_view_if_needed()
+    assert stage.page.evaluate(OVERLAPS, HISTOGRAM) == []
+    ticks = stage.page.eval_on_selector(
+        HISTOGRAM,
+        "gd => Object.keys(gd._fullLayout).filter((k) => k.startsWith('xaxis'))"
+        ".map((k) => gd._fullLayout[k].tickvals.length)",
+    )
+    assert len(ticks) == layers
+    assert min(ticks) >= (3 if layers < 4 else 1)
+
+
 def test_the_camera_saves_the_boundary_with_its_picture(stage: Stage) -> None:
     stage.open(at=10)
     stage.page.locator(BOUNDARY).hover()

@@ -455,10 +455,9 @@ class Chart {
 
   listen() {
     this.gd.on("plotly_relayout", (changes) => {
-      for (const key of Object.keys(changes ?? {})) {
-        const axis = /^([xy]axis\d*)\.range/.exec(key)?.[1]
-        if (axis) this.zoomed[axis] = [...this.gd._fullLayout[axis].range]
-      }
+      const axes = Object.keys(changes ?? {}).map((key) => /^([xy]axis\d*)\.range/.exec(key)?.[1])
+      for (const axis of axes) if (axis) this.zoomed[axis] = [...this.gd._fullLayout[axis].range]
+      if (axes.some(Boolean)) this.onZoom()
       this.placed()
     })
     this.gd.on("plotly_relayouting", () => this.placed())
@@ -487,6 +486,8 @@ class Chart {
   }
 
   placed() {}
+
+  onZoom() {}
 
   note(name, text, place = {}) {
     let note = this.notes[name]
@@ -550,9 +551,63 @@ class Chart {
 
 /* Columns of equal width with a gap in pixels: [left, right] of each, in parts of the plot. */
 function columns(count, width, gap) {
-  const part = Math.min(gap / Math.max(1, width), 0.5 / count)
+  const part = Math.min(gap / Math.max(1, width), 0.6 / count)
   const each = (1 - part * (count - 1)) / count
   return Array.from({ length: count }, (_, i) => [i * (each + part), i * (each + part) + each])
+}
+
+const ruler = document.createElement("canvas").getContext("2d")
+
+/* Width of a text in pixels; the font is as in CSS, "600 13px family". */
+function widthOf(words, font) {
+  ruler.font = font
+  return ruler.measureText(words).width
+}
+
+/* The number for an axis whose ticks lie a step apart. */
+function tickText(value, step) {
+  const size = Math.abs(value)
+  if (size < step / 2) return "0"
+  const sign = value < 0 ? "−" : ""
+  if (size >= 1e5 || step < 1e-4) return sign + size.toExponential(0).replace("+", "")
+  return sign + size.toFixed(Math.max(0, -Math.floor(Math.log10(step) + 1e-9)))
+}
+
+/* Round places between low and high, the finest of steps 1, 2, 5, 10, ... whose labels stand
+   clear of each other on that many pixels, and reach at most ``over`` pixels beyond the ends.
+   Where only 0 finds room that way, 0 and one more to its right. */
+function clearTicks([low, high], pixels, over, font, most) {
+  const span = high - low
+  const scale = pixels / span
+  let lone = { values: [], labels: [] }
+  for (let k = 3 * Math.floor(Math.log10(span / most)), tries = 0; tries < 12; k++, tries++) {
+    const step = [1, 2, 5][((k % 3) + 3) % 3] * 10 ** Math.floor(k / 3)
+    const [first, last] = [Math.ceil(low / step - 1e-9), Math.floor(high / step + 1e-9)]
+    if (last - first + 1 > most) continue
+    const all = Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => (first + i) * step)
+    for (const values of [all, all.filter((v) => v > -step / 2).slice(0, 2)]) {
+      const labels = values.map((v) => tickText(v, step))
+      const halves = labels.map((words) => widthOf(words, font) / 2)
+      const clear = values.every((v, i) =>
+        (i === 0 || (v - values[i - 1]) * scale >= halves[i] + halves[i - 1] + 5) &&
+        halves[i] - Math.min(v - low, high - v) * scale <= over)
+      if (!clear) continue
+      if (values === all && values.length > 1) return { values, labels }
+      if (values.length >= lone.values.length) lone = { values, labels }
+    }
+  }
+  return lone
+}
+
+/* Texts for several places in one manner: ways of writing, each [texts, plain texts, font size].
+   The first way in which every text is no wider than its place is written into the notes. */
+function write(notes, ways, widths, weight, family) {
+  const fits = ([, plain, size]) => plain.every((words, i) => widthOf(words, `${weight} ${size}px ${family}`) <= widths[i])
+  const [texts, , size] = ways.find(fits) ?? ways.at(-1)
+  notes.forEach((note, i) => {
+    note.text = texts[i]
+    note.font.size = size
+  })
 }
 
 function element(tag, className, parent) {
@@ -998,22 +1053,46 @@ class Histogram extends Chart {
     super.destroy()
   }
 
+  /* Panels in a row: how many, where, and their width and gap in pixels. */
+  grid(width) {
+    const { l, r } = this.skeleton.layout.margin
+    const { layers } = this.options
+    const inner = width - l - r
+    const count = Math.ceil(layers / Math.ceil(layers / PER_ROW))
+    const places = columns(count, inner, inner / count < 130 ? 33 : 48)
+    const room = (places[0][1] - places[0][0]) * inner
+    const gap = count > 1 ? (places[1][0] - places[0][1]) * inner : 48
+    return { count, places, room, gap }
+  }
+
   arrange(figure, width, height) {
     super.arrange(figure, width, height)
     const { layout } = figure
-    const { lanes, layers } = this.options
-    const inner = width - layout.margin.l - layout.margin.r
-    const count = Math.ceil(layers / Math.ceil(layers / PER_ROW))
-    const places = columns(count, inner, 48)
-    const narrow = (places[0][1] - places[0][0]) * inner < 150
+    const { lanes, layers, log } = this.options
+    const { count, places, room, gap } = this.grid(width)
+    const narrow = room < 150
+    const axes = Array.from({ length: layers }, (_, i) => layout[`xaxis${i === 0 ? "" : i + 1}`])
+    const { family } = layout.font
+    const ticksOf = (size) => axes.map(({ range }) => clearTicks(range, room, Math.min(gap / 2 - 3, 13), `${size}px ${family}`, 5))
+    const least = (ticks) => Math.min(...ticks.map((t) => t.values.length))
+    let [size, ticks] = [13, ticksOf(13)]
+    if (least(ticks) < 3) {
+      const small = ticksOf(11)
+      if (least(small) > least(ticks) || room < 60) [size, ticks] = [11, small]
+    }
     for (let layer = 0; layer < layers; layer++) {
       const [left, right] = places[layer % count]
-      const axis = layout[`xaxis${layer === 0 ? "" : layer + 1}`]
+      const axis = axes[layer]
       axis.domain = [left, right]
-      if (narrow) axis.nticks = 4
+      Object.assign(axis, { tickmode: "array", tickvals: ticks[layer].values, ticktext: ticks[layer].labels })
+      axis.tickfont.size = size
       layout.annotations[2 * layer].x = left
       layout.annotations[2 * layer + 1].x = left
-      for (let i = 0; narrow && i < lanes; i++) {
+      if (!narrow) continue
+      const counts = layout[`yaxis${layer === 0 ? "" : layer + 1}`]
+      if (gap < 40) counts.tickfont.size = 11
+      if (!log && counts.range[1] > 1000) counts.tickformat = "~s" // 5k, as narrow as it gets
+      for (let i = 0; i < lanes; i++) {
         figure.data[2 * (lanes * layer + i)].line.width = 1.2
         figure.data[2 * (lanes * layer + i) + 1].marker.line.width = 0.5
       }
@@ -1021,15 +1100,18 @@ class Histogram extends Chart {
     if (width < 480) figure.data.at(-1).showlegend = false
   }
 
+  /* Other ranges want other ticks. */
+  onZoom() {
+    guarded(() => this.render(this.channel, this.channel.picture(), true))
+  }
+
   fill(figure, c, picture, width = this.frame.clientWidth) {
     const { lanes, layers, log, labels } = this.options
-    const perRow = Math.ceil(layers / Math.ceil(layers / PER_ROW))
-    const room = (width - 76 - 48 * (perRow - 1)) / perRow
     const calm = c.head.done && c.at === null // scrubbing back must not move the axes
     const settle = (old, need) => (calm && need < 0.6 * old ? need : Math.max(old ?? 0, need))
     for (let layer = 0; layer < Math.min(layers, picture.layers.length); layer++) {
       const { values, shape } = picture.counts[layer]
-      const { limit, zeros, size, name, shape: [inputs, units] } = picture.layers[layer]
+      const { limit, zeros } = picture.layers[layer]
       const bins = shape[1]
       const step = (2 * limit) / bins
       let top = 1
@@ -1065,15 +1147,46 @@ class Histogram extends Chart {
       figure.layout[`yaxis${n}`].range = log
         ? [Math.log10(0.5), Math.log10(Math.max(this.tops[layer], most) * 1.5)]
         : [0, this.tops[layer]]
-      const [title, count] = figure.layout.annotations.slice(2 * layer, 2 * layer + 2)
-      title.text = `<b>${escaped(name)}</b>${room > 130 ? `  ${inputs}×${units}` : ""}`
-      const named = labels.join("").length * 7 + 24 * lanes + 170 < room
-      const parts = zeros.slice(0, lanes).map((z, i) =>
-        `<span style="color:${this.colors.lanes[i % this.colors.lanes.length]}">${named ? `${escaped(labels[i])} ` : ""}<b>${z.toLocaleString("en")}</b></span>`)
-      count.text = room > 200
-        ? `exact zeros: ${parts.join(", ")} of ${size[0].toLocaleString("en")}`
-        : `zeros ${parts.join(", ")}`
     }
+    this.headings(figure, picture.layers.slice(0, layers), width)
+  }
+
+  /* Above each panel its name and its exact zeros, in as many words as there is room for. */
+  headings(figure, layers, width) {
+    const { labels } = this.options
+    const { count, room, gap } = this.grid(width)
+    const { font: { family }, annotations, margin } = figure.layout
+    const widths = layers.map((_, i) => room + (i % count === count - 1 ? margin.r - 2 : gap - 8))
+    const notes = (k) => layers.map((_, i) => annotations[2 * i + k])
+    const names = layers.map(({ name }) => name)
+    const bold = names.map((name) => `<b>${escaped(name)}</b>`)
+    const sizes = layers.map(({ shape: [inputs, units] }) => `  ${inputs}×${units}`)
+    write(notes(0), [
+      [bold.map((b, i) => b + sizes[i]), names.map((n, i) => n + sizes[i]), 14],
+      [bold, names, 14],
+      [bold, names, 11],
+    ], widths, 700, family)
+    const tint = (i) => this.colors.lanes[i % this.colors.lanes.length]
+    const zeros = (before, size, { named = false, of = false, ...style } = {}) => {
+      const tell = (n) => n.toLocaleString("en", style)
+      const written = layers.map((layer) => {
+        const each = layer.zeros.slice(0, labels.length).map((n, i) => [named ? `${labels[i]} ` : "", tell(n)])
+        const after = of ? ` of ${tell(layer.size[0])}` : ""
+        return [
+          before + each.map(([who, n], i) => `<span style="color:${tint(i)}">${escaped(who)}<b>${n}</b></span>`).join(", ") + after,
+          before + each.map((words) => words.join("")).join(", ") + after,
+        ]
+      })
+      return [written.map(([html]) => html), written.map(([, plain]) => plain), size]
+    }
+    write(notes(1), [
+      zeros("exact zeros: ", 13, { named: true, of: true }),
+      zeros("exact zeros: ", 13, { of: true }),
+      zeros("zeros ", 13),
+      zeros("zeros ", 13, { notation: "compact" }),
+      zeros("zeros ", 11, { notation: "compact" }),
+      zeros("", 11, { notation: "compact" }),
+    ], widths, 600, family)
   }
 }
 
