@@ -37,7 +37,7 @@ def alpha_dropout_depth(
             h = selu.forward(x @ weight, False)
             dropped = [h[0]]
             for i, kind in enumerate(KINDS[1:], start=1):
-                scale, shift = dropout_masks(uniform, rate, kind)
+                scale, shift = dropout_masks(uniform, rate, kind, torch.empty_like(uniform))
                 y = h[i] * scale[0]
                 dropped.append(y if shift is None else y + shift[0])
             x = torch.stack(dropped)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regviz.data import stream
-from regviz.labs.frame import LabFrame
+from regviz.labs.frame import LabFrame, looks
 
 Array = NDArray[np.float64]
 
@@ -45,7 +45,7 @@ def early_stopping_ridge(
     solution = q @ np.ones(n_eigenvalues)
     w = np.zeros(n_eigenvalues)
     dense = np.geomspace(1e-6, 1.0, 4000)
-    at = np.unique(np.geomspace(1, steps, 150).round().astype(np.int64))
+    at = looks(steps)
     gap, alpha = np.empty(len(at)), np.empty(len(at))
     look, largest_bound = 0, 0.0
     for t in range(1, steps + 1):

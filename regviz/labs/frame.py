@@ -106,3 +106,13 @@ class LabFrame:
             return cls(header["step"], header["steps"], arrays, header["values"])
         except (KeyError, IndexError, TypeError, ValueError, struct.error) as error:
             raise ValueError(f"these bytes are not a whole frame of a lab: {error!r}") from None
+
+
+def looks(steps: int, most: int = 150) -> NDArray[np.int64]:
+    """Return at which of the steps 1…``steps`` to look: dense at first, and never far apart.
+
+    At most about twice ``most``: evenly on a log axis, where curves are steep, and evenly on a
+    plain one, so that no stretch of computing between two looks is long.
+    """
+    even = np.linspace(1, steps, most)
+    return np.unique(np.concatenate([np.geomspace(1, steps, most), even]).round().astype(np.int64))

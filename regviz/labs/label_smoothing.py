@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regviz.data import stream
-from regviz.labs.frame import LabFrame
+from regviz.labs.frame import LabFrame, looks
 from regviz.scratch.label_smoothing import cross_entropy, logit_gap, soft_targets
 
 Array = NDArray[np.float64]
@@ -31,7 +31,7 @@ def label_smoothing_gap(
     positive = target[0][target[0] > 0]
     smallest = float(-(positive * np.log(positive)).sum())
     closed = logit_gap(n_classes, epsilon)
-    at = np.unique(np.geomspace(1, steps, 150).round().astype(np.int64))
+    at = looks(steps)
     gaps, losses = np.empty((len(at), _SAMPLES)), np.empty(len(at))
     look = 0
     for t in range(1, steps + 1):

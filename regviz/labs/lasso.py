@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from regviz.data import stream
-from regviz.labs.frame import LabFrame
+from regviz.labs.frame import LabFrame, looks
 from regviz.labs.ridge import ridge
 from regviz.layers import Parameters
 from regviz.optimizers import SGD, Strengths
@@ -91,7 +91,7 @@ def l1_path(
     target = np.linalg.solve(root, moments["correlated"])
     shrunk = np.stack([ridge(root.T, target, k) for k in lambdas["correlated"]])
     picture, values = _geometry(strength)
-    at = np.unique(np.geomspace(1, steps, 80).round().astype(np.int64))
+    at = looks(steps, 80)
     for t in range(1, steps + 1):
         stack.step()
         if t not in at:

@@ -13,11 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regviz.data import stream
-from regviz.labs.frame import LabFrame
+from regviz.labs.frame import LabFrame, looks
 from regviz.scratch.dropout import dropout_forward
 
 Array = NDArray[np.float64]
-_LOOKS = 200
 
 
 def regression(
@@ -92,7 +91,7 @@ def _descend(
     # half of what is stable for the expected loss: each step's own X̃ is a little larger
     lr = 0.5 * n / np.linalg.eigvalsh(x.T @ x + np.diag(strength))[-1]
     w, total = np.zeros(d), np.zeros((steps + 1, d))
-    at = np.unique(np.geomspace(1, steps, _LOOKS).round().astype(np.int64))
+    at = looks(steps, 200)
     path, averaged, gap = np.empty((len(at), d)), np.empty((len(at), d)), np.empty(len(at))
     look = 0
     for t in range(1, steps + 1):
