@@ -32,6 +32,9 @@ from regviz.palette import (
 
 CLEAR = "rgba(0,0,0,0)"
 PANELS_PER_ROW = 5
+FEW = 3
+"""A curve of fewer points than that shows them: a line of one point cannot be seen."""
+
 DASHES = ("solid", "dash", "dot", "dashdot")
 
 
@@ -139,8 +142,9 @@ def loss_curves(
     """Lay out the curves of loss (or accuracy) against epochs, train dashed, validation solid.
 
     Traces, for each lane: train, validation, train mode, events (star: best epoch, square:
-    stopped, cross: diverged); after all lanes entries for the legend alone. Shapes: for each
-    lane the vertical line at its stop.
+    stopped, cross: diverged); after all lanes entries for the legend alone, the last two for
+    stops and divergence. Shapes: for each lane the vertical line at its stop. Curves have markers
+    ready, for as long as there are too few points for a line.
     """
     quantity = "Accuracy" if show_accuracy else "Loss"
     unit = "share classified correctly" if show_accuracy else "cross-entropy loss (nats)"
@@ -164,6 +168,11 @@ def loss_curves(
                         "color": rgba(color, 0.7) if extra else color,
                         "dash": dash,
                         "width": 1.6 if extra else width,
+                    },
+                    marker={
+                        "color": color,
+                        "size": 5 if extra else 8,
+                        "symbol": "circle" if split == "validation" else "circle-open",
                     },
                     visible=show_train_mode and not show_accuracy if extra else True,
                     legendgroup=str(i),
@@ -198,7 +207,7 @@ def loss_curves(
     if show_train_mode and not show_accuracy:
         line = _key_line(TRAIN_MODE_DASH, palette)
         traces.append(_legend_entry("train mode", mode="lines", line=line))
-    for name, symbol in (("best epoch", "star"), ("early stop", "square")):
+    for name, symbol in (("best epoch", "star"), ("early stop", "square"), ("diverged", "x")):
         marker = {"color": palette.muted, "symbol": symbol, "size": 11}
         traces.append(_legend_entry(name, mode="markers", marker=marker))
     y: dict[str, Any] = {"range": [0, 0.8]}
@@ -263,7 +272,11 @@ def curve_top(values: Sequence[NDArray[Any]], least: float = 0.0) -> float:
 
 
 def fill_loss_curves(figure: go.Figure, lanes: Sequence[LaneFrame]) -> go.Figure:
-    """Put the lanes' histories into a skeleton of :func:`loss_curves` and return it."""
+    """Put the lanes' histories into a skeleton of :func:`loss_curves` and return it.
+
+    A diverged lane has its cross at the top edge (accuracies: at its last value), one under the
+    other where there are several.
+    """
     accuracy = figure.layout.yaxis.tickformat is not None
     names = ("train_accuracy", "val_accuracy") if accuracy else ("train_loss", "val_loss")
     curves = []
@@ -272,7 +285,8 @@ def fill_loss_curves(figure: go.Figure, lanes: Sequence[LaneFrame]) -> go.Figure
         for k, name in enumerate((*names, "train_loss_train_mode")):
             values = _gaps(lane.curve(name))
             curves.append(values)
-            figure.data[4 * i + k].update(x=epochs, y=values)
+            mode = "lines" if np.isfinite(values).sum() >= FEW else "lines+markers"
+            figure.data[4 * i + k].update(x=epochs, y=values, mode=mode)
         validation = _gaps(lane.curve(names[1]))
         events = []
         if 0 < lane.best_epoch <= len(validation):
@@ -290,7 +304,31 @@ def fill_loss_curves(figure: go.Figure, lanes: Sequence[LaneFrame]) -> go.Figure
         )
     if not accuracy and figure.layout.yaxis.type != "log":
         figure.layout.yaxis.range = [0, curve_top(curves)]
+    _mark_diverged(figure, lanes, accuracy=accuracy)
+    figure.data[-2].showlegend = any(lane.stopped_epoch > 0 for lane in lanes)
+    figure.data[-1].showlegend = any(lane.status == "diverged" for lane in lanes)
     return figure
+
+
+def _mark_diverged(figure: go.Figure, lanes: Sequence[LaneFrame], *, accuracy: bool) -> None:
+    axis = figure.layout.yaxis
+    low, high = axis.range
+    for row, i in enumerate(k for k, lane in enumerate(lanes) if lane.status == "diverged"):
+        lane = lanes[i]
+        at = high - (0.03 + 0.06 * row) * (high - low)
+        if accuracy and np.isfinite(lane.curve("val_accuracy")[-1]):
+            at = float(lane.curve("val_accuracy")[-1])
+        losses = ", ".join(
+            f"{name} {lane.curve(curve)[-1]:.3g}"
+            for name, curve in (("train loss", "train_loss"), ("validation loss", "val_loss"))
+        )
+        marks = figure.data[4 * i + 3]
+        marks.update(
+            x=[*marks.x, lane.epoch],
+            y=[*marks.y, 10**at if axis.type == "log" else at],
+            text=[*marks.text, f"diverged in epoch {lane.epoch}: {losses}"],
+            marker={"symbol": [*marks.marker.symbol, "x"]},
+        )
 
 
 def _gaps(values: NDArray[Any]) -> NDArray[Any]:

@@ -239,10 +239,17 @@ def _head(channel: str, run: str, frame: Frame, state: str) -> dict[str, Any]:
                 "epoch": lane.epoch,
                 "best": lane.best_epoch,
                 "stopped": lane.stopped_epoch,
+                **({"end": _end(lane)} if lane.status == "diverged" else {}),
             }
             for lane in frame.lanes
         ],
     }
+
+
+def _end(lane: LaneFrame) -> list[float | None]:
+    """Last losses of a diverged lane, train and validation: float16 has no room for them."""
+    last = [float(lane.curve(name)[-1]) for name in ("train_loss", "val_loss")]
+    return [value if math.isfinite(value) else None for value in last]
 
 
 def _picture(message: _Message, prefix: str, frame: Frame, most: int) -> dict[str, Any]:

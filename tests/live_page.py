@@ -1,7 +1,8 @@
 """A page with the live charts and made-up frames, steered by a file: the browser tests run it.
 
 The file named by ``REGVIZ_TEST_CONTROL`` holds ``{"run": text, "kind": "moons" | "digits",
-"at": frame, "frames": count, "slow": seconds, "charts": true | false, "layers": count}``.
+"at": frame, "frames": count, "slow": seconds, "charts": true | false, "layers": count,
+"log": true | false, "diverged": [losses]}``; the lanes with a loss there end with it and diverged.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,13 @@ LABELS = ("without", "with")
 LIMITS = (0.5, 1.0, 0.0625, 0.125, 0.25, 2.0, 16.0, 0.0078125, 1024.0)
 
 
-def made_up_frame(run: str, epoch: int, kind: str = "moons", layers: int = 2) -> Frame:
+def made_up_frame(
+    run: str,
+    epoch: int,
+    kind: str = "moons",
+    layers: int = 2,
+    diverged: Sequence[float] = (),
+) -> Frame:
     """Return a frame of a run that never was: curves fall and rise, a wave moves over a plane."""
     rng = np.random.default_rng(sum(run.encode()))
     n, classes, features = 300, (10 if kind == "digits" else 2), (64 if kind == "digits" else 2)
@@ -45,6 +53,9 @@ def made_up_frame(run: str, epoch: int, kind: str = "moons", layers: int = 2) ->
         loss = (0.7 / np.sqrt(t) + 0.05).astype(np.float32)
         rise = np.float32(0.004 if lane == 0 else 0.0002)
         history = np.stack([loss, loss * 1.2, loss + rise * t, 1 - loss, 0.9 - rise * t / 3, t * 0])
+        gone = lane < len(diverged)
+        if gone:
+            history[:3, -1] = diverged[lane]
         x0, x1 = np.meshgrid(np.linspace(-3, 3, 64), np.linspace(-2, 2, 64))
         wave = 1 / (1 + np.exp(-4 * (x0 + np.sin(x1 * (1 + lane) + epoch / 20))))
         limits = np.array(LIMITS[:layers], np.float32) * (lane + 1)
@@ -56,9 +67,9 @@ def made_up_frame(run: str, epoch: int, kind: str = "moons", layers: int = 2) ->
         ends = epoch >= EPOCHS
         lanes.append(
             LaneFrame(
-                status="finished" if ends else "running",
+                status="diverged" if gone else "finished" if ends else "running",
                 epoch=epoch,
-                best_epoch=min(epoch, 20 + 30 * lane),
+                best_epoch=min(epoch - gone, 20 + 30 * lane),
                 stopped_epoch=0,
                 wait=0,
                 restored=False,
@@ -89,6 +100,7 @@ class MadeUpJob:
         self.count = int(control.get("frames", 20))
         self.at = min(int(control.get("at", 0)), self.count)
         self.layers = int(control.get("layers", 2))
+        self.diverged: list[float] = control.get("diverged", [])
 
     @property
     def state(self) -> str:
@@ -96,7 +108,7 @@ class MadeUpJob:
 
     def _frame(self, at: int) -> Frame:
         epoch = round(EPOCHS * at / self.count)
-        return made_up_frame(self.run, epoch, self.kind, self.layers)
+        return made_up_frame(self.run, epoch, self.kind, self.layers, self.diverged)
 
     def latest(self) -> Frame | None:
         return None if self.at < 0 else self._frame(self.at)
@@ -119,7 +131,14 @@ def _page() -> None:
     st.button("Again")
     control = _control()
     if control.get("charts", True):
-        live.loss_curves("test", labels=LABELS, epochs=EPOCHS, show_accuracy=accuracy, height=300)
+        live.loss_curves(
+            "test",
+            labels=LABELS,
+            epochs=EPOCHS,
+            show_accuracy=accuracy,
+            log_scale=bool(control.get("log")),
+            height=300,
+        )
         live.scrubber("test", labels=LABELS, epochs=EPOCHS)
         live.readout("test")
         live.decision_boundary("test", labels=LABELS)

@@ -111,6 +111,32 @@ def test_a_diverged_loss_leaves_a_gap_and_no_nan_reaches_the_browser() -> None:
     assert np.isfinite(figure.layout.yaxis.range).all()
 
 
+@pytest.mark.parametrize("name", ["loss", "loss, log", "accuracy"])
+def test_lanes_that_diverge_have_crosses_within_the_axes(name: str) -> None:
+    frame = made_up_frame("a", 1, diverged=(2e11, np.inf))
+    figure = SKELETONS[name](LIGHT)
+    figures.fill_loss_curves(figure, frame.lanes)
+    low, high = figure.layout.yaxis.range
+    crosses = [figure.data[3], figure.data[7]]
+    for cross, loss in zip(crosses, ("2e+11", "inf"), strict=True):
+        assert list(cross.x) == [1]
+        assert list(cross.marker.symbol) == ["x"]
+        y = np.log10(cross.y[0]) if figure.layout.yaxis.type == "log" else cross.y[0]
+        assert low < y < high
+        assert f"diverged in epoch 1: train loss {loss}" in cross.text[0]
+    assert name == "accuracy" or crosses[0].y[0] != crosses[1].y[0]
+    assert figure.data[-1].showlegend
+    assert figure.data[1].mode == "lines+markers"
+
+
+def test_a_message_tells_the_last_losses_of_a_lane_that_diverged() -> None:
+    frame = made_up_frame("a", 4, diverged=(2.5e11, np.nan))
+    header, arrays = packing.unpack(packing.pack_frame("c", "r", frame))
+    assert header["lanes"][0]["end"] == pytest.approx([2.5e11, 2.5e11])
+    assert header["lanes"][1]["end"] == [None, None]
+    assert np.isfinite(arrays["c0"][0]).tolist() == [True, True, True, False]
+
+
 @given(st.lists(st.floats(1e-6, 1e6), min_size=1, max_size=20))
 def test_the_loss_axis_ends_a_little_above_all_values_and_moves_in_steps(
     values: list[float],

@@ -371,6 +371,45 @@ def test_where_there_is_no_boundary_a_sentence_stands(stage: Stage) -> None:
     assert note.count() == 0
 
 
+@pytest.mark.parametrize("log", [False, True])
+def test_lanes_that_diverge_at_once_are_seen(stage: Stage, log: bool) -> None:
+    stage.open(at=1, frames=200, diverged=[2.5e11, 3e10], log=log)
+    stage.page.wait_for_selector(f"{LOSS} .point")
+    axes = stage.page.locator(f"{LOSS} .nsewdrag").first.bounding_box()
+    assert axes is not None
+    crosses = stage.page.eval_on_selector_all(
+        f"{LOSS} .point",
+        "(points) => points.map((p) => [p.style.fill, p.getBoundingClientRect()])"
+        ".map(([fill, b]) => [fill, b.x + b.width / 2, b.y + b.height / 2])",
+    )
+    assert len(crosses) == 2
+    (first, x, y), (second, u, v) = crosses
+    assert first != second
+    for across, down in ((x, y), (u, v)):
+        assert abs(across - axes["x"]) < 2
+        assert 0 < down - axes["y"] < 40
+    assert abs(y - v) > 12
+    assert stage.page.locator(f"{LOSS} .legendtext", has_text="diverged").is_visible()
+    stage.page.mouse.move(axes["x"] + 2, axes["y"] + 60)
+    hover = stage.page.locator(f"{LOSS} .hoverlayer")
+    expect(hover).to_contain_text(
+        "without: diverged in epoch 1, train loss 2.5e+11, validation loss 2.5e+11"
+    )
+    expect(hover).to_contain_text("with: diverged in epoch 1, train loss 3.0e+10")
+
+
+def test_one_epoch_is_seen_as_points_and_three_as_lines(stage: Stage) -> None:
+    def modes() -> list[str]:
+        return stage.page.eval_on_selector(LOSS, "gd => [0, 1].map((i) => gd._fullData[i].mode)")
+
+    stage.open(at=1, frames=200)
+    assert modes() == ["lines+markers"] * 2
+    stage.show(at=3, frames=200)
+    stage.await_curve(3)
+    assert modes() == ["lines"] * 2
+    assert not stage.page.locator(f"{LOSS} .legendtext", has_text="diverged").is_visible()
+
+
 OVERLAPS = """(chart) => {
   const of = (selector) => [...document.querySelectorAll(`${chart} ${selector}`)]
     .map((e) => [e.textContent, e.getBoundingClientRect()])

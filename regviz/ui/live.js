@@ -5,6 +5,7 @@
    a channel. The feed (FEED_JS in live.py) leaves its messages in window.__regvizInbox.
    Message format: regviz/packing.py. Order of traces: regviz/figures.py. */
 
+const FEW = 3 // points of a curve that are shown as points, as in regviz/figures.py
 const LIVE_FRAMES = 300 // kept for scrubbing until the server's own come
 const CURVE = { train: 0, validation: 1, trainMode: 2, trainAccuracy: 3, validationAccuracy: 4 }
 
@@ -644,8 +645,8 @@ class LossCurves extends Chart {
       rows.forEach((row, k) => {
         const shown = k < 2 || this.options.trainMode
         const y = Array.from(values[row], (v) => (Number.isFinite(v) && (!log || v > 0) ? v : null))
-        figure.data[4 * i + k].x = epochs
-        figure.data[4 * i + k].y = y
+        const mode = y.filter((v) => v !== null).length < FEW ? "lines+markers" : "lines"
+        Object.assign(figure.data[4 * i + k], { x: epochs, y, mode })
         if (!shown) return
         for (const v of y) {
           if (v === null) continue
@@ -667,9 +668,9 @@ class LossCurves extends Chart {
         Object.assign(figure.layout.shapes[i], { x0: lane.stopped, x1: lane.stopped, visible: true })
       }
       if (lane.status === "diverged") {
-        let last = validation.length - 1
-        while (last >= 0 && validation[last] === null) last -= 1
-        if (last >= 0) events.push([epochs[last], validation[last], "x", 12, `${name}: diverged`])
+        const [train, other] = lane.end.map((v) => (v === null ? "no number" : v < 1000 ? shown(v) : v.toExponential(1)))
+        const words = `${name}: diverged in epoch ${lane.epoch}, train loss ${train}, validation loss ${other}`
+        events.push([lane.epoch, accuracy ? validation.at(-1) ?? null : null, "x", 13, words])
       }
       const marks = figure.data[4 * i + 3]
       marks.x = events.map((e) => e[0])
@@ -678,8 +679,29 @@ class LossCurves extends Chart {
       marks.marker.size = events.map((e) => e[3])
       marks.text = events.map((e) => e[4])
     })
-    figure.data.at(-1).showlegend = c.head.lanes.some((lane) => lane.stopped > 0)
+    figure.data.at(-2).showlegend = c.head.lanes.some((lane) => lane.stopped > 0)
+    figure.data.at(-1).showlegend = c.head.lanes.some((lane) => lane.status === "diverged")
     this.range(figure.layout.yaxis, c, high, low)
+  }
+
+  /* The cross of a lane that left through the top stands at the top edge; where crosses would lie
+     on each other, one under the other. */
+  arrange(figure, width, height) {
+    super.arrange(figure, width, height)
+    const { xaxis, yaxis, margin } = figure.layout
+    const perEpoch = (width - margin.l - margin.r) / (xaxis.range[1] - xaxis.range[0])
+    const perPixel = (yaxis.range[1] - yaxis.range[0]) / Math.max(1, height - margin.t - margin.b)
+    const above = []
+    for (let i = 0; i < this.options.lanes; i++) {
+      const { x, y } = figure.data[4 * i + 3]
+      y.forEach((v, k) => {
+        if (v !== null) return
+        const row = above.filter((epoch) => Math.abs(epoch - x[k]) * perEpoch < 16).length
+        above.push(x[k])
+        const at = yaxis.range[1] - (8 + 15 * row) * perPixel
+        y[k] = this.options.log ? 10 ** at : at
+      })
+    }
   }
 
   range(axis, c, high, low) {
