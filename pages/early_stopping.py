@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from regviz import metrics
+from regviz import lesson_figures, metrics
 from regviz.frames import Frame
 from regviz.scratch.early_stopping import early_stopping
 from regviz.specs import EarlyStoppingSpec, Experiment
@@ -131,6 +131,22 @@ LESSON = lesson.Lesson(
         "Prechelt 1998, “Early stopping – but when?”",
         "Keras, `keras.callbacks.EarlyStopping`: patience and min_delta as used here",
         "Goodfellow et al. 2016, *Deep Learning*, section 7.8",
+    ),
+    checks=(
+        lesson.Check(
+            "On a quadratic, stopping after τ steps of size ε is almost ridge with α = 1/(τε).",
+            "Each direction of the solution has the share 1 - (1 - ελ)^τ, with ridge λ/(λ + α).",
+            "early_stopping_ridge",
+            lambda e: {"lr": min(max(e.training.lr, 0.0001), 0.5), "seed": e.training.seed},
+            lesson_figures.stopping_check,
+            lambda f: (
+                f"After {f.step} steps the measured shares differ from their formula by at most "
+                f"{f.number('error'):.1e}, and from ridge by {f.number('gap'):.3f}; the largest "
+                f"gap on the way was {f.number('largest_gap'):.4f} at step "
+                f"{f.number('largest_at_step'):.0f}, where theory allows "
+                f"{f.number('largest_bound'):.4f}."
+            ),
+        ),
     ),
 )
 

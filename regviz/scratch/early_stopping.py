@@ -11,8 +11,8 @@ def early_stopping(
 ) -> tuple[int, int | None]:
     """Return (best epoch, stopped epoch or None) for one validation loss an epoch.
 
-    Stop after ``patience`` epochs in a row without an improvement of more than ``min_delta`` over
-    the best loss so far. NaN never is an improvement. Epochs count from 1; the best weights are
+    An epoch improves if loss < best - ``min_delta``, best being the lowest so far; stop after
+    ``patience`` epochs in a row that do not. NaN never is an improvement. Epochs count from 1; the best weights are
     those of the best epoch, also when the run reaches its end without stopping.
 
     Source: Prechelt 1998; keras.callbacks.EarlyStopping.

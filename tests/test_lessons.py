@@ -1,0 +1,341 @@
+"""The lessons without a browser: each runs, its controls reach the experiment, its code is real."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from regviz import lesson_figures, specs
+from regviz.frames import RELIABILITY_BINS, Frame, LaneFrame
+from regviz.labs import LABS, LabFrame, start
+from regviz.palette import DARK, LIGHT
+from regviz.specs import Experiment
+from regviz.training import train
+
+ROOT = Path(__file__).resolve().parents[1]
+WAIT = 60.0
+ENDED = ("<b>finished</b>", "<b>stopped</b>", "<b>diverged</b>")
+SHORT = {"data": {"n_samples": 100}, "model": {"hidden": [8, 8]}, "training": {"epochs": 10}}
+
+LESSONS: dict[str, tuple[dict[str, Any], tuple[str, Any, str, Any]]] = {
+    "overfitting": ({}, ("Hidden layers", 1, "model.hidden", (8,))),
+    "dropout": (
+        {"regularization": {"dropout": 0.5}},
+        ("Dropout p", 0.3, "regularization.dropout", 0.3),
+    ),
+    "penalties": (
+        {"regularization": {"l1": 0.01, "l2": 0.01}},
+        ("L2 λ", 0.1, "regularization.l2", 0.1),
+    ),
+    "early_stopping": (
+        {"regularization": {"early_stopping": {"patience": 3}}},
+        ("Patience", 7, "regularization.early_stopping.patience", 7),
+    ),
+    "normalization": (
+        {"model": {"hidden": [8, 8], "norm": "batch"}},
+        ("Learning rate", 0.1, "training.lr", 0.1),
+    ),
+    "label_smoothing": (
+        {"regularization": {"label_smoothing": 0.1}},
+        ("Label smoothing ε", 0.3, "regularization.label_smoothing", 0.3),
+    ),
+    "combining": (
+        {
+            "model": {"hidden": [8, 8], "norm": "batch"},
+            "regularization": {"dropout": 0.3, "l2": 0.001},
+        },
+        ("Weight decay", 0.01, "regularization.weight_decay", 0.01),
+    ),
+}
+every_lesson = pytest.mark.parametrize("page", LESSONS)
+CONTROLS = ("slider", "select_slider", "selectbox", "toggle", "number_input")
+
+
+def short(page: str) -> Experiment:
+    return Experiment.from_dict({**SHORT, **LESSONS[page][0]})
+
+
+def opened(page: str, experiment: Experiment | None = None, **state: Any) -> AppTest:
+    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    at.switch_page(f"pages/{page}.py")
+    if experiment is not None:
+        at.query_params["e"] = specs.to_link(experiment)
+    for key, value in state.items():
+        at.session_state[key] = value
+    at.run()
+    assert not at.exception
+    return at
+
+
+def finished(at: AppTest, also: Callable[[AppTest], bool] = lambda at: True) -> AppTest:
+    """Run the page until its run has ended, and ``also`` is so."""
+    until = time.monotonic() + WAIT
+    while True:
+        found = [h.value for h in at.html if "rv-status" in h.value and "<style" not in h.value]
+        done = any(word in text for text in found for word in ENDED)
+        if (done and also(at)) or time.monotonic() > until:
+            assert done, found
+            assert also(at)
+            return at
+        at.run()
+        assert not at.exception
+
+
+def control(at: AppTest, label: str) -> Any:
+    every: list[Any] = [w for kind in CONTROLS for w in at.get(kind)]
+    (found,) = [w for w in every if w.label == label]
+    return found
+
+
+def shown(at: AppTest) -> Experiment:
+    link = at.query_params["e"]
+    return specs.from_link(link[0] if isinstance(link, list) else link)
+
+
+def value(experiment: Experiment, path: str) -> Any:
+    found: Any = experiment
+    for name in path.split("."):
+        found = getattr(found, name)
+    return found
+
+
+def twins(page: str) -> list[Callable[..., Any]]:
+    """Return the functions that a page lists as its code, by their names in its file."""
+    text = (ROOT / "pages" / f"{page}.py").read_text(encoding="utf-8")
+    places = {
+        alias.name: node.module
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("regviz.scratch")
+        for alias in node.names
+    }
+    return [getattr(importlib.import_module(str(places[name])), name) for name in places]
+
+
+@every_lesson
+def test_a_lesson_runs_and_says_what_it_measured(page: str) -> None:
+    at = finished(opened(page, short(page)))
+    point = next(h.value for h in at.html if "rv-point" in h.value and "<style" not in h.value)
+    assert re.search(r"\d\.\d\d", point)
+    assert "nan" not in point
+    assert any(re.search(r"\d", s.value) for s in at.success)  # what the twins gave
+    assert not at.error
+    assert not [b for b in at.button if b.label == "Retry"]
+
+
+@every_lesson
+def test_a_control_reaches_the_experiment(page: str) -> None:
+    label, moved, path, becomes = LESSONS[page][1]
+    at = opened(page, short(page))
+    assert shown(at) == short(page)
+    assert value(shown(at), path) != becomes
+    control(at, label).set_value(moved).run()
+    assert not at.exception
+    assert value(shown(at), path) == becomes
+
+
+@every_lesson
+def test_the_code_shown_is_the_source_and_the_whole_of_it(page: str) -> None:
+    at = opened(page, short(page))
+    code = [c.value.rstrip() for c in at.code]
+    assert {inspect.getsource(twin).rstrip() for twin in twins(page)} <= set(code)
+
+
+@every_lesson
+def test_the_prediction_is_kept_and_compared(page: str) -> None:
+    at = finished(opened(page, short(page)))
+    before = len(at.success) + len(at.info)
+    (question,) = at.radio
+    question.set_value(question.options[0]).run()
+    finished(at)
+    assert len(at.success) + len(at.info) == before + 1
+    assert any("predicted" in e.value for e in (*at.success, *at.info))
+    (question,) = at.radio
+    assert question.value == question.options[0]
+
+
+@every_lesson
+def test_a_task_sets_its_experiment_up(page: str) -> None:
+    at = opened(page, short(page))
+    buttons = [b for b in at.button if b.label == "Set it up"]
+    assert len(buttons) >= 2
+    shown_before = shown(at)
+    buttons[1].click().run()
+    assert not at.exception
+    assert shown(at) != shown_before
+
+
+def test_a_task_tells_what_was_to_be_seen_after_its_run_only() -> None:
+    at = opened("dropout", Experiment.from_dict({**SHORT, "training": {"epochs": 10}}))
+    finished(at)
+    assert not [i for i in at.info if "predicted" not in i.value]
+    next(b for b in at.button if b.label == "Set it up").click().run()
+    finished(at)
+    (seen,) = [i.value for i in at.info if "predicted" not in i.value]
+    assert "train mode" in seen
+
+
+@pytest.mark.parametrize(
+    "page", ["dropout", "penalties", "early_stopping", "label_smoothing", "normalization"]
+)
+def test_the_theory_checks_end_with_a_gap(page: str) -> None:
+    name = page.replace("_", "-")
+    charts = {"dropout": 2, "penalties": 3}.get(page, 1)
+
+    def drawn(at: AppTest) -> bool:
+        return len([c for c in at.get("plotly_chart") if "check" in str(c.proto)]) >= charts or (
+            len([h for h in at.html if "rv-point" in h.value and "<style" not in h.value]) > charts
+        )
+
+    at = finished(opened(page, short(page), **{f"{name}.tabs": "Theory check"}), drawn)
+    points = [h.value for h in at.html if "rv-point" in h.value and "<style" not in h.value]
+    assert len(points) == 1 + charts
+    assert all(re.search(r"\d\.\d", text) for text in points)
+
+
+def test_a_link_that_is_none_is_one_sentence() -> None:
+    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    at.switch_page("pages/dropout.py")
+    at.query_params["e"] = "nonsense"
+    at.run()
+    assert not at.exception
+    (error,) = at.error
+    assert "Shown is the lesson's start." in error.value
+
+
+def test_the_self_check_trains_only_after_the_answer() -> None:
+    at = opened("self_check")
+    assert "Answer first" in "".join(h.value for h in at.html)
+    assert not at.code
+    (question,) = at.radio
+    question.set_value("L2").run()
+    finished(at)
+    assert any("L1" in e.value and "weights are exactly 0" in e.value for e in at.info)
+
+
+def self_check() -> Any:
+    """Return the page's questions without running the page."""
+    text = (ROOT / "pages" / "self_check.py").read_text(encoding="utf-8")
+    code = text[: text.index("layout.within_app()")]
+    names: dict[str, Any] = {"__name__": "self_check"}
+    exec(compile(code, "self_check.py", "exec"), names)
+    return names["QUESTIONS"]
+
+
+def test_every_question_is_answered_by_its_own_run() -> None:
+    for name, lesson in self_check().items():
+        lanes = lesson.lanes(lesson.start)
+        assert len(lanes) == len(lesson.labels)
+        assert len({lane.data for lane in lanes}) == 1, "on the same points"
+        frame = last_frame(lanes)
+        right, text = lesson.prediction.outcome(frame, lanes)
+        assert right in range(len(lesson.prediction.options)), name
+        assert re.search(r"\d", text)
+        assert "nan" not in text
+
+
+def last_frame(lanes: tuple[Experiment, ...]) -> Frame:
+    *_, frame = train(lanes)
+    return frame
+
+
+# --- figures -----------------------------------------------------------------------------------
+
+
+def lane() -> LaneFrame:
+    return last_frame((Experiment.from_dict({**SHORT, "training": {"epochs": 3}}),)).lanes[0]
+
+
+CHECKS = {
+    "dropout_ridge": (lesson_figures.ridge_check, {"steps": 400}),
+    "noise_ridge": (lesson_figures.ridge_check, {"steps": 400}),
+    "early_stopping_ridge": (lesson_figures.stopping_check, {"steps": 400}),
+    "l1_path": (lesson_figures.l1_path, {"steps": 100}),
+    "decay_equivalence": (lesson_figures.decay_check, {"steps": 50}),
+    "alpha_dropout_depth": (lesson_figures.alpha_check, {"layers": 3, "width": 32, "batch": 64}),
+    "label_smoothing_gap": (lesson_figures.smoothing_check, {"steps": 60}),
+    "batch_norm_scale": (lesson_figures.scale_check, {"width": 16, "batch": 16}),
+}
+
+
+def lab_frame(name: str, parameters: dict[str, Any]) -> LabFrame:
+    assert name in LABS
+    *_, frame = start(name, parameters)
+    return frame
+
+
+@pytest.mark.parametrize("name", CHECKS)
+@pytest.mark.parametrize("palette", [LIGHT, DARK], ids=lambda p: p.name)
+def test_a_check_draws_the_measured_and_the_closed_form(name: str, palette: Any) -> None:
+    draw, parameters = CHECKS[name]
+    frame = lab_frame(name, parameters)
+    figure = draw(frame, palette)
+    drawn = np.concatenate([np.ravel(np.asarray(t.y, float)) for t in figure.data])
+    for array in ("measured", "closed_form", "averaged", "gap", "logit_gap", "variance"):
+        if array in frame.arrays:
+            values = np.asarray(frame.arrays[array], float)
+            last = values.ravel()[-1] if array != "logit_gap" else values[-1].mean()
+            assert np.isclose(drawn, last).any(), array
+    assert figure.layout.font.color == palette.text
+
+
+def test_the_geometry_puts_the_points_on_their_shapes() -> None:
+    frame = lab_frame("l1_path", {"steps": 1500})
+    figure = lesson_figures.l1_geometry(frame)
+    of = {t.name: t for t in figure.data}
+    assert np.isclose(np.abs(of["L1 diamond"].x).max(), frame.number("radius_l1"))
+    point = of["with L1"]
+    assert np.isclose(abs(point.x[0]) + abs(point.y[0]), frame.number("radius_l1"), rtol=1e-3)
+
+
+def test_the_reliability_diagram_shows_bins_that_hold_points() -> None:
+    one = lane()
+    figure = lesson_figures.reliability([one], ["one"])
+    diagonal, curve, bars = figure.data
+    count, confidence, right = one.reliability
+    some = count > 0
+    np.testing.assert_allclose(curve.x, confidence[some] / count[some], rtol=1e-6)
+    np.testing.assert_allclose(curve.y, right[some] / count[some], rtol=1e-6)
+    assert len(bars.y) == RELIABILITY_BINS
+    assert np.isclose(sum(bars.y), 1)
+    assert list(diagonal.x) == list(diagonal.y)
+
+
+def test_the_bands_hold_their_seeds() -> None:
+    lanes = last_frame(
+        tuple(
+            Experiment.from_dict({**SHORT, "training": {"epochs": 4, "seed": seed}})
+            for seed in (0, 1)
+        )
+    ).lanes
+    figure: go.Figure = lesson_figures.seed_bands(lanes, ["only"])
+    band, mean = figure.data
+    curves = np.array([one.curve("val_loss") for one in lanes])
+    np.testing.assert_allclose(mean.y, curves.mean(axis=0))
+    np.testing.assert_allclose(band.y[:4], curves.max(axis=0))
+    np.testing.assert_allclose(band.y[4:][::-1], curves.min(axis=0))
+
+
+def test_the_validation_curve_stars_the_lowest() -> None:
+    figure = lesson_figures.validation_curve("λ", [0, 0.1, 1], [0.1, 0.2, 0.9], [0.5, 0.3, 1.0])
+    star = figure.data[-1]
+    assert (list(star.x), list(star.y)) == (["0.1"], [0.3])
+
+
+def test_the_statistics_hold_every_layer_and_epoch() -> None:
+    experiment = Experiment.from_dict(SHORT)
+    frames = [frame for frame in train((experiment,)) if frame.epoch]
+    figure = lesson_figures.input_statistics(frames, ["one"])
+    means = [t for t in figure.data if t.fill is None]
+    assert len(means) == len(frames[-1].lanes[0].layers)
+    np.testing.assert_allclose(means[1].y[-1], frames[-1].lanes[0].input_mean[1], rtol=1e-6)
