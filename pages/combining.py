@@ -247,30 +247,33 @@ with left:
     )
 with right:
     live.readout(shown.channel)
-if shown.last_finished is not None:
-    st.markdown(
-        "**Ranking of this run**, one seed\n\n"
-        + lesson.markdown_table(
-            ("", "", "validation loss", "right", "training loss", "gap", "verdict"),
-            ranking(*shown.last_finished),
+measured, guide = st.columns([5, 6], gap="medium")
+with measured:
+    if shown.last_finished is not None:
+        st.markdown(
+            "**Ranking of this run**, one seed\n\n"
+            + lesson.markdown_table(
+                ("", "", "validation", "right", "training", "gap", "verdict"),
+                ranking(*shown.last_finished),
+            )
         )
-    )
-with st.expander(f"The same with {SEEDS} seeds", icon=":material/casino:"):
-    st.caption("Other initial weights, batches and masks on the same data: is the order luck?")
-    first = shown.experiment.training.seed
-    lesson.further_run(
-        "combining-seeds",
-        f"Train {SEEDS} seeds of each",
-        tuple(
-            lane.replace("training.seed", (first + k) % 2**31)
-            for lane in lanes_of(shown.experiment)
-            for k in range(SEEDS)
-        ),
-        draw_seeds,
-    )
-with st.expander("Which technique when?", icon=":material/explore:", expanded=True):
+    with st.expander(f"The same with {SEEDS} seeds", icon=":material/casino:"):
+        st.caption("Other initial weights, batches and masks on the same data: is the order luck?")
+        first = shown.experiment.training.seed
+        lesson.further_run(
+            "combining-seeds",
+            f"Train {SEEDS} seeds of each",
+            tuple(
+                lane.replace("training.seed", (first + k) % 2**31)
+                for lane in lanes_of(shown.experiment)
+                for k in range(SEEDS)
+            ),
+            draw_seeds,
+        )
+with guide:
     st.markdown(
-        lesson.markdown_table(
+        "**Which technique when?**\n\n"
+        + lesson.markdown_table(
             ("when", "try", "see it in the Playground"),
             [
                 (when, what, f"[{name}](./?e={specs.to_link(presets.by_name(name).experiment)})")

@@ -22,12 +22,9 @@ START = Experiment.from_dict(
 )
 REPEATS = 2000
 USUAL = (
-    ("input", "0.1–0.3, with many features"),
-    ("hidden", "0.3–0.5"),
-    ("before the output", "usually none"),
-    ("attention", "0.1"),
-    ("recurrent", "0.2–0.3"),
-    ("convolution", "rare: neighbours in a map tell the same, whole maps are dropped instead"),
+    "**Usual p of dropping:** input 0.1–0.3, with many features · hidden 0.3–0.5 · before the "
+    "output none · attention 0.1 · recurrent 0.2–0.3 · convolution rarely, as neighbours in a map "
+    "tell the same: whole maps are dropped instead"
 )
 
 
@@ -183,9 +180,9 @@ LESSON = lesson.Lesson(
             lambda e: {"p": max((*e.dropout_rates, 0.0)), "seed": e.training.seed},
             lesson_figures.ridge_check,
             lambda f: (
-                f"After {f.step} steps the gap to the closed form is {f.number('gap'):.2%} of the "
-                f"largest weight; to least squares, without dropout, it is "
-                f"{f.number('gap_least_squares'):.1%}."
+                f"After {f.arrays['step'][-1]:.0f} steps the gap to the closed form is "
+                f"{f.number('gap'):.2%} of the largest weight; to least "
+                f"squares, without dropout, it is {f.number('gap_least_squares'):.1%}."
             ),
         ),
         lesson.Check(
@@ -205,7 +202,7 @@ LESSON = lesson.Lesson(
 
 shown = lesson.begin(LESSON)
 live.decision_boundary(shown.channel, labels=shown.labels, height=310)
-left, middle, right = st.columns([9, 6, 5], gap="small")
+left, right = st.columns([3, 2], gap="small")
 with left:
     live.loss_curves(
         shown.channel,
@@ -214,8 +211,7 @@ with left:
         show_train_mode=True,
         height=325,
     )
-with middle:
-    live.readout(shown.channel)
 with right:
-    st.markdown("**Usual rates**\n\n" + lesson.markdown_table(("where", "p of dropping"), USUAL))
+    live.readout(shown.channel)
+st.caption(USUAL)
 lesson.finish(shown)

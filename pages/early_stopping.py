@@ -140,9 +140,10 @@ LESSON = lesson.Lesson(
             lambda e: {"lr": min(max(e.training.lr, 0.0001), 0.5), "seed": e.training.seed},
             lesson_figures.stopping_check,
             lambda f: (
-                f"After {f.step} steps the measured shares differ from their formula by at most "
-                f"{f.number('error'):.1e}, and from ridge by {f.number('gap'):.3f}; the largest "
-                f"gap on the way was {f.number('largest_gap'):.4f} at step "
+                f"After {f.arrays['step'][-1]:.0f} steps the measured shares differ from their "
+                f"formula by at most {f.number('error'):.1e}, and from ridge by "
+                f"{f.number('gap'):.3f}; the largest gap on the way was "
+                f"{f.number('largest_gap'):.4f} at step "
                 f"{f.number('largest_at_step'):.0f}, where theory allows "
                 f"{f.number('largest_bound'):.4f}."
             ),

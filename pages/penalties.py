@@ -255,8 +255,8 @@ LESSON = lesson.Lesson(
             lambda e: {"seed": e.training.seed},
             lesson_figures.decay_check,
             lambda f: (
-                f"Largest difference over {f.step} steps: SGD {f.number('gap_sgd'):.1e}, Adam "
-                f"against AdamW {f.number('gap_adam'):.3f}."
+                f"Largest difference over {f.arrays['step'][-1]:.0f} steps: SGD "
+                f"{f.number('gap_sgd'):.1e}, Adam against AdamW {f.number('gap_adam'):.3f}."
             ),
         ),
     ),

@@ -131,7 +131,7 @@ def reliability(
             row=1,
             col=2,
         )
-    figure.update_xaxes(title_text="confidence", range=[0.45, 1.02])
+    figure.update_xaxes(title_text="confidence", range=[0.45, 1.02], dtick=0.1)
     figure.update_yaxes(title_text="accuracy", range=[-0.03, 1.05], row=1, col=1)
     figure.update_yaxes(tickformat=".0%", row=1, col=2)
     return _styled(figure, "Reliability diagram and confidence", palette, 340)
@@ -247,8 +247,8 @@ def ridge_check(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
         x=a["step"][some], y=a["gap"][some], mode="lines", name="gap", showlegend=False,
         line=_line(palette.lane(2)), row=1, col=2,
     )  # fmt: skip
-    figure.update_xaxes(title_text="step", range=[0, frame.steps], row=1, col=2)
-    figure.update_yaxes(type="log", exponentformat="power", row=1, col=2)
+    figure.update_xaxes(title_text="step", row=1, col=2)
+    figure.update_yaxes(type="log", exponentformat="power", dtick=1, row=1, col=2)
     return _styled(figure, "Measured against ridge regression", palette)
 
 
@@ -257,7 +257,8 @@ def stopping_check(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
     figure = _panels(("share of the solution", "largest gap to ridge"))
     a = frame.arrays
     figure.add_scatter(
-        x=a["eigenvalue"], y=a["measured"], mode="markers", name=f"stopped after {frame.step}",
+        x=a["eigenvalue"], y=a["measured"], mode="markers",
+        name=f"stopped after {a['step'][-1]:.0f} steps",
         marker={"color": palette.lane(2), "size": 7}, row=1, col=1,
     )  # fmt: skip
     figure.add_scatter(
@@ -276,8 +277,12 @@ def stopping_check(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
     figure.add_hline(
         y=frame.number("bound"), line={"color": palette.muted, "dash": "dot"}, row=1, col=2
     )
-    figure.update_xaxes(title_text="eigenvalue λ", type="log", exponentformat="power", row=1, col=1)
-    figure.update_xaxes(title_text="step τ", type="log", exponentformat="power", row=1, col=2)
+    figure.update_xaxes(
+        title_text="eigenvalue λ", type="log", exponentformat="power", dtick=1, row=1, col=1
+    )
+    figure.update_xaxes(
+        title_text="step τ", type="log", exponentformat="power", dtick=1, row=1, col=2
+    )
     figure.update_yaxes(range=[-0.03, 1.05], row=1, col=1)
     figure.update_yaxes(range=[0, 0.25], row=1, col=2)
     return _styled(figure, "Stopping early against ridge", palette)
@@ -372,7 +377,7 @@ def decay_check(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
             x=a["step"][some], y=a["norms"][some, i], mode="lines", name=name,
             line=_line(palette.lane(2 + i // 2), dash), row=1, col=2,
         )  # fmt: skip
-    figure.update_xaxes(title_text="step", range=[0, frame.steps])
+    figure.update_xaxes(title_text="step")
     return _styled(figure, "L2 penalty and weight decay", palette)
 
 
@@ -404,7 +409,7 @@ def smoothing_check(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
     closed = frame.number("closed_form")
     if np.isfinite(closed):
         figure.add_scatter(
-            x=[0, frame.steps], y=[closed, closed], mode="lines", name=CLOSED,
+            x=[0, a["step"][-1]], y=[closed, closed], mode="lines", name=CLOSED,
             line=_line(palette.lane(1), "dash"), row=1, col=1,
         )  # fmt: skip
     classes = [f"{k}" for k in range(len(a["target"]))]
@@ -418,7 +423,7 @@ def smoothing_check(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
             "line": {"width": 2.5, "color": palette.lane(1)},
         },
     )  # fmt: skip
-    figure.update_xaxes(title_text="step", range=[0, frame.steps], row=1, col=1)
+    figure.update_xaxes(title_text="step", row=1, col=1)
     figure.update_xaxes(title_text="class (0 is the right one)", row=1, col=2)
     return _styled(figure, "What the smoothed loss aims at", palette)
 
@@ -441,5 +446,5 @@ def scale_check(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
         marker={"color": palette.lane(2), "size": 8}, row=1, col=2,
     )  # fmt: skip
     figure.update_xaxes(title_text="all weights × k", type="log")
-    figure.update_yaxes(type="log", exponentformat="power")
+    figure.update_yaxes(type="log", exponentformat="power", dtick=2)
     return _styled(figure, "Scale invariance", palette)
