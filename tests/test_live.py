@@ -270,6 +270,46 @@ def test_a_zoom_survives_frames_and_a_double_click_ends_it(stage: Stage, chart: 
     )
 
 
+def test_charts_asked_to_draw_while_they_do_look_as_ever(stage: Stage) -> None:
+    stage.page.set_viewport_size({"width": 560, "height": 900})  # legends under their titles
+    stage.open(at=4)
+    look = """() => [...document.querySelectorAll('.rv-gd .legend, .rv-gd .nsewdrag')]
+      .map((e) => Object.values(e.getBoundingClientRect().toJSON()).map(Math.round).join(' '))"""
+    before = stage.page.evaluate(look)
+    assert len(before) == 3 + 6  # of each chart its legend, and its panels
+    stage.page.evaluate("""async () => {
+      const c = window.__regvizCore.channels.get('test')
+      const charts = [...c.views].filter((view) => view.gd)
+      for (let i = 0; i < 3; i++) for (const view of charts) view.render(c, c.picture(), true)
+      while (charts.some((view) => view.drawing)) await new Promise(requestAnimationFrame)
+    }""")
+    assert stage.page.evaluate(look) == before
+
+
+HEIGHTS = """() => ['loss-curves', 'weight-histogram']
+  .map((key) => document.querySelector(`.st-key-${key} .main-svg`).getBoundingClientRect().height)
+"""
+
+
+def test_charts_grow_with_the_window_in_place(stage: Stage) -> None:
+    stage.open(at=4)
+    loss, histogram = stage.page.evaluate(HEIGHTS)
+    drag(stage.page, LOSS)
+    stage.page.wait_for_function(f"document.querySelector('{LOSS}')._fullLayout.xaxis.range[0] > 1")
+    zoomed = stage.layout(LOSS, "xaxis.range")
+    stage.mark()
+    for height, growth in ((1080, 1.18), (2000, 1.35), (700, 1)):
+        stage.page.set_viewport_size({"width": 1280, "height": height})
+        stage.page.wait_for_function(
+            f"([a, b]) => {{const [x, y] = ({HEIGHTS})();"
+            "return Math.abs(x - a) < 1 && Math.abs(y - b) < 1}",
+            arg=[growth * loss, growth * histogram],
+        )
+        assert stage.layout(LOSS, "height") == pytest.approx(growth * loss, abs=1)
+    assert stage.layout(LOSS, "xaxis.range") == zoomed
+    assert stage.marked()
+
+
 def test_the_loss_axis_only_grows_while_a_run_goes_on(stage: Stage) -> None:
     stage.open(at=1)
     tops = []

@@ -284,6 +284,12 @@ function niceTop(value) {
   return ([1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10].find((s) => top <= s * ten * (1 + 1e-9)) ?? 10) * ten
 }
 
+/* Heights are given for a window of 900 pixels. In a higher one charts and tables grow, a little
+   less than the window does, so that what stands under them comes into view as well. */
+function growth() {
+  return Math.min(Math.max(1 + 0.9 * (window.innerHeight / 900 - 1), 1), 1.35)
+}
+
 // --- charts ----------------------------------------------------------------------------------
 
 function loadPlotly() {
@@ -337,6 +343,7 @@ class Chart {
     }, { signal })
     this.resizer = new ResizeObserver(() => this.resize())
     this.resizer.observe(this.frame)
+    window.addEventListener("resize", () => this.resize(), { signal })
   }
 
   apply(data, c, words) {
@@ -360,7 +367,7 @@ class Chart {
   changed() {}
 
   height() {
-    return this.data.height
+    return Math.round(this.data.height * growth())
   }
 
   async start() {
@@ -411,12 +418,12 @@ class Chart {
   }
 
   react(figure) {
-    this.arrange(figure, this.frame.clientWidth, this.frame.clientHeight)
-    this.figure = figure
     if (this.drawing) {
+      this.figure = figure
       this.again = true
       return
     }
+    this.arrange(figure, this.frame.clientWidth, this.frame.clientHeight) // once for each figure
     this.drawing = true
     const first = !this.gd.classList.contains("js-plotly-plot")
     Promise.resolve(this.Plotly.react(this.gd, figure.data, figure.layout, this.config()))
@@ -574,27 +581,36 @@ function tickText(value, step) {
   return sign + size.toFixed(Math.max(0, -Math.floor(Math.log10(step) + 1e-9)))
 }
 
-/* Round places between low and high, the finest of steps 1, 2, 5, 10, ... whose labels stand
-   clear of each other on that many pixels, and reach at most ``over`` pixels beyond the ends.
-   Where only 0 finds room that way, 0 and one more to its right. */
+/* Round places between low and high whose labels stand clear of each other on that many pixels,
+   and reach at most ``over`` pixels beyond the ends: the finest of steps 1, 2, 5, 10, ... where
+   that gives several; else 0 with one place to both sides, or to its right; else one place. */
 function clearTicks([low, high], pixels, over, font, most) {
   const span = high - low
   const scale = pixels / span
+  const place = (values, step) => {
+    const labels = values.map((v) => tickText(v, step))
+    const halves = labels.map((words) => widthOf(words, font) / 2)
+    const clear = values.every((v, i) =>
+      (i === 0 || (v - values[i - 1]) * scale >= halves[i] + halves[i - 1] + 5) &&
+      halves[i] - Math.min(v - low, high - v) * scale <= over)
+    return clear ? { values, labels } : null
+  }
   let lone = { values: [], labels: [] }
   for (let k = 3 * Math.floor(Math.log10(span / most)), tries = 0; tries < 12; k++, tries++) {
     const step = [1, 2, 5][((k % 3) + 3) % 3] * 10 ** Math.floor(k / 3)
     const [first, last] = [Math.ceil(low / step - 1e-9), Math.floor(high / step + 1e-9)]
     if (last - first + 1 > most) continue
-    const all = Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => (first + i) * step)
-    for (const values of [all, all.filter((v) => v > -step / 2).slice(0, 2)]) {
-      const labels = values.map((v) => tickText(v, step))
-      const halves = labels.map((words) => widthOf(words, font) / 2)
-      const clear = values.every((v, i) =>
-        (i === 0 || (v - values[i - 1]) * scale >= halves[i] + halves[i - 1] + 5) &&
-        halves[i] - Math.min(v - low, high - v) * scale <= over)
-      if (!clear) continue
-      if (values === all && values.length > 1) return { values, labels }
-      if (values.length >= lone.values.length) lone = { values, labels }
+    const found = place(Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => (first + i) * step), step)
+    if (found?.values.length > 1) return found
+    if (found?.values.length === 1) lone = found
+  }
+  const arm = Math.min(-low, high)
+  if (!(arm > 0)) return lone
+  const ten = 10 ** Math.floor(Math.log10(arm))
+  for (const sides of [[-1, 0, 1], [0, 1]]) {
+    for (let digit = Math.floor(arm / ten); digit > 0; digit--) {
+      const found = place(sides.map((side) => side * digit * ten), ten)
+      if (found) return found
     }
   }
   return lone
@@ -797,7 +813,7 @@ class Boundary extends Chart {
   /* As high as the panels are with equal aspect on this width, the given height at most. */
   height() {
     if (this.nothing) return 160
-    return Math.min(Math.max(this.data.height, 320), this.ownHeight(this.frame.clientWidth))
+    return Math.min(Math.max(super.height(), 320), this.ownHeight(this.frame.clientWidth))
   }
 
   ownHeight(width) {
@@ -1310,6 +1326,10 @@ class Readout {
     this.root = root
     this.table = element("table", "rv-table", root)
     this.shape = ""
+    this.abort = new AbortController()
+    const grow = () => this.table.style.setProperty("--rv-growth", growth())
+    window.addEventListener("resize", grow, { signal: this.abort.signal })
+    grow()
   }
 
   apply(data, c) {
@@ -1354,6 +1374,7 @@ class Readout {
   }
 
   destroy() {
+    this.abort.abort()
     this.table.remove()
   }
 }

@@ -107,7 +107,8 @@ def loss_curves(
     show_train_mode
         Also show, thin and dotted, the training loss with dropout and noise switched on.
     height
-        In pixels.
+        In pixels, in a window 900 pixels high; in a higher one all charts grow, by a third at
+        most.
     key
         Key of the ``st.container`` around the chart.
     """
