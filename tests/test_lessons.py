@@ -144,6 +144,15 @@ def test_a_control_reaches_the_experiment(page: str) -> None:
     assert value(shown(at), path) == becomes
 
 
+def test_a_browser_that_missed_a_message_starts_from_the_right_values() -> None:
+    experiment = short("label_smoothing").replace("data.seed", 42).replace("training.lr", 0.05)
+    at = opened("label_smoothing", experiment)
+    assert control(at, "Data seed").proto.default == 42
+    assert list(control(at, "Label smoothing ε").proto.default) == [0.1]
+    rate = control(at, "Learning rate").proto
+    assert [rate.options[int(i)] for i in rate.default] == ["0.05"]
+
+
 @every_lesson
 def test_the_code_shown_is_the_source_and_the_whole_of_it(page: str) -> None:
     at = opened(page, short(page))

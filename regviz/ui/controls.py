@@ -191,6 +191,10 @@ def _catch_up() -> None:
 
 
 # --- one widget each: seeded from the memory when it appears, written back when it answers -----
+#
+# The value is given twice over, to the session state and as the widget's default: what a script
+# run sends that is replaced at once may never reach the browser, which then starts from the
+# default, and with the next click would say that this is what the visitor chose.
 
 
 def _seed(path: str, kind: str) -> str:
@@ -227,6 +231,7 @@ def _slider(
         label,
         low,
         high,
+        _memory()[path],
         step=step,
         key=_seed(path, "slider"),
         help=help,
@@ -248,11 +253,12 @@ def _stops(
 ) -> None:
     """A slider over given stops, and over the loaded value where that is not one of them."""
     loaded = st.session_state.get(_named("loaded"), _DEFAULTS)
-    stops = {*grid, loaded[path]} if path in loaded else set(grid)
+    stops = {*grid, _memory()[path]} | ({loaded[path]} if path in loaded else set())
     ordered = sorted(stops, key=lambda stop: (stop == ALL, 0 if stop == ALL else stop))
     _memory()[path] = st.select_slider(
         label,
         ordered,
+        _memory()[path],
         format_func=show,
         key=_seed(path, "stops"),
         help=help,
@@ -271,18 +277,26 @@ def _choice(
     now = _memory()[path]
     every = options if now in options else [*options, now]
     _memory()[path] = st.selectbox(
-        label, every, format_func=show, key=_seed(path, "choice"), help=help
+        label,
+        every,
+        every.index(now),
+        format_func=show,
+        key=_seed(path, "choice"),
+        help=help,
     )
 
 
 def _switch(
     label: str, path: str, *, help: str | None = None, on_change: Callable[[], None] | None = None
 ) -> None:
-    _memory()[path] = st.toggle(label, key=_seed(path, "switch"), help=help, on_change=on_change)
+    _memory()[path] = st.toggle(
+        label, _memory()[path], key=_seed(path, "switch"), help=help, on_change=on_change
+    )
 
 
 def _whole(label: str, path: str, low: int, high: int, *, help: str | None = None) -> None:
-    value = st.number_input(label, low, high, step=1, key=_seed(path, "number"), help=help)
+    now = _memory()[path]
+    value = st.number_input(label, low, high, now, step=1, key=_seed(path, "number"), help=help)
     _memory()[path] = int(value)
 
 
