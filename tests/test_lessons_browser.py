@@ -1,0 +1,101 @@
+"""Each lesson once in a real browser: it trains to its end, draws, and nothing complains."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.app_server import AppServer
+
+ENDED = re.compile("finished|stopped")
+LESSONS = (
+    "Over-fitting",
+    "Dropout",
+    "Weight penalties",
+    "Early stopping",
+    "Normalization",
+    "Label smoothing",
+    "Combining",
+)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+        )
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def page(browser: Browser, app_server: AppServer, complaints: list[str]) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1920, "height": 1400})
+    page = context.new_page()
+    page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(app_server.url)
+    expect(page.locator(".st-key-run-status")).to_contain_text("epoch", timeout=30_000)
+    yield page
+    context.close()
+
+
+def go(page: Page, title: str) -> None:
+    """Go to a page by its link, as a visitor does."""
+    link = page.get_by_role("link", name=title, exact=True)
+    if not link.first.is_visible():
+        page.get_by_text(re.compile(r"^\d+ more$")).click()
+    link.first.click()
+
+
+def ended(page: Page) -> None:
+    expect(page.locator(".st-key-run-status")).to_contain_text(ENDED, timeout=60_000)
+    settled(page)
+
+
+def settled(page: Page) -> None:
+    app = page.locator(".stApp")
+    expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=20_000)
+
+
+def test_every_lesson_trains_draws_and_does_not_complain(page: Page, complaints: list[str]) -> None:
+    for title in LESSONS:
+        go(page, title)
+        expect(page.locator(".st-key-prediction")).to_be_visible(timeout=20_000)
+        ended(page)
+        expect(page.locator(".rv-point").first).to_contain_text(re.compile(r"\d"))
+        expect(page.locator(".st-key-loss-curves .main-svg").first).to_be_visible()
+        expect(page.locator(".st-key-readout table")).to_contain_text("Validation loss")
+        expect(page.locator(".stException")).to_have_count(0)
+        if title == "Label smoothing":
+            expect(page.locator(".st-key-reliability .main-svg").first).to_be_visible()
+            page.get_by_role("tab", name="Theory check").click()
+            expect(page.locator(".st-key-label-smoothing-check-0 .main-svg").first).to_be_visible(
+                timeout=20_000
+            )
+    assert complaints == []
+
+
+def test_the_self_check_waits_for_the_answer_and_compares(
+    page: Page, complaints: list[str]
+) -> None:
+    go(page, "Self-check")
+    question = page.locator(".st-key-prediction")
+    expect(question).to_be_visible(timeout=20_000)
+    expect(page.locator(".st-key-run-status")).to_have_count(0)
+    question.get_by_text("L2", exact=True).click()
+    ended(page)
+    expect(page.get_by_text("this run says")).to_be_visible(timeout=20_000)
+    page.get_by_role("radio", name="Smoothing").click()
+    expect(page.get_by_text("Answer first")).to_be_visible(timeout=20_000)
+    assert complaints == []
