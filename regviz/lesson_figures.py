@@ -352,7 +352,8 @@ def l1_geometry(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
             marker={"symbol": symbol, "size": 11, "color": color},
             hovertemplate="w₀ %{x:.3f}, w₁ %{y:.3f}<extra>%{fullData.name}</extra>",
         )  # fmt: skip
-    low, high = float(a["axis"][0]), float(a["axis"][-1])
+    reach = 1.05 * max(corner, disc)
+    low, high = min(float(a["axis"][0]), -reach), max(float(a["axis"][-1]), reach)
     figure.update_xaxes(title_text="w₀", range=[low, high], constrain="domain")
     figure.update_yaxes(title_text="w₁", range=[low, high], scaleanchor="x")
     return _styled(figure, "Where the contours touch", palette, 420)
