@@ -214,7 +214,7 @@ LESSON = lesson.Lesson(
             seen,
         ),
         lesson.Task(
-            "Ten times more of each: dropout 0.7, L2 0.01, ε 0.3. Too much of a good thing?",
+            "Much more of each: dropout 0.7, L2 0.01, ε 0.3. Too much of a good thing?",
             START.replace("regularization.dropout", 0.7)
             .replace("regularization.l2", 0.01)
             .replace("regularization.label_smoothing", 0.3),
