@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regviz.frames import DataView
-from regviz.specs import DataSpec
+from regviz.specs import ALPHABET, SEQUENCE_LENGTH, DataSpec
 
 Points = tuple[NDArray[np.float64], NDArray[np.int64]]
 N_TEST = 1000
@@ -117,6 +117,25 @@ def linear(n: int, noise: float, seed: int) -> Points:
     return x, (score > 0).astype(np.int64)
 
 
+def order(n: int, noise: float, seed: int) -> Points:
+    """Sequences of 20 tokens from an alphabet of 10: class 1 if and only if token 0 (A) comes
+    before token 1 (B).
+
+    Each sequence holds A once and B once, at two places drawn evenly; the other 18 tokens are
+    drawn evenly from 2…9 and say nothing. ``noise`` is the probability that a token, whichever it
+    is, is afterwards replaced by one drawn evenly from all ten: then A or B may be missing or
+    appear twice, but the label stays. Tokens are stored as whole numbers in floats.
+    """
+    rng = stream(seed)
+    x = rng.integers(2, ALPHABET, (n, SEQUENCE_LENGTH))
+    first, second = rng.permuted(np.tile(np.arange(SEQUENCE_LENGTH), (n, 1)), axis=1)[:, :2].T
+    rows = np.arange(n)
+    x[rows, first], x[rows, second] = 0, 1
+    replaced = rng.uniform(size=x.shape) < noise
+    x = np.where(replaced, rng.integers(0, ALPHABET, x.shape), x)
+    return x.astype(np.float64), (first < second).astype(np.int64)
+
+
 GENERATORS: dict[str, Callable[[int, float, int], Points]] = {
     "moons": moons,
     "circles": circles,
@@ -124,6 +143,7 @@ GENERATORS: dict[str, Callable[[int, float, int], Points]] = {
     "xor": xor,
     "blobs": blobs,
     "linear": linear,
+    "order": order,
 }
 
 

@@ -11,7 +11,7 @@ writes the gradients of its parameters into :attr:`Parameters.gradient` and retu
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -22,8 +22,18 @@ BATCH_NORM_EPS = 1e-5
 BATCH_NORM_MOMENTUM = 0.1
 SELU_SCALE = 1.0507009873554805
 SELU_ALPHA = 1.6732632423543772
-_PIECE = 2**17  # activations of one layer that `Network.evaluate` computes at a time
+PIECE = 2**17  # activations of one layer that `Network.evaluate` computes at a time
 ALPHA_PRIME = -SELU_SCALE * SELU_ALPHA  # what SELU tends to for very negative inputs
+
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": torch.relu,
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+    "selu": torch.selu,
+    "identity": lambda x: x,
+}
+"""The activations as functions, for networks whose backward pass is autograd's."""
 
 
 class Parameters:
@@ -318,6 +328,26 @@ class Shape:
     activation: str
     norm: str | None
     norm_position: str
+    kind: str = "mlp"
+    dropout_kind: str = "standard"
+    embedding: int = 16
+    heads: int = 2
+
+
+@dataclass(frozen=True)
+class Site:
+    """A place in a network where a mask acts: which layer, whose rate, how many draws a sample.
+
+    ``rate`` names the field of :class:`~regviz.specs.RegularizationSpec`; ``layer`` is the hidden
+    layer's number, for fields that hold one rate for each. ``kind`` is as in
+    :func:`dropout_masks`.
+    """
+
+    drop: Dropout
+    rate: str
+    layer: int
+    units: int
+    kind: str = "standard"
 
 
 def layer_names(shape: Shape) -> tuple[str, ...]:
@@ -377,6 +407,19 @@ class Network:
                 steps.reverse()
             self.dropouts.append(Dropout())
             self.layers += [*steps, self.dropouts[-1]]
+        self.sites = [Site(self.input_dropout, "input_dropout", 0, shape.inputs)]
+        for i, (drop, units) in enumerate(zip(self.dropouts, shape.hidden, strict=True)):
+            self.sites.append(Site(drop, "dropout", i, units, shape.dropout_kind))
+
+    @property
+    def widest(self) -> int:
+        """The most numbers that one sample takes in one layer."""
+        return max(self.shape.inputs, *self.shape.hidden, 1)
+
+    def initialize(self, lane: int, generator: Callable[[int], torch.Generator]) -> None:
+        """Draw one lane's initial weights; ``generator(i)`` is the stream of layer i."""
+        layers = range(len(self.shape.hidden) + 1)
+        initialize(self.parameters, lane, self.shape, [generator(i) for i in layers])
 
     def forward(self, x: Float[Tensor, "lanes batch inputs"], *, train: bool) -> Tensor:
         """Return the logits, (lanes, batch, outputs)."""
@@ -397,8 +440,7 @@ class Network:
         In pieces that fit in the cache: activations of all points at once would be fetched fresh
         from the operating system each time, which takes longer than the arithmetic.
         """
-        widest = max(self.shape.inputs, *self.shape.hidden, 1)
-        rows = max(32, _PIECE // (x.shape[0] * widest))
+        rows = max(32, PIECE // (x.shape[0] * self.widest))
         pieces = [self.forward(piece, train=False) for piece in x.split(rows, dim=1)]
         return pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=1)
 

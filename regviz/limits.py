@@ -11,9 +11,17 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from regviz.specs import MAX_LANES, Experiment, SpecError
+from regviz.specs import (
+    ALPHABET,
+    IMAGE_KINDS,
+    IMAGE_SIDE,
+    MAX_LANES,
+    SEQUENCE_LENGTH,
+    Experiment,
+    SpecError,
+)
 
-_N_PIXELS, _N_DIGITS = 64, 10
+_N_DIGITS = 10
 
 
 @dataclass(frozen=True)
@@ -104,11 +112,28 @@ class Limits:
 def parameter_count(experiment: Experiment) -> int:
     """Return the number of weights, biases and norm parameters of an experiment's model."""
     data, model = experiment.data, experiment.model
-    digits = data.kind == "digits"
-    inputs = (_N_PIXELS if digits else 2) + data.irrelevant_features
-    outputs = _N_DIGITS if digits else 1
-    widths, units = (inputs, *model.hidden, outputs), sum(model.hidden)
-    weights = sum(a * b for a, b in itertools.pairwise(widths))
+    images, hidden = data.kind in IMAGE_KINDS, model.hidden
+    outputs = _N_DIGITS if images else 1
+    width = model.embedding
+    if model.kind == "lstm":
+        units = hidden[0]
+        # four gates of one kernel, one recurrent matrix and one bias each
+        return ALPHABET * width + 4 * units * (width + units + 1) + (units + 1) * outputs
+    if model.kind == "transformer":
+        attention = width * 3 * width + 3 * width + width * width + width
+        norms = 2 * 2 * width if model.norm is not None else 0
+        blocks = sum(attention + norms + width * f + f + f * width + width for f in hidden)
+        return (ALPHABET + SEQUENCE_LENGTH) * width + blocks + (width + 1) * outputs
+    units = sum(hidden)
+    if model.kind == "cnn":
+        side = IMAGE_SIDE
+        for _ in hidden:
+            side = side // 2 if side > 2 else side
+        weights = sum(9 * a * b for a, b in itertools.pairwise((1, *hidden)))
+        weights += hidden[-1] * side * side * outputs
+    else:
+        inputs = (IMAGE_SIDE**2 if images else 2) + data.irrelevant_features
+        weights = sum(a * b for a, b in itertools.pairwise((inputs, *hidden, outputs)))
     # a bias right before batch normalization would be subtracted again: there is none
     biases = outputs + (0 if (model.norm, model.norm_position) == ("batch", "before") else units)
     return weights + biases + (2 * units if model.norm is not None else 0)

@@ -20,14 +20,20 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, get_type_hints
 
-DATA_KINDS = ("moons", "circles", "spirals", "xor", "blobs", "linear", "digits")
+DATA_KINDS = ("moons", "circles", "spirals", "xor", "blobs", "linear", "digits", "order")
 """Data sets that can be made here; :mod:`regviz.data` holds one function for each."""
 
-MODEL_KINDS = ("mlp",)
+IMAGE_KINDS, SEQUENCE_KINDS = ("digits",), ("order",)
+IMAGE_SIDE = 8
+"""Height and width of an image in pixels."""
+ALPHABET, SEQUENCE_LENGTH = 10, 20
+"""Tokens 0…9, and how many of them make a sequence."""
+
+MODEL_KINDS = ("mlp", "cnn", "lstm", "transformer")
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "selu", "identity")
 NORMS = ("batch", "layer")
 NORM_POSITIONS = ("before", "after")
-DROPOUT_KINDS = ("standard", "alpha")
+DROPOUT_KINDS = ("standard", "alpha", "spatial")
 OPTIMIZERS = ("sgd", "adam", "adamw")
 
 MAX_LANES = 1024
@@ -174,7 +180,15 @@ class DataSpec(_Checked):
 
 @dataclass(frozen=True)
 class ModelSpec(_Checked):
-    """Which network; ``hidden=()`` is a linear model."""
+    """Which network.
+
+    ``hidden`` holds, first to last, the units of each hidden layer of an ``mlp`` (``()`` is a
+    linear model), the channels of each convolution of a ``cnn``, the units of an ``lstm``, or the
+    feed-forward units of each block of a ``transformer``. ``embedding`` is the width of a token
+    in a sequence model, ``heads`` the attention heads that share it. ``norm_position`` says
+    whether a norm stands before or after the activation; in a transformer, before each sub-layer
+    (pre-norm) or after its sum (post-norm).
+    """
 
     _group = "model"
 
@@ -183,6 +197,8 @@ class ModelSpec(_Checked):
     activation: str = _field("relu", _choice(*ACTIVATIONS))
     norm: str | None = _field(None, _optional(_choice(*NORMS)))
     norm_position: str = _field("before", _choice(*NORM_POSITIONS))
+    embedding: int = _field(16, _whole(1, 1024), extension=True)
+    heads: int = _field(2, _whole(1, 64), extension=True)
 
 
 @dataclass(frozen=True)
@@ -204,7 +220,11 @@ class RegularizationSpec(_Checked):
     ``dropout`` is the probability of *dropping* a hidden unit, one for all hidden layers or one
     each. ``l1`` adds l1·Σ|w| and ``l2`` adds ½·l2·Σw² to the objective; ``weight_decay`` is what
     the torch optimizer of the run does under that name. All three act on weights, not on biases
-    or normalization parameters.
+    or normalization parameters, nor on embeddings.
+
+    ``recurrent_dropout`` drops units of an LSTM's state on their way to the next step, with one
+    mask for the whole sequence; ``attention_dropout`` drops attention weights and
+    ``residual_dropout`` the outputs of a transformer's sub-layers before they are added.
     """
 
     _group = "regularization"
@@ -218,6 +238,9 @@ class RegularizationSpec(_Checked):
     label_smoothing: float = _field(0.0, _number(0, 1, below=True))
     input_noise: float = _field(0.0, _number(0, 100))
     early_stopping: EarlyStoppingSpec | None = _field(None, _optional(_part(EarlyStoppingSpec)))
+    recurrent_dropout: float = _field(0.0, _number(0, 1, below=True), extension=True)
+    attention_dropout: float = _field(0.0, _number(0, 1, below=True), extension=True)
+    residual_dropout: float = _field(0.0, _number(0, 1, below=True), extension=True)
 
     @property
     def any(self) -> bool:
@@ -282,6 +305,7 @@ class Experiment(_Checked):
                 f"data.n_samples: got {self.data.n_samples}; the digits hold 1797 images and "
                 "some stay locked as the test set, so give at most 1700."
             )
+        _check_kinds(self)
 
     @property
     def n_val(self) -> int:
@@ -333,6 +357,70 @@ class Experiment(_Checked):
         """Return the twin: the same in everything but with every technique switched off."""
         plain = RegularizationSpec(dropout_kind=self.regularization.dropout_kind)
         return dataclasses.replace(self, regularization=plain)
+
+
+def _check_kinds(e: Experiment) -> None:
+    """Refuse what does not go together, for one data set or one network.
+
+    Raises
+    ------
+    SpecError
+        With the field that should be another one, its value, and what to do.
+    """
+    data, model, regularization = e.data, e.model, e.regularization
+    image, sequence = data.kind in IMAGE_KINDS, data.kind in SEQUENCE_KINDS
+
+    def refuse(name: str, reason: str) -> None:
+        value: Any = e
+        for part in name.split("."):
+            value = getattr(value, part)
+        value = list(value) if isinstance(value, tuple) else value
+        raise SpecError(f"{name}: got {_shown(value)}; {reason}.")
+
+    fitting = ("lstm", "transformer") if sequence else ("mlp", "cnn") if image else ("mlp",)
+    if model.kind not in fitting:
+        refuse("model.kind", f"for data.kind {data.kind} choose {' or '.join(fitting)}")
+    if sequence:
+        if data.noise > 1:
+            refuse("data.noise", "in a sequence it is a probability, so give at most 1")
+        if data.irrelevant_features:
+            refuse("data.irrelevant_features", f"data.kind {data.kind} has none, so give 0")
+        if regularization.input_noise:
+            refuse("regularization.input_noise", "tokens are not numbers to add to, so give 0")
+    if model.kind == "cnn":
+        if data.irrelevant_features:
+            refuse("data.irrelevant_features", "a cnn sees images only, so give 0")
+        if not model.hidden:
+            refuse("model.hidden", "a cnn needs the channels of at least one convolution")
+    if model.kind == "lstm":
+        if len(model.hidden) != 1:
+            refuse("model.hidden", "an lstm has one layer here, so give one number of units")
+        if model.activation != ModelSpec.activation:
+            refuse(
+                "model.activation",
+                f"an lstm has sigmoid gates and tanh of its own, so leave {ModelSpec.activation}",
+            )
+    if model.kind == "transformer":
+        if not model.hidden:
+            refuse("model.hidden", "give the feed-forward units of at least one block")
+        if model.embedding % model.heads:
+            refuse("model.heads", f"give a divisor of model.embedding, which is {model.embedding}")
+    norms = {"mlp": NORMS, "cnn": ("batch",), "lstm": (), "transformer": ("layer",)}[model.kind]
+    if model.norm is not None and model.norm not in norms:
+        refuse("model.norm", f"for model.kind {model.kind} choose {' or '.join((*norms, 'null'))}")
+    kinds = {"mlp": ("standard", "alpha"), "cnn": DROPOUT_KINDS}.get(model.kind, ("standard",))
+    if regularization.dropout_kind not in kinds:
+        refuse(
+            "regularization.dropout_kind",
+            f"for model.kind {model.kind} choose {' or '.join(kinds)}",
+        )
+    for name, owner in (
+        ("recurrent_dropout", "lstm"),
+        ("attention_dropout", "transformer"),
+        ("residual_dropout", "transformer"),
+    ):
+        if getattr(regularization, name) and model.kind != owner:
+            refuse(f"regularization.{name}", f"only model.kind {owner} has it, so give 0")
 
 
 _S = TypeVar("_S")

@@ -13,6 +13,7 @@ neighbours.
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import math
 import time
@@ -27,6 +28,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from regviz.autograd import AutogradNetwork
+from regviz.convolution import ConvNetwork
 from regviz.data import make_dataset, make_view
 from regviz.frames import HISTOGRAM_BINS, HISTORY, RELIABILITY_BINS, Frame, LaneFrame
 from regviz.layers import (
@@ -34,13 +37,13 @@ from regviz.layers import (
     Network,
     Parameters,
     Shape,
+    Site,
     copy_lanes_,
     dropout_masks,
-    initialize,
-    layer_names,
 )
 from regviz.optimizers import OPTIMIZERS, Optimizer, Strengths
 from regviz.penalties import l1_penalty, l2_penalty
+from regviz.sequence import LSTMNetwork, TransformerNetwork
 from regviz.specs import Experiment, SpecError
 from regviz.stopping import StopState, watch
 
@@ -51,9 +54,17 @@ FRAME_INTERVAL = 0.1  # seconds between frames of `train`
 RESULT_GRID = 60  # points along each side of the boundary in a result file
 _SLICE = 0.005  # seconds after which a long epoch hands control back
 _DRAW_LIMIT = 2**17  # uniform numbers drawn at a time for one layer; part of the random stream
-_LIVE_WORK, _LAST_WORK = 3e8, 4e9  # multiply-adds that a live and a last boundary may cost
+_LIVE_WORK, _LAST_WORK = 1e8, 4e9  # multiply-adds that a live and a last boundary may cost
 
 _INIT, _ORDER, _DROPOUT, _NOISE = range(4)
+
+AnyNetwork = Network | AutogradNetwork
+NETWORKS: dict[str, type[Network] | type[AutogradNetwork]] = {
+    "mlp": Network,
+    "cnn": ConvNetwork,
+    "lstm": LSTMNetwork,
+    "transformer": TransformerNetwork,
+}
 
 
 def pick_device(name: str) -> str:
@@ -92,6 +103,13 @@ def _stack_key(e: Experiment) -> tuple[Any, ...]:
         e.training.epochs,
         e.regularization.dropout_kind,
     )
+
+
+def _rate(e: Experiment, site: Site) -> float:
+    """Return the dropout rate of an experiment at one place of its network."""
+    if site.rate == "dropout":
+        return e.dropout_rates[site.layer]
+    return float(getattr(e.regularization, site.rate))
 
 
 class _Draws:
@@ -145,6 +163,10 @@ class _Stack:
             activation=first.model.activation,
             norm=first.model.norm,
             norm_position=first.model.norm_position,
+            kind=first.model.kind,
+            dropout_kind=first.regularization.dropout_kind,
+            embedding=first.model.embedding,
+            heads=first.model.heads,
         )
         # equal data sets are held once
         sources = {e.data: d for e, d in zip(experiments, datasets, strict=True)}
@@ -156,7 +178,7 @@ class _Stack:
         self.extents = [sources[e.data].extent for e in experiments]
 
         self.seeds = list(dict.fromkeys(e.training.seed for e in experiments))
-        self.network = Network(self.shape, len(experiments), device)
+        self.network = NETWORKS[self.shape.kind](self.shape, len(experiments), device)
         self._initialize()
         parameters = self.network.parameters
         self.optimizer: Optimizer = OPTIMIZERS[first.training.optimizer](
@@ -170,8 +192,10 @@ class _Stack:
             ),
         )
         self.order = [_generator(s, _ORDER) for s in self.seeds]
-        widths = (self.shape.inputs, *self.shape.hidden)
-        self.mask_draws = [_Draws(self.seeds, _DROPOUT, i, w, device) for i, w in enumerate(widths)]
+        self.mask_draws = [
+            _Draws(self.seeds, _DROPOUT, i, site.units, device)
+            for i, site in enumerate(self.network.sites)
+        ]
         self.noise_draws = _Draws(self.seeds, _NOISE, 0, self.shape.inputs, device)
 
         n = len(experiments)
@@ -183,7 +207,9 @@ class _Stack:
         self.restored = [False] * n
         rules = [e.regularization.early_stopping for e in experiments]
         self.keeps_best = any(r is not None and r.restore_best_weights for r in rules)
-        self.ended: list[tuple[Network, list[int]]] = []  # lanes that are done, with their weights
+        self.ended: list[
+            tuple[AnyNetwork, list[int]]
+        ] = []  # lanes that are done, with their weights
         self._arrange()
 
     # --- setting up -------------------------------------------------------------------------
@@ -196,8 +222,7 @@ class _Stack:
             seed = e.training.seed
             if seed not in drawn:
                 drawn[seed] = lane
-                generators = [_generator(seed, _INIT, i) for i in range(len(self.shape.hidden) + 1)]
-                initialize(parameters, lane, self.shape, generators)
+                self.network.initialize(lane, functools.partial(_generator, seed, _INIT))
             else:
                 for name in parameters.slices:
                     parameters[name][lane] = parameters[name][drawn[seed]]
@@ -221,12 +246,9 @@ class _Stack:
         y = self.y[pairs[0][0]].unsqueeze(0) if one else self.y[self.data_of]
         self.x_eval = x.expand(len(active), -1, -1)
         self.y_eval = y.expand(len(active), -1)
-        rates = [
-            (r.input_dropout, *e.dropout_rates) for r, e in zip(regularization, active, strict=True)
-        ]
-        self.rates = [self._vector(layer) for layer in zip(*rates, strict=True)]
-        self.dropping = [any(layer) for layer in zip(*rates, strict=True)]
-        self.dropout_kind = active[0].regularization.dropout_kind if active else "standard"
+        rates = [[_rate(e, site) for e in active] for site in self.network.sites]
+        self.rates = [self._vector(site) for site in rates]
+        self.dropping = [any(site) for site in rates]
         sigma = [r.input_noise for r in regularization]
         self.sigma = self._vector(sigma).view(-1, 1, 1) if any(sigma) else None
         self.smoothing = self._vector([r.label_smoothing for r in regularization])
@@ -273,15 +295,14 @@ class _Stack:
 
     def _set_masks(self, rows: int) -> list[tuple[Dropout, Tensor, Tensor | None]]:
         """Draw this block's masks for every layer that drops in any lane."""
-        drops = [self.network.input_dropout, *self.network.dropouts]
         masks = []
-        for layer, (drop, rate) in enumerate(zip(drops, self.rates, strict=True)):
-            if not self.dropping[layer]:
-                drop.scale = drop.shift = None
+        for i, (site, rate) in enumerate(zip(self.network.sites, self.rates, strict=True)):
+            if not self.dropping[i]:
+                site.drop.scale = site.drop.shift = None
                 continue
-            kind = "standard" if layer == 0 else self.dropout_kind
-            draws = self.mask_draws[layer]
-            masks.append((drop, *draws.masks(rows, self.used_seeds, self.seed_of, rate, kind)))
+            draws = self.mask_draws[i]
+            drawn = draws.masks(rows, self.used_seeds, self.seed_of, rate, site.kind)
+            masks.append((site.drop, *drawn))
         return masks
 
     def train_epoch(self) -> Iterator[None]:
@@ -289,8 +310,7 @@ class _Stack:
         n, batch, network = self.n_train, self.batch, self.network
         x, y = self._shuffled()
         targets = self._targets(y)
-        widest = max(self.shape.inputs, *self.shape.hidden, 1)
-        block = max(1, _DRAW_LIMIT // (batch * widest)) * batch
+        block = max(1, _DRAW_LIMIT // (batch * network.widest)) * batch
         logits = torch.empty_like(targets)
         softmax = self.n_classes > 2
         backward, forward, step = network.backward, network.forward, self.optimizer.step
@@ -429,14 +449,16 @@ class _Stack:
 
     # --- looking ----------------------------------------------------------------------------
 
-    def one(self, lane: int) -> tuple[Network, int]:
+    def one(self, lane: int) -> tuple[AnyNetwork, int]:
         """Return the network that holds a lane, and the lane's place in it."""
         for network, lanes in [*self.ended, (self.network, self.lanes)]:
             if lane in lanes:
                 return network, lanes.index(lane)
         raise IndexError(lane)
 
-    def boundary(self, network: Network, extents: Sequence[tuple[float, ...]], grid: int) -> Tensor:
+    def boundary(
+        self, network: AnyNetwork, extents: Sequence[tuple[float, ...]], grid: int
+    ) -> Tensor:
         """Return P(class 1) on the grid, (lanes, grid, grid): row x1, column x0, other inputs 0."""
         lanes = len(extents)
         x = torch.zeros(lanes, grid * grid, self.shape.inputs)
@@ -451,7 +473,8 @@ class _Stack:
     @property
     def has_boundary(self) -> bool:
         """Whether there is a plane to draw a boundary in."""
-        return self.n_classes == 2 and self.shape.inputs >= 2
+        plane = self.shape.kind == "mlp" and self.shape.inputs >= 2
+        return plane and self.n_classes == 2
 
     def grid(self, *, last: bool) -> int:
         """Choose how fine a boundary may be, so that looking stays cheap beside training."""
@@ -493,7 +516,7 @@ class _Stack:
                     wait=stop.wait,
                     restored=self.restored[lane],
                     history=self.history[:, lane, :at].copy(),
-                    layers=layer_names(self.shape),
+                    layers=tuple(network.parameters.weight_names),
                     shapes=weights.shapes,
                     histogram=weights.histogram[i],
                     limits=weights.limits[i],
@@ -608,12 +631,19 @@ class Run:
         if not experiments:
             raise SpecError("experiments: got none; give at least one.")
         self.experiments = tuple(experiments)
+        # equal experiments are one lane: batched products round differently from lane to lane,
+        # and a twin with nothing switched on must not drift from its twin
+        unique = list(dict.fromkeys(experiments))
+        self._lane_of = [unique.index(e) for e in experiments]
+        experiments = unique
         groups: dict[tuple[Any, ...], list[int]] = {}
         for i, e in enumerate(experiments):
             groups.setdefault(_stack_key(e), []).append(i)
         self._places = list(groups.values())
-        with torch.inference_mode():
-            self._stacks = [_Stack([experiments[i] for i in g], device) for g in self._places]
+        self._stacks: list[_Stack] = []
+        for group in self._places:
+            with _without_graph(NETWORKS[experiments[group[0]].model.kind]):
+                self._stacks.append(_Stack([experiments[i] for i in group], device))
         self.device = device
         self.epochs = max(e.training.epochs for e in experiments)
 
@@ -638,7 +668,7 @@ class Run:
             while True:
                 # entered anew for each piece: the modes belong to the thread, and between two
                 # pieces the thread may train somebody else's run or do anything at all
-                with _fast_arithmetic():
+                with _fast_arithmetic(type(stack.network)):
                     if next(epoch, _END) is _END:
                         break
                 yield
@@ -646,25 +676,23 @@ class Run:
 
     def frame(self) -> Frame:
         """Look at the run as it is now; every lane that ended shows its final weights."""
-        lanes: list[LaneFrame | None] = [None] * len(self.experiments)
+        lanes: dict[int, LaneFrame] = {}
         with torch.inference_mode():
             for stack, places in zip(self._stacks, self._places, strict=True):
-                for place, view in zip(places, stack.views(last=self.done), strict=True):
-                    lanes[place] = view
+                lanes.update(zip(places, stack.views(last=self.done), strict=True))
         return Frame(
             epoch=self.epoch,
             epochs=self.epochs,
-            lanes=tuple(lane for lane in lanes if lane is not None),
+            lanes=tuple(lanes[i] for i in self._lane_of),
             data=tuple(make_view(e.data) for e in self.experiments),
         )
 
     def results(self) -> list[Result]:
         """Return each lane's result as it stands; a lane still running counts as cancelled."""
-        out: list[Result | None] = [None] * len(self.experiments)
+        out: dict[int, Result] = {}
         with torch.inference_mode():
             for stack, places in zip(self._stacks, self._places, strict=True):
                 for place, view in zip(places, stack.views(last=False), strict=True):
-                    e = self.experiments[place]
                     boundary = None
                     if stack.has_boundary and stack.shape.inputs == 2:
                         lane = places.index(place)
@@ -672,23 +700,37 @@ class Run:
                         extents = [stack.extents[lane]] * network.parameters.lanes
                         grid = stack.boundary(network, extents, RESULT_GRID)
                         boundary = _grid_lists(stack.extents[lane], grid[i].numpy())
+                    e = stack.experiments[places.index(place)]
                     out[place] = Result(e, view, boundary)
-        return [r for r in out if r is not None]
+        return [out[i] for i in self._lane_of]
 
 
 _END = object()
 
 
+def _without_graph(kind: type[AnyNetwork]) -> contextlib.AbstractContextManager[object]:
+    """Compute without autograd; where the network itself asks for a graph in its forward pass,
+    so that it can: what inference mode made can never be part of one."""
+    return torch.no_grad() if issubclass(kind, AutogradNetwork) else torch.inference_mode()
+
+
 @contextlib.contextmanager
-def _fast_arithmetic() -> Iterator[None]:
-    """Train without autograd, and with denormal numbers taken as 0: the moments of dead units
-    sink below 1e-38, where arithmetic is ten times slower."""
+def _fast_arithmetic(kind: type[AnyNetwork]) -> Iterator[None]:
+    """Train without autograd, on one thread, and with denormal numbers taken as 0.
+
+    Models this small are slower on two threads, far slower where others want the cores too, and
+    the sums come out differently for each number of them. The moments of dead units sink below
+    1e-38, where arithmetic is ten times slower; taking them as 0 is a mode of the one thread.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     try:
-        with torch.inference_mode():
+        with _without_graph(kind):
             yield
     finally:
         torch.set_flush_denormal(False)
+        torch.set_num_threads(threads)
 
 
 def _grid_lists(

@@ -12,8 +12,8 @@ def early_stopping(
     """Return (best epoch, stopped epoch or None) for one validation loss an epoch.
 
     An epoch improves if loss < best - ``min_delta``, best being the lowest so far; stop after
-    ``patience`` epochs in a row that do not. NaN never is an improvement. Epochs count from 1; the best weights are
-    those of the best epoch, also when the run reaches its end without stopping.
+    ``patience`` epochs in a row that do not. NaN never is an improvement. Epochs count from 1;
+    the best weights are those of the best epoch, also when the run ends without stopping.
 
     Source: Prechelt 1998; keras.callbacks.EarlyStopping.
     """

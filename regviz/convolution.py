@@ -1,0 +1,211 @@
+"""Stacked convolutional networks: the lanes are the groups of one grouped convolution."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from regviz.autograd import AutogradNetwork, Pass, normal_, uniform_
+from regviz.layers import (
+    ACTIVATIONS,
+    BATCH_NORM_EPS,
+    BATCH_NORM_MOMENTUM,
+    Dropout,
+    Shape,
+    Site,
+)
+from regviz.specs import IMAGE_SIDE
+
+_KERNEL = 3
+
+
+def map_sides(n_layers: int) -> tuple[int, ...]:
+    """Return the side of the maps that each convolution sees, and last of those that come out:
+    halved after each while they are larger than 2x2."""
+    sides = [IMAGE_SIDE]
+    for _ in range(n_layers):
+        sides.append(sides[-1] // 2 if sides[-1] > 2 else sides[-1])
+    return tuple(sides)
+
+
+class ConvNetwork(AutogradNetwork):
+    """A stack of small CNNs on 8x8 images: 3x3 convolution (padding 1) → [batch norm] →
+    activation → [batch norm] → 2x2 max-pooling while the map is larger than 2x2 → dropout, for
+    each entry of ``hidden``; then a linear output over all that is left.
+
+    Inside, all lanes' channels lie side by side, (batch, lanes·channels, side, side), and one
+    ``conv2d`` with ``groups=lanes`` serves them all. Weights are (9·inputs, channels), inputs
+    slowest, torch's (channels, inputs, 3, 3) laid flat and transposed. ``dropout_kind`` spatial
+    drops whole maps.
+
+    Source: LeCun et al. 1998; spatial dropout: Tompson et al. 2015; ``torch.nn.Conv2d``,
+    ``BatchNorm2d``, ``Dropout2d``.
+    """
+
+    def blocks(self, shape: Shape) -> list[tuple[str, tuple[int, ...], bool]]:
+        """Return name, shape and whether it is a weight, of each parameter."""
+        out: list[tuple[str, tuple[int, ...], bool]] = []
+        no_bias = shape.norm == "batch" and shape.norm_position == "before"
+        for i, (a, b) in enumerate(zip((1, *shape.hidden), shape.hidden, strict=False), start=1):
+            out.append((f"conv {i}", (a * _KERNEL**2, b), True))
+            if not no_bias:
+                out.append((f"conv {i}.bias", (1, b), False))
+            if shape.norm is not None:
+                out += [(f"conv {i}.gamma", (1, b), False), (f"conv {i}.beta", (1, b), False)]
+        left = shape.hidden[-1] * map_sides(len(shape.hidden))[-1] ** 2
+        out.append(("output", (left, shape.outputs), True))
+        out.append(("output.bias", (1, shape.outputs), False))
+        return out
+
+    def build(self) -> None:
+        """Set up input dropout (a pixel each), one dropout a layer, and running statistics."""
+        shape, lanes = self.shape, self.parameters.lanes
+        self.sides = map_sides(len(shape.hidden))
+        self.input_dropout = Dropout()
+        self.dropouts = [Dropout() for _ in shape.hidden]
+        self.sites = [Site(self.input_dropout, "input_dropout", 0, shape.inputs)]
+        spatial = shape.dropout_kind == "spatial"
+        kind = "standard" if spatial else shape.dropout_kind
+        for i, (drop, channels) in enumerate(zip(self.dropouts, shape.hidden, strict=True)):
+            units = channels if spatial else channels * self.sides[i + 1] ** 2
+            self.sites.append(Site(drop, "dropout", i, units, kind))
+            if shape.norm is not None:
+                zeros = torch.zeros(lanes, channels, device=self.parameters.device)
+                self.running += [zeros, torch.ones_like(zeros)]
+
+    @property
+    def widest(self) -> int:
+        """The most numbers that one image takes in one layer."""
+        sides = self.sides[:-1]
+        maps = [c * side**2 for c, side in zip(self.shape.hidden, sides, strict=True)]
+        return max(self.shape.inputs, *maps)
+
+    def initialize(self, lane: int, generator: Callable[[int], torch.Generator]) -> None:
+        """Draw one lane's weights as torch does: W and b uniform in ±1/√inputs, inputs = 9·maps;
+        for SELU LeCun's normal distribution and b = 0."""
+        for i, name in enumerate(self.parameters.weight_names):
+            weight, stream = self.values[name][lane], generator(i)
+            bound = 1 / math.sqrt(weight.shape[0])
+            if self.shape.activation == "selu":
+                normal_(weight, bound, stream)
+                continue
+            uniform_(weight, bound, stream)
+            if name + ".bias" in self.values:
+                uniform_(self.values[name + ".bias"][lane], bound, stream)
+
+    def compute(
+        self, w: Mapping[str, Tensor], x: Float[Tensor, "lanes batch pixels"], how: Pass
+    ) -> Tensor:
+        """Return the logits, (lanes, batch, classes); shows the maps after each layer."""
+        shape, (lanes, n, _) = self.shape, x.shape
+        x = self.input_dropout.forward(x, how.masked)
+        h = x.transpose(0, 1).reshape(n, lanes, IMAGE_SIDE, IMAGE_SIDE)
+        activation = ACTIVATIONS[shape.activation]
+        channels = 1
+        for i, units in enumerate(shape.hidden):
+            name = f"conv {i + 1}"
+            how.inputs.append(_apart(h, lanes))
+            kernel = w[name].transpose(1, 2)  # (lanes, units, 9·channels)
+            kernel = kernel.reshape(lanes * units, channels, _KERNEL, _KERNEL)
+            bias = w[name + ".bias"].reshape(-1) if name + ".bias" in w else None
+            h = functional.conv2d(h, kernel, bias, padding=_KERNEL // 2, groups=lanes)
+            if shape.norm_position == "before":
+                h = activation(self._norm(w, h, i, how.train))
+            else:
+                h = self._norm(w, activation(h), i, how.train)
+            if self.sides[i + 1] < self.sides[i]:
+                h = functional.max_pool2d(h, 2)
+            h = self._drop(h, i, lanes, how.masked)
+            how.shown.append(_apart(h, lanes))
+            channels = units
+        h = _apart(h, lanes)
+        how.inputs.append(h)
+        return torch.baddbmm(w["output.bias"], h, w["output"])
+
+    def _norm(self, w: Mapping[str, Tensor], h: Tensor, i: int, train: bool) -> Tensor:
+        """Batch norm over batch and places; all lanes' channels at once are just more channels."""
+        if self.shape.norm is None:
+            return h
+        mean, variance = (r.view(-1) for r in self.running[2 * i : 2 * i + 2])
+        name = f"conv {i + 1}"
+        gamma, beta = (w[f"{name}.{part}"].reshape(-1) for part in ("gamma", "beta"))
+        return functional.batch_norm(
+            h, mean, variance, gamma, beta, train, BATCH_NORM_MOMENTUM, BATCH_NORM_EPS
+        )
+
+    def _drop(self, h: Tensor, i: int, lanes: int, masked: bool) -> Tensor:
+        drop = self.dropouts[i]
+        if not masked or drop.scale is None:
+            return h
+        side = 1 if self.shape.dropout_kind == "spatial" else self.sides[i + 1]
+
+        def spread(mask: Tensor) -> Tensor:  # (lanes, batch, units) -> as h is laid out
+            together = mask.transpose(0, 1)
+            return together.reshape(h.shape[0], h.shape[1], side, side)
+
+        h = h * spread(drop.scale)
+        return h if drop.shift is None else h + spread(drop.shift)
+
+
+def _apart(h: Tensor, lanes: int) -> Tensor:
+    """Turn (batch, lanes·channels, side, side) into (lanes, batch, channels·side·side)."""
+    return h.reshape(h.shape[0], lanes, -1).transpose(0, 1)
+
+
+@dataclass(frozen=True)
+class ImageLook:
+    """What a CNN makes of one image: the maps that leave each layer, float32 (channels, side,
+    side), and the class probabilities, float32 (classes,)."""
+
+    maps: tuple[NDArray[np.float32], ...]
+    probabilities: NDArray[np.float32]
+
+
+def look_at_image(
+    network: ConvNetwork,
+    lane: int,
+    image: NDArray[np.float32],
+    *,
+    p: float = 0.0,
+    kept: Sequence[NDArray[np.bool_]] | None = None,
+) -> ImageLook:
+    """Return feature maps and class probabilities of one image, (8, 8) or (64,).
+
+    ``kept`` says for each layer which whole maps are kept, (channels,): they are multiplied by
+    1/(1-p), the others are 0, as spatial dropout does it in training. None drops nothing. Batch
+    norm uses its running statistics in either case.
+
+    Raises
+    ------
+    ValueError
+        If the image or ``kept`` do not fit the network.
+    """
+    if np.size(image) != IMAGE_SIDE**2:
+        raise ValueError(f"image: got shape {np.shape(image)}; give 8x8 pixels.")
+    hidden = network.shape.hidden
+    if kept is not None and [len(k) for k in kept] != list(hidden):
+        raise ValueError(f"kept: got {[len(k) for k in kept]} maps; give {list(hidden)}.")
+    with torch.no_grad():
+        one = network.select([lane])
+        x = torch.as_tensor(np.asarray(image, np.float32)).reshape(1, 1, -1)
+        if kept is not None:
+            one.shape = replace(one.shape, dropout_kind="spatial")
+            for drop, keep in zip(one.dropouts, kept, strict=True):
+                drop.scale = torch.as_tensor(keep, dtype=torch.float32).view(1, 1, -1) / (1 - p)
+                drop.scale = drop.scale.to(one.parameters.device)
+        how = Pass(masked=kept is not None)
+        logits = one.compute(one.values, x.to(one.parameters.device), how)
+        probabilities = torch.softmax(logits[0, 0], 0)
+    maps = [
+        shown.view(channels, side, side).cpu().numpy()
+        for shown, channels, side in zip(how.shown, hidden, one.sides[1:], strict=True)
+    ]
+    return ImageLook(tuple(maps), probabilities.cpu().numpy())
