@@ -320,9 +320,7 @@ def test_a_killed_trainer_is_replaced_and_the_run_goes_on(
     visitor.reaches("paused")
 
 
-def test_a_lost_connection_comes_back_with_its_run(
-    browser: Browser, app_server: AppServer
-) -> None:
+def test_a_lost_connection_comes_back_with_its_run(browser: Browser, app_server: AppServer) -> None:
     context = browser.new_context(viewport=SIZE)  # type: ignore[arg-type]
     try:
         visitor = Visitor(context, app_server.url)
