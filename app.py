@@ -66,6 +66,24 @@ PAGES = [
         help="Do techniques add up, and which one when?",
     ),
     st.Page(
+        "pages/microscope.py",
+        title="Microscope",
+        icon=":material/biotech:",
+        help="Dropout under the microscope: masks, sub-networks, and how they vote.",
+    ),
+    st.Page(
+        "pages/augmentation.py",
+        title="Augmentation",
+        icon=":material/library_add:",
+        help="More data from the same data: a sound and a sentence, changed.",
+    ),
+    st.Page(
+        "pages/misconceptions.py",
+        title="What goes wrong",
+        icon=":material/report:",
+        help="What is often done wrong, beside what is right.",
+    ),
+    st.Page(
         "pages/self_check.py",
         title="Self-check",
         icon=":material/quiz:",

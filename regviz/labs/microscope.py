@@ -113,16 +113,21 @@ def microscope(
             "training": {"lr": 0.01, "epochs": epochs, "seed": seed},
         }
     )
-    twins = [plain, plain.replace("regularization.dropout", p)]
+    # without dropout the twins are one net
+    twins = [plain, plain.replace("regularization.dropout", p)] if p else [plain]
+    both = [0, -1]
     steps = epochs + 3
     run = Run(twins)
     for epoch in epochs_of(run):
         if epoch < epochs:
-            yield LabFrame(epoch, steps, {"history": losses_of(run)}, {"phase": "training", "p": p})
-    arrays: dict[str, NDArray[Any]] = {"history": losses_of(run)}
+            yield LabFrame(
+                epoch, steps, {"history": losses_of(run)[both]}, {"phase": "training", "p": p}
+            )
+    arrays: dict[str, NDArray[Any]] = {"history": losses_of(run)[both]}
     yield LabFrame(epochs, steps, arrays, {"phase": "looking", "p": p})
 
-    nets = weights_of(run)
+    found = weights_of(run)
+    nets = [found[i] for i in both]
     net, data = nets[1], make_dataset(plain.data)
     x, y = data.x_train.astype(np.float64), data.y_train
     rng = stream(seed, 7)

@@ -21,6 +21,7 @@ from regviz.scratch.dropout import dropout_forward
 from regviz.scratch.early_stopping import early_stopping
 from regviz.scratch.normalization import batch_norm
 from regviz.scratch.penalties import elastic_net_update, soft_threshold
+from regviz.scratch.recurrent import recurrent_dropout_lstm
 from regviz.scratch.weight_decay import adam_step
 from regviz.specs import Experiment
 from regviz.training import Run
@@ -362,13 +363,18 @@ def wrong_lstm_dropout(p: float, passes: int, seed: int) -> Iterator[LabFrame]:
             parameter.copy_((2 * drawn - 1) * bound)
     lstm.train()
     x = torch.randn(1, time, 3, generator=generator)
+    w_input, w_state, bias_input, bias_state = (
+        w.detach().numpy().astype(np.float64) for w in lstm.all_weights[0]
+    )
+    sequence = x[0].numpy().astype(np.float64)
     wrong, right = np.empty((passes, time)), np.empty((passes, time))
     for i in range(passes):
         with torch.no_grad():
             wrong[i] = lstm(x)[0][0, :, 0].numpy()
-            kept = torch.rand(1, units, generator=generator) >= p
-            mask = kept / (1 - p)
-            right[i] = _recurrent(lstm, x, mask)[0, :, 0].numpy()
+            kept = torch.rand(units, generator=generator) >= p
+        right[i] = recurrent_dropout_lstm(
+            sequence, w_input, w_state, bias_input + bias_state, kept.numpy() / (1 - p)
+        )[:, 0]
         seen_wrong, seen_right = wrong[: i + 1], right[: i + 1]
         yield LabFrame(
             step=i + 1,
@@ -381,22 +387,3 @@ def wrong_lstm_dropout(p: float, passes: int, seed: int) -> Iterator[LabFrame]:
                 "says": "largest difference between passes in train mode; 0: no dropout at all",
             },
         )
-
-
-def _recurrent(lstm: torch.nn.LSTM, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Return an LSTM layer's outputs, (1, time, units), with one mask on the state of all steps.
-
-    i, f, g, o = W·x + U·(h∘mask) + b; c ← σ(f)·c + σ(i)·tanh(g); h ← σ(o)·tanh(c).
-    """
-    units = lstm.hidden_size
-    w_in, w_state, b_in, b_state = lstm.all_weights[0]
-    h = c = torch.zeros(1, units)
-    out = []
-    for t in range(x.shape[1]):
-        gates = x[:, t] @ w_in.T + b_in
-        gates = gates + (h * mask) @ w_state.T + b_state
-        i, f, g, o = gates.split(units, dim=1)
-        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
-        h = torch.sigmoid(o) * torch.tanh(c)
-        out.append(h)
-    return torch.stack(out, dim=1)

@@ -1,0 +1,94 @@
+"""Dropout under the microscope: masks, sub-networks, their mean, their vote, and single units."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from regviz import lab_figures
+from regviz.labs.frame import LabFrame
+from regviz.ui import lab, layout, lesson
+
+PAGE = "microscope"
+# the array that a view needs, and the view, in the order of the page
+VIEWS = (
+    ("masks", lab_figures.masked_networks),
+    ("train_output", lab_figures.train_and_eval),
+    ("sub_networks", lab_figures.sub_networks),
+    ("error_eval", lab_figures.masked_mean),
+    ("mc_mean", lab_figures.monte_carlo),
+    ("ablation", lab_figures.ablation),
+    ("history", lab_figures.twin_losses),
+)
+
+
+def said(view: str, f: LabFrame) -> str:
+    """Say what a view shows, with its numbers."""
+    if view == "masks":
+        return (
+            f"Share of hidden units kept in this batch: {f.number('kept'):.1%}; 1-p is "
+            f"{1 - f.number('p'):.0%}. Each sample has a mask of its own."
+        )
+    if view == "train_output":
+        return (
+            f"Loss of this batch of {len(f.arrays['label'])}, same weights: "
+            f"{f.number('loss_train'):.3f} with masks on, {f.number('loss_eval'):.3f} in eval mode."
+        )
+    if view == "sub_networks":
+        out = f.arrays["sub_network_output"]
+        return (
+            f"{len(out)} masks, {len(out)} networks: P(class 1) of one point from {out.min():.2f} "
+            f"to {out.max():.2f}."
+        )
+    if view == "error_eval" and not f.number("p"):
+        return "With p = 0 nothing is dropped: every pass is the eval output, at distance 0."
+    if view == "error_eval":
+        return (
+            f"One masked pass has a spread of {f.number('spread'):.2f} logits, the mean of k "
+            "passes spread/√k. That mean does not converge exactly to the eval output, because "
+            f"the network is not linear: a distance of {f.number('floor'):.2f} (floor) stays."
+        )
+    if view == "mc_mean":
+        return (
+            "Monte-Carlo dropout: where the sub-networks disagree, the network is unsure. The "
+            f"standard deviation of P(class 1) is at most {f.arrays['mc_std'].max():.2f} here."
+        )
+    if view == "ablation":
+        mean, largest = f.numbers("ablation_mean"), f.numbers("ablation_max")
+        return (
+            f"One hidden unit set to 0 raises the training loss by {mean[0]:.3f} on average (at "
+            f"most {largest[0]:.3f}) without dropout, by {mean[1]:.3f} ({largest[1]:.3f}) with it."
+        )
+    history = f.arrays["history"]
+    return (
+        f"Epoch {history.shape[2]}: validation loss {history[0, 2, -1]:.3f} without and "
+        f"{history[1, 2, -1]:.3f} with dropout. Training loss with dropout: "
+        f"{history[1, 1, -1]:.3f} in train mode, {history[1, 0, -1]:.3f} in eval mode."
+    )
+
+
+def draw(frame: LabFrame) -> None:
+    """Draw every view that is known by now, two in a row."""
+    known = [(need, figure) for need, figure in VIEWS if need in frame.arrays]
+    for pair in (known[i : i + 2] for i in range(0, len(known), 2)):
+        for column, (need, figure) in zip(st.columns(2), pair, strict=False):
+            with column:
+                text = said(need, frame)
+                lesson.chart(
+                    figure(frame, palette=lesson.palette()), key=f"{PAGE}.{need}", alt=text
+                )
+                st.html(layout.point(text))
+
+
+lab.begin("Dropout under the microscope")
+with st.sidebar:
+    st.caption("Two small networks train, without and with dropout; then one is looked at.")
+    p = st.slider(
+        "Dropout p", 0.0, 0.9, 0.3, 0.05, key=f"{PAGE}.p", persist_state="session",
+        help="Probability of dropping a hidden unit, in both hidden layers.",
+    )  # fmt: skip
+    seed = lab.seed(PAGE)
+lab.follow(PAGE, "microscope", {"p": round(p, 2), "seed": seed}, draw)
+st.caption(
+    "Sources: Srivastava et al. 2014 (dropout as an average of sub-networks); Gal & Ghahramani "
+    "2016, arXiv 1506.02142 (Monte-Carlo dropout). p is the probability of dropping."
+)

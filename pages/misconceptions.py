@@ -1,0 +1,263 @@
+"""What goes wrong: the wall of misconceptions, each wrong way beside the right one, live."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from regviz import lab_figures
+from regviz.labs.frame import LabFrame
+from regviz.scratch.dropout import dropout_forward
+from regviz.scratch.early_stopping import early_stopping
+from regviz.scratch.normalization import batch_norm
+from regviz.scratch.penalties import elastic_net_update, soft_threshold
+from regviz.scratch.recurrent import recurrent_dropout_lstm
+from regviz.scratch.weight_decay import adam_step
+from regviz.ui import lab, layout, lesson
+from regviz.wrong.adam_decay import wrong_adam_decay_step
+from regviz.wrong.batch_norm import wrong_input_of_batch_norm
+from regviz.wrong.dropout import wrong_dropout_at_test, wrong_scaling_by_p, wrong_scaling_twice
+from regviz.wrong.early_stopping import wrong_early_stopping
+from regviz.wrong.l1 import wrong_l1_kill_step, wrong_l1_subgradient_step
+from regviz.wrong.lstm_dropout import wrong_lstm_with_dropout
+
+PAGE = "misconceptions"
+
+
+@dataclass(frozen=True)
+class Misconception:
+    """One brick of the wall.
+
+    ``claim`` is what is believed, ``correct`` what is so instead; ``said`` puts the numbers of a
+    frame into a sentence; ``wrong`` and ``right`` are the functions whose source is shown.
+    """
+
+    lab: str
+    short: str
+    claim: str
+    correct: str
+    said: Callable[[LabFrame], str]
+    wrong: tuple[Callable[..., Any], ...]
+    right: tuple[Callable[..., Any], ...]
+    source: str
+
+
+def at_test(f: LabFrame) -> str:
+    """Compare the answers to equal questions."""
+    if "measured" not in f.values:
+        return "The network is being trained with dropout."
+    return (
+        f"Standard deviation of P(class 1) of one point over {len(f.arrays['wrong_output'])} equal "
+        f"questions: {f.number('measured'):.3f} with units dropped, {f.number('right_spread'):.3f} "
+        f"without. Validation accuracy: {f.number('accuracy_wrong'):.1%} on average against "
+        f"{f.number('accuracy_right'):.1%}."
+    )
+
+
+def scaling(f: LabFrame) -> str:
+    """Compare the mean output in training with that at test."""
+    return (
+        f"Mean output in training over that at test, where 1 is right: {f.number('measured'):.2f} "
+        f"scaled by p, {f.number('measured_twice'):.2f} scaled twice, "
+        f"{f.number('measured_right'):.2f} scaled by 1/(1-p) in training only."
+    )
+
+
+def subgradient(f: LabFrame) -> str:
+    """Count the exact zeros."""
+    return (
+        f"Weights that are exactly 0: {f.number('zeros_wrong'):.0f} by subgradient steps, "
+        f"{f.number('zeros_right'):.0f} by soft-threshold, of {f.arrays['right'].shape[1]}. The "
+        f"smallest weight of the wrong one is {f.number('smallest_wrong'):.1e}."
+    )
+
+
+def kill(f: LabFrame) -> str:
+    """Count the weights that died, and what it costs."""
+    return (
+        f"Dead weights: {f.number('dead'):.0f}, of which the solution needs "
+        f"{f.number('dead_but_needed'):.0f}. The objective lies {f.number('measured'):.3f} above "
+        f"that of the soft-threshold, whose weights are {f.number('gap_right'):.1e} from the "
+        "solution."
+    )
+
+
+def adam_decay(f: LabFrame) -> str:
+    """Compare what is left of two weights."""
+    (large, small), (right, other) = f.numbers("left_wrong"), f.numbers("left_right")
+    return (
+        f"Left of the weight with large gradients {large:.1%}, of the one with small ones "
+        f"{small:.1%}. Decoupled: {right:.1%} and {other:.1%}; the law says "
+        f"{f.number('closed_form'):.1%} for both."
+    )
+
+
+def stopping(f: LabFrame) -> str:
+    """Say where the two stopped and what they kept."""
+
+    def stopped(name: str) -> str:
+        epoch = f.number(f"stopped_{name}")
+        end = f"stopped at epoch {epoch:.0f}" if epoch else f"not stopped by epoch {f.step}"
+        return (
+            f"{end}, keeps epoch {f.number(f'best_{name}'):.0f} with validation loss "
+            f"{f.number(f'val_loss_{name}'):.3f}"
+        )
+
+    return (
+        f"On the training loss: {stopped('wrong')}. On the validation loss: {stopped('right')}. "
+        f"The difference is {f.number('measured'):+.3f}."
+    )
+
+
+def before_norm(f: LabFrame) -> str:
+    """Compare the variance met with the variance learnt."""
+    return (
+        f"Variance met in use over variance learnt, where 1 is right: {f.number('measured'):.2f} "
+        f"with dropout before batch norm (the law says {f.number('expected'):.2f}), "
+        f"{f.number('right'):.2f} with dropout after it."
+    )
+
+
+def lstm(f: LabFrame) -> str:
+    """Compare passes in train mode."""
+    warning = f.values["warning"]
+    return (
+        f"Largest difference between {len(f.arrays['wrong'])} passes in train mode: "
+        f"{f.number('measured'):.3f} with nn.LSTM(dropout=p), so nothing was dropped; "
+        f"{f.number('right_spread'):.3f} with one mask a sequence."
+        + (f" What torch said: “{warning}”." if warning else "")
+    )
+
+
+WALL = (
+    Misconception(
+        "wrong_dropout_at_test",
+        "Dropout left on in use",
+        "A network trained with dropout is used just as it was trained.",
+        "In use every unit is there: inverted dropout is the identity. model.eval() says so.",
+        at_test,
+        (wrong_dropout_at_test,),
+        (dropout_forward,),
+        "Srivastava et al. 2014; torch.nn.Module.eval; Gal & Ghahramani 2016 for the case where "
+        "it is meant",
+    ),
+    Misconception(
+        "wrong_dropout_scaling",
+        "Dropout scaled wrongly",
+        "Dropout multiplies what is left by p, or scales in training and at test.",
+        "Inverted dropout divides by 1-p in training and does nothing at test.",
+        scaling,
+        (wrong_scaling_by_p, wrong_scaling_twice),
+        (dropout_forward,),
+        "Srivastava et al. 2014, section 10 (p of keeping); torch.nn.Dropout (p of dropping)",
+    ),
+    Misconception(
+        "wrong_l1_subgradient",
+        "L1 as a term in the loss",
+        "Adding λ·sum|w| to the loss gives weights that are exactly 0.",
+        "A subgradient step jumps from one side of 0 to the other; the soft-threshold lands on it.",
+        subgradient,
+        (wrong_l1_subgradient_step,),
+        (elastic_net_update, soft_threshold),
+        "Parikh & Boyd 2014, “Proximal Algorithms”, section 4.2",
+    ),
+    Misconception(
+        "wrong_l1_kill",
+        "L1 that kills weights",
+        "A weight that the L1 penalty takes across 0 can stay 0 for good.",
+        "The data may want it on the other side: after a soft-threshold it can leave 0 again.",
+        kill,
+        (wrong_l1_kill_step,),
+        (elastic_net_update, soft_threshold),
+        "TensorFlow Playground, src/nn.ts (isDead); Parikh & Boyd 2014",
+    ),
+    Misconception(
+        "wrong_adam_decay",
+        "Weight decay inside Adam",
+        "Adam(weight_decay=λ) is weight decay.",
+        "It is L2 in the gradient, and Adam divides it by the gradients' size. AdamW shrinks the "
+        "weights apart from the gradient.",
+        adam_decay,
+        (wrong_adam_decay_step,),
+        (adam_step,),
+        "Loshchilov & Hutter 2019, arXiv 1711.05101",
+    ),
+    Misconception(
+        "wrong_early_stopping",
+        "Stopping on training loss",
+        "Early stopping watches the loss that is trained.",
+        "It watches the validation loss: the training loss goes on falling while a network "
+        "over-fits.",
+        stopping,
+        (wrong_early_stopping,),
+        (early_stopping,),
+        "Prechelt 1998, “Early stopping – but when?”",
+    ),
+    Misconception(
+        "wrong_dropout_before_batch_norm",
+        "Dropout before batch norm",
+        "Dropout and batch norm go in any order.",
+        "Dropout changes the variance in training only, and batch norm learns that variance. Put "
+        "dropout after the last batch norm, which then sees the same in both modes.",
+        before_norm,
+        (wrong_input_of_batch_norm,),
+        (batch_norm,),
+        "Li et al. 2019, arXiv 1801.05134",
+    ),
+    Misconception(
+        "wrong_lstm_dropout",
+        "nn.LSTM(dropout=p)",
+        "nn.LSTM(dropout=p) with one layer is recurrent dropout.",
+        "It acts between layers only, so with one layer on nothing. Recurrent dropout is one mask "
+        "for a whole sequence.",
+        lstm,
+        (wrong_lstm_with_dropout,),
+        (recurrent_dropout_lstm,),
+        "torch.nn.LSTM; Gal & Ghahramani 2016, arXiv 1512.05287",
+    ),
+)
+
+
+def source(side: str, functions: tuple[Callable[..., Any], ...], *, good: bool) -> None:
+    """Show functions as they stand."""
+    st.html(lab.label(side, "the code that ran", good=good))
+    for function in functions:
+        st.code(inspect.getsource(function), language="python", wrap_lines=True)
+
+
+lab.begin("What goes wrong")
+with st.sidebar:
+    st.caption("Choose what is often believed; it runs beside what is right.")
+    short = st.radio(
+        "Misconception",
+        [m.short for m in WALL],
+        key=f"{PAGE}.which",
+        persist_state="session",
+    )
+    seed = lab.seed(PAGE)
+chosen = next(m for m in WALL if m.short == short)
+st.html(
+    lab.label("WRONG", chosen.claim, good=False) + lab.label("RIGHT", chosen.correct, good=True)
+)
+
+
+def draw(frame: LabFrame) -> None:
+    """Draw both curves, and say the number."""
+    said = chosen.said(frame)
+    st.html(layout.point(said))
+    figure = lab_figures.misconception(chosen.lab, frame, lesson.palette())
+    lesson.chart(figure, key=f"{PAGE}.{chosen.lab}", alt=f"{chosen.claim} {said}")
+
+
+lab.follow(PAGE, chosen.lab, {"seed": seed}, draw)
+with st.expander("The wrong code and the right code"):
+    left, right = st.columns(2)
+    with left:
+        source("WRONG", chosen.wrong, good=False)
+    with right:
+        source("RIGHT", chosen.right, good=True)
+st.caption(f"Source: {layout.plain(chosen.source)}")

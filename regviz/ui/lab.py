@@ -1,0 +1,100 @@
+"""What the pages of labs share: ask for a lab, follow it while it runs, draw each look at it.
+
+A page calls :func:`begin`, draws its controls, and hands their values to :func:`follow` with a
+function that draws a frame. The lab runs in a trainer; the page never waits for its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from html import escape
+from typing import Any
+
+import streamlit as st
+
+from regviz import labs
+from regviz.engine import IN_PROGRESS, LabJob
+from regviz.labs.frame import LabFrame
+from regviz.specs import SpecError
+from regviz.ui import layout, run
+
+TICK = 0.4
+"""Seconds between two looks at a lab that is under way."""
+
+
+def begin(question: str) -> None:
+    """Draw the top of a page of labs."""
+    layout.within_app()
+    with st.container(key="top"):
+        st.title(question, anchor=False)
+    st.html('<div style="height:0.5rem"></div>')
+
+
+def seed(page: str) -> int:
+    """Draw the control for the lab's seed."""
+    return int(
+        st.number_input(
+            "Seed", 0, 2**31 - 1, 0, key=f"{page}.seed", persist_state="session",
+            help="Equal seeds give equal numbers.",
+        )
+    )  # fmt: skip
+
+
+def label(word: str, text: str, *, good: bool) -> str:
+    """Return the HTML of a statement with its label: red for what is wrong, green for right."""
+    tone = "rv-good-fit" if good else "rv-diverged"
+    return (
+        f'<p class="rv-verdict {tone}"><span class="rv-kind">{escape(word)}</span> '
+        f"{escape(text)}</p>"
+    )
+
+
+def follow(
+    page: str, name: str, parameters: Mapping[str, Any], draw: Callable[[LabFrame], None]
+) -> None:
+    """Have a lab computed and call ``draw`` with its newest frame until it has ended.
+
+    Only a change of ``parameters`` asks again; a page holds one lab, the newest it asked for.
+    """
+    try:
+        job = _asked(page, name, parameters)
+    except SpecError as error:
+        st.error(layout.plain(str(error)), icon=":material/error:")
+        return
+    if job.latest() is None:
+        job.wait(run.FIRST_FRAME, after=job.version)
+    moving = job.state in IN_PROGRESS
+
+    @st.fragment(run_every=TICK if moving else None)
+    def tick() -> None:
+        state, frame = job.state, job.latest()
+        if frame is None:
+            st.html(layout.note(job.reason or "The first numbers are on their way."))
+        else:
+            st.html(layout.status(f"step {frame.step}/{frame.steps}", state))
+            draw(frame)
+        if state == "failed":
+            st.error(layout.plain(job.reason), icon=":material/error:")
+            st.button("Retry", icon=":material/replay:", on_click=_forget, args=(page,))
+        if moving and state not in IN_PROGRESS:
+            st.rerun()
+
+    tick()
+
+
+def _asked(page: str, name: str, parameters: Mapping[str, Any]) -> LabJob:
+    """Return the job that computes this; a new one only if it is not this page's already."""
+    visit = run.current(page)
+    key = labs.canonical_json(name, parameters)
+    kept: tuple[str, LabJob] | None = st.session_state.get(f"{page}.lab")
+    if kept is not None and kept[0] == key:
+        job = kept[1]
+        if job.owner == visit.owner and job.state != "cancelled":
+            return job
+    job = visit.engine.submit_lab(name, parameters, visit.owner, slot=page)
+    st.session_state[f"{page}.lab"] = key, job
+    return job
+
+
+def _forget(page: str) -> None:
+    st.session_state.pop(f"{page}.lab", None)
