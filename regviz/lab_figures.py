@@ -144,8 +144,8 @@ def _stopping(frame: LabFrame, palette: Palette) -> go.Figure:
     _add(figure, a["epoch"], a["train_loss"], "training", _line(palette.lane(0), "5px,4px"))
     _add(figure, a["epoch"], a["val_loss"], "validation", _line(palette.lane(0)))
     for label, name, color, symbol in (
-        (f"{WRONG}: lowest training loss", "wrong", palette.bad, "x"),
-        (f"{RIGHT}: lowest validation loss", "right", palette.good, "star"),
+        (f"{WRONG}: by the training loss", "wrong", palette.bad, "x"),
+        (f"{RIGHT}: by the validation loss", "right", palette.good, "star"),
     ):
         figure.add_scatter(
             x=[frame.number(f"best_{name}")], y=[frame.number(f"val_loss_{name}")],
