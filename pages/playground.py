@@ -234,28 +234,6 @@ with st.container(key="words", horizontal=True, gap="small"):
         difference = st.toggle(
             "Difference", value=True, key="show-difference", persist_state="session"
         )
-live.decision_boundary(CHANNEL, labels=LABELS, show_difference=difference, height=362)
-with st.container(key="below"):
-    left, middle, right = st.columns([9, 8, 7], gap="small")
-    with left:
-        live.loss_curves(
-            CHANNEL,
-            labels=LABELS,
-            epochs=experiment.training.epochs,
-            show_accuracy=show_accuracy,
-            log_scale=log_scale,
-            height=305,
-        )
-    with middle:
-        live.weight_histogram(
-            CHANNEL,
-            labels=LABELS,
-            layers=len(experiment.model.hidden) + 1,
-            log_scale=log_scale,
-            height=305,
-        )
-    with right:
-        live.readout(CHANNEL)
 
 
 @st.fragment(run_every=run.TICK if moving else None)
@@ -282,6 +260,30 @@ def _tick() -> None:
 
 
 _tick()
+
+# after the feed: a first frame need not wait for charts that have not changed
+live.decision_boundary(CHANNEL, labels=LABELS, show_difference=difference, height=362)
+with st.container(key="below"):
+    left, middle, right = st.columns([9, 8, 7], gap="small")
+    with left:
+        live.loss_curves(
+            CHANNEL,
+            labels=LABELS,
+            epochs=experiment.training.epochs,
+            show_accuracy=show_accuracy,
+            log_scale=log_scale,
+            height=305,
+        )
+    with middle:
+        live.weight_histogram(
+            CHANNEL,
+            labels=LABELS,
+            layers=len(experiment.model.hidden) + 1,
+            log_scale=log_scale,
+            height=305,
+        )
+    with right:
+        live.readout(CHANNEL)
 
 with st.expander("The experiment as code and as a file", icon=":material/code:"):
     st.caption("The same two runs without the browser, number for number:")
