@@ -40,7 +40,7 @@ def complaints() -> list[str]:
 
 @pytest.fixture
 def page(browser: Browser, app_server: AppServer, complaints: list[str]) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1920, "height": 1400})
+    context = browser.new_context(viewport={"width": 2800, "height": 1400})
     page = context.new_page()
     page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))

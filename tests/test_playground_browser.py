@@ -24,7 +24,7 @@ from playwright.sync_api import (
 
 from regviz import presets, specs
 from regviz.specs import Experiment
-from tests.app_server import AppServer
+from tests.app_server import AppServer, running_app
 
 SIZE = {"width": 1440, "height": 900}
 SMALL = Experiment.from_dict(
@@ -304,18 +304,27 @@ def test_an_upload_that_is_no_json_is_one_sentence(visitor: Visitor) -> None:
     assert visitor.complaints == []
 
 
+@pytest.fixture
+def own_server() -> Iterator[AppServer]:
+    """A server of its own, for a test that kills its trainers."""
+    with running_app(("-m", "streamlit", "run", "app.py")) as server:
+        yield server
+
+
 def test_a_killed_trainer_is_replaced_and_the_run_goes_on(
-    visitor: Visitor, app_server: AppServer
+    browser: Browser, own_server: AppServer
 ) -> None:
+    context = browser.new_context(viewport=SIZE)  # type: ignore[arg-type]
+    visitor = Visitor(context, own_server.url)
     visitor.open(LONG.replace("training.seed", 77))
     visitor.reaches(re.compile(r"epoch \d{2,}/5000 running"))
-    killed = trainers(app_server)
+    killed = trainers(own_server)
     for pid in killed:
         os.kill(pid, signal.SIGKILL)
     expect(visitor.page.locator(".st-key-verdicts")).to_contain_text("restarted", timeout=40_000)
     visitor.reaches(re.compile(r"epoch \d{2,}/5000 running"), seconds=90)
     assert killed
-    assert not set(killed) & set(trainers(app_server))
+    assert not set(killed) & set(trainers(own_server))
     visitor.press("Pause")
     visitor.reaches("paused")
 
