@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import streamlit as st
 
 from regviz import lesson_figures, metrics
 from regviz.frames import Frame
 from regviz.scratch.early_stopping import early_stopping
 from regviz.specs import EarlyStoppingSpec, Experiment
-from regviz.ui import lesson, live
+from regviz.stopping import trace
+from regviz.ui import layout, lesson, live
 from regviz.ui.lesson import Lanes
 
 START = Experiment.from_dict(
     {
         "data": {"n_samples": 200},
         "model": {"hidden": [64, 64]},
-        "regularization": {"early_stopping": {"patience": 15}},
-        "training": {"lr": 0.01, "epochs": 200},
+        "regularization": {"early_stopping": {"patience": 15, "min_delta": 0.003}},
+        "training": {"lr": 0.001, "epochs": 150},
     }
 )
 
@@ -30,10 +33,15 @@ def point(frame: Frame, lanes: Lanes) -> str:
     """Say where both models are, in numbers."""
     full, stopped = (metrics.read(lane) for lane in frame.lanes)
     if frame.lanes[1].status == "stopped":
+        back = (
+            f"went back to epoch {stopped.best_epoch}"
+            if frame.lanes[1].restored
+            else f"stayed there (its best epoch was {stopped.best_epoch})"
+        )
         return (
-            f"The model with early stopping ended at epoch {stopped.stopped_epoch} and went back "
-            f"to epoch {stopped.best_epoch}: validation loss {stopped.val_loss:.3f}. The other "
-            f"one is at {full.val_loss:.3f}, epoch {full.epoch}."
+            f"The model with early stopping ended at epoch {stopped.stopped_epoch} and {back}: "
+            f"validation loss {stopped.val_loss:.3f}. The other one is at {full.val_loss:.3f}, "
+            f"epoch {full.epoch}."
         )
     wait, patience = frame.lanes[1].wait, rule(lanes[1]).patience
     return (
@@ -47,8 +55,13 @@ def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     full, stopped = (metrics.read(lane) for lane in frame.lanes)
     text = (
         f"validation loss {stopped.val_loss:.3f} with early stopping (epoch "
-        f"{stopped.best_epoch}) against {full.val_loss:.3f} after {full.epoch} epochs."
+        f"{stopped.best_epoch}) against {full.val_loss:.3f} after {full.epoch} epochs; validation "
+        f"accuracy {metrics.percent(stopped.val_accuracy)} against "
+        f"{metrics.percent(full.val_accuracy)}."
     )
+    fewer = stopped.val_loss < full.val_loss and stopped.val_accuracy < full.val_accuracy
+    if fewer:
+        text += " Loss and accuracy disagree: trained on, it is right more often and too sure."
     if abs(stopped.val_loss - full.val_loss) < 0.02:
         return 1, text
     return (0 if stopped.val_loss < full.val_loss else 2), text
@@ -104,6 +117,7 @@ LESSON = lesson.Lesson(
         "epochs",
         "seed",
     ),
+    labels=("trains on", "stops early"),
     prediction=lesson.Prediction(
         "both models are the same; one stops when its validation loss no longer falls. Whose "
         "validation loss will be lower?",
@@ -151,6 +165,64 @@ LESSON = lesson.Lesson(
     ),
 )
 
+
+def theatre(frame: Frame, lanes: Lanes) -> None:
+    """Draw how the rule watched the stored losses, and what any other patience would have done."""
+    now, losses = rule(lanes[1]), frame.lanes[0].curve("val_loss")
+    most = max(100, now.patience)
+    patience = st.slider(
+        "What if the patience had been …",
+        0,
+        most,
+        now.patience,
+        key=f"early-stopping.what-if.{now.patience}",
+        help="Read off the stored losses of the model that trains on; nothing is trained again.",
+    )
+    every = range(most + 1)
+    ends = [early_stopping(losses.tolist(), k, now.min_delta) for k in every]
+    best, stop = ends[patience]
+    if not best:
+        st.html(layout.note("No epoch of this run has a usable validation loss: nothing to watch."))
+        return
+    told = dataclasses.replace(now, patience=patience)
+    left, right = st.columns([3, 2], gap="small")
+    kept = [float(losses[at - 1]) for at, _ in ends]
+    text = what_if(losses.tolist(), patience, best, stop, frame.lanes[1].stopped_epoch)
+    with left:
+        states = trace(losses.tolist(), told)
+        lesson.chart(
+            lesson_figures.stopping_theatre(losses, states, told, lesson.palette()),
+            key="stopping-theatre",
+            alt=text,
+        )
+    with right:
+        spent = [end or len(losses) for _, end in ends]
+        lesson.chart(
+            lesson_figures.patience_curve(list(every), kept, spent, patience, lesson.palette()),
+            key="patience-curve",
+            alt="Validation loss kept and epochs trained, against patience.",
+        )
+    st.html(layout.point(text))
+
+
+def what_if(losses: list[float], patience: int, best: int, stop: int | None, trained: int) -> str:
+    """Say what a patience does on stored losses, and what the one that was trained did."""
+    lowest = min(x for x in losses if x == x)
+    end = f"stops at epoch {stop}" if stop else f"never stops in {len(losses)} epochs"
+    away = losses[best - 1] - lowest
+    cost = (
+        "the lowest of the whole run"
+        if away == 0
+        else f"{away:.3f} above the lowest of the whole run, in epoch {losses.index(lowest) + 1}"
+    )
+    really = f"stopped at epoch {trained}" if trained else "did not stop"
+    return (
+        f"Patience {patience} {end} and keeps epoch {best}: validation loss "
+        f"{losses[best - 1]:.3f}, {cost}. The model that was trained with the rule in the "
+        f"controls {really}."
+    )
+
+
 shown = lesson.begin(LESSON)
 live.decision_boundary(shown.channel, labels=LESSON.labels, height=330)
 left, right = st.columns([3, 2], gap="small")
@@ -163,4 +235,6 @@ with left:
     )
 with right:
     live.readout(shown.channel)
+if shown.last_finished is not None:
+    theatre(*shown.last_finished)
 lesson.finish(shown)

@@ -17,6 +17,8 @@ from plotly.subplots import make_subplots
 from regviz.frames import Frame, LaneFrame
 from regviz.labs.frame import LabFrame
 from regviz.palette import FONT, LIGHT, Palette, rgba, scale
+from regviz.specs import EarlyStoppingSpec
+from regviz.stopping import StopState
 
 CLEAR = "rgba(0,0,0,0)"
 HEIGHT = 320
@@ -220,6 +222,153 @@ def seed_bands(
     figure.update_xaxes(title_text="epoch")
     figure.update_yaxes(title_text="validation loss")
     return _styled(figure, f"Validation loss over {seeds} seeds: mean, lowest to highest", palette)
+
+
+def stopping_theatre(
+    val_loss: NDArray[Any],
+    states: Sequence[StopState],
+    rule: EarlyStoppingSpec,
+    palette: Palette = LIGHT,
+) -> go.Figure:
+    """Draw how a rule watches a validation loss: what it keeps, what it asks for, its counter.
+
+    ``val_loss`` holds the epochs of a run that trained on; ``states`` those up to the stop.
+    """
+    figure = make_subplots(
+        rows=2, cols=1, shared_xaxes=True, row_heights=[0.7, 0.3], vertical_spacing=0.05
+    )
+    losses = np.where(np.isfinite(val_loss), val_loss, np.nan)
+    epochs = np.arange(1, len(losses) + 1)
+    seen, last = epochs[: len(states)], states[-1]
+    best = np.array([state.best for state in states])
+    asked = best - rule.min_delta
+    figure.add_scatter(
+        x=np.concatenate([seen, seen[::-1]]),
+        y=np.concatenate([best, asked[::-1]]),
+        mode="lines",
+        fill="toself",
+        fillcolor=rgba(palette.warn, 0.3),
+        line={"width": 0},
+        name=f"min delta {rule.min_delta:g} below the best",
+        hoverinfo="skip",
+        row=1,
+        col=1,
+    )
+    figure.add_scatter(
+        x=epochs[len(seen) - 1 :],
+        y=losses[len(seen) - 1 :],
+        mode="lines",
+        name="had it gone on",
+        line=_line(palette.lane(0), "dot", 1.6),
+        row=1,
+        col=1,
+    )
+    figure.add_scatter(
+        x=seen,
+        y=losses[: len(seen)],
+        mode="lines",
+        name="validation loss",
+        line=_line(palette.lane(1)),
+        row=1,
+        col=1,
+    )
+    figure.add_scatter(
+        x=seen,
+        y=asked,
+        mode="lines",
+        name="an improvement ends below",
+        hoverinfo="skip",
+        line={**_line(palette.warn, "solid", 1.4), "shape": "hv"},
+        row=1,
+        col=1,
+    )
+    for name, symbol, size, epoch, color in (
+        ("best weights", "star", 17, last.best_epoch, palette.good),
+        ("stop", "square", 11, last.stopped_epoch, palette.bad),
+    ):
+        if epoch:
+            figure.add_scatter(
+                x=[epoch],
+                y=[losses[epoch - 1]],
+                mode="markers",
+                name=f"{name}: epoch {epoch}",
+                marker={
+                    "symbol": symbol,
+                    "size": size,
+                    "color": color,
+                    "line": {"color": palette.outline, "width": 1},
+                },
+                hovertemplate=f"{name}: epoch %{{x}}, %{{y:.3f}}<extra></extra>",
+                row=1,
+                col=1,
+            )
+    waits = [state.wait for state in states]
+    figure.add_bar(
+        x=seen,
+        y=waits,
+        name="patience used up",
+        showlegend=False,
+        row=2,
+        col=1,
+        marker={"color": [palette.bad if w >= rule.patience else palette.lane(1) for w in waits]},
+        hovertemplate="epoch %{x}: %{y} without an improvement<extra></extra>",
+    )
+    figure.add_hline(
+        y=rule.patience, line={"color": palette.bad, "dash": "dot", "width": 1.5}, row=2, col=1
+    )
+    figure.update_xaxes(range=[0.5, len(losses) + 0.5])
+    figure.update_xaxes(title_text="epoch", row=2, col=1)
+    # what was watched fills the picture; where the rest of the run leaves it, it leaves it
+    low = np.nanmin([*losses, *asked])
+    high = np.nanmax(losses[len(seen) // 6 : len(seen)])  # the first steep epochs hide the rest
+    room = 0.08 * (high - low) + 1e-3
+    figure.update_yaxes(title_text="loss", range=[low - room, high + room], row=1, col=1)
+    top = max(rule.patience, *waits) * 1.15 + 0.5
+    figure.update_yaxes(title_text="counter", range=[0, top], nticks=4, row=2, col=1)
+    figure = _styled(figure, f"What patience {rule.patience} sees", palette, 400)
+    return figure.update_layout(bargap=0, margin={"t": 98})
+
+
+def patience_curve(
+    patience: Sequence[int],
+    kept: Sequence[float],
+    spent: Sequence[int],
+    chosen: int,
+    palette: Palette = LIGHT,
+) -> go.Figure:
+    """Draw, for each patience, the validation loss that it keeps and the epochs that it costs."""
+    figure = make_subplots(
+        rows=2, cols=1, shared_xaxes=True, row_heights=[0.6, 0.4], vertical_spacing=0.05
+    )
+    for row, (name, values, color) in enumerate(
+        (("kept", kept, palette.good), ("trained", spent, palette.bad)), start=1
+    ):
+        figure.add_scatter(
+            x=patience,
+            y=values,
+            mode="lines",
+            showlegend=False,
+            row=row,
+            col=1,
+            line={**_line(color), "shape": "hvh"},
+            hovertemplate=f"patience %{{x}}: {name} %{{y:.4g}}<extra></extra>",
+        )
+        at = list(patience).index(chosen)
+        figure.add_scatter(
+            x=[chosen],
+            y=[values[at]],
+            mode="markers",
+            showlegend=False,
+            hoverinfo="skip",
+            marker={"color": color, "size": 11, "line": {"color": palette.outline, "width": 1}},
+            row=row,
+            col=1,
+        )
+    figure.update_xaxes(title_text="patience", row=2, col=1)
+    figure.update_yaxes(title_text="loss kept", row=1, col=1)
+    figure.update_yaxes(title_text="epochs trained", rangemode="tozero", row=2, col=1)
+    figure = _styled(figure, "Any other patience, from the same run", palette, 400)
+    return figure.update_layout(margin={"t": 50})
 
 
 # --- of theory checks --------------------------------------------------------------------------

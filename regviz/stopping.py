@@ -4,6 +4,7 @@ to go on. It knows nothing of networks, so it can be tested with a list of numbe
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from regviz.specs import EarlyStoppingSpec
@@ -35,3 +36,18 @@ def watch(
     wait = state.wait + 1
     stop = rule is not None and wait >= rule.patience
     return replace(state, wait=wait, stopped_epoch=epoch if stop else 0)
+
+
+def trace(val_losses: Sequence[float], rule: EarlyStoppingSpec | None) -> list[StopState]:
+    """Return the state after each epoch of a stored run, up to the stop that ``rule`` says.
+
+    What a rule does depends on the losses alone: so one run that was trained to its last epoch
+    tells what every patience would have done, without training again.
+    """
+    states, state = [], StopState()
+    for epoch, loss in enumerate(val_losses, start=1):
+        state = watch(state, epoch, loss, rule)
+        states.append(state)
+        if state.stopped_epoch:
+            break
+    return states

@@ -20,7 +20,8 @@ from regviz import lesson_figures, specs
 from regviz.frames import RELIABILITY_BINS, Frame, LaneFrame
 from regviz.labs import LABS, LabFrame, start
 from regviz.palette import DARK, LIGHT
-from regviz.specs import Experiment
+from regviz.specs import EarlyStoppingSpec, Experiment
+from regviz.stopping import trace
 from regviz.training import train
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -256,6 +257,42 @@ def test_every_question_is_answered_by_its_own_run() -> None:
 def last_frame(lanes: tuple[Experiment, ...]) -> Frame:
     *_, frame = train(lanes)
     return frame
+
+
+# --- early stopping -----------------------------------------------------------------------------
+
+
+def test_another_patience_is_read_off_the_stored_run() -> None:
+    at = finished(opened("early_stopping", short("early_stopping")))
+    job = at.session_state["early-stopping.experiment"]
+    what_if = control(at, "What if the patience had been …")
+    assert what_if.value == 3
+    before = [p for p in lesson_points(at) if p.startswith("Patience 3")]
+    assert len(before) == 1
+    what_if.set_value(1).run()
+    finished(at)
+    assert at.session_state["early-stopping.experiment"] == job, "nothing is trained again"
+    (told,) = [p for p in lesson_points(at) if p.startswith("Patience 1")]
+    assert told != before[0]
+
+
+def lesson_points(at: AppTest) -> list[str]:
+    return re.findall(r'<p class="rv-point">(.*?)</p>', "".join(h.value for h in at.html))
+
+
+@pytest.mark.parametrize("palette", [LIGHT, DARK], ids=lambda p: p.name)
+def test_the_theatre_counts_and_marks_what_the_rule_does(palette: Any) -> None:
+    losses = np.array([0.9, 0.5, 0.48, 0.6, 0.55, 0.3, 0.2], np.float32)
+    rule = EarlyStoppingSpec(patience=3, min_delta=0.1)
+    states = trace(losses.tolist(), rule)
+    figure = lesson_figures.stopping_theatre(losses, states, rule, palette)
+    of = {str(t.name).split(":")[0]: t for t in figure.data}
+    assert (of["best weights"].x[0], of["stop"].x[0]) == (2, 5)
+    assert list(of["patience used up"].y) == [0, 0, 1, 2, 3]
+    np.testing.assert_allclose(of["an improvement ends below"].y[-1], 0.5 - 0.1)
+    ribbon = np.asarray(of["min delta 0.1 below the best"].y)
+    np.testing.assert_allclose(ribbon[:5] - ribbon[5:][::-1], 0.1)
+    assert list(of["had it gone on"].x) == [5, 6, 7]
 
 
 # --- figures -----------------------------------------------------------------------------------

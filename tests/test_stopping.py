@@ -6,8 +6,9 @@ import math
 
 import pytest
 
-from regviz.specs import EarlyStoppingSpec
-from regviz.stopping import StopState, watch
+from regviz import fit
+from regviz.specs import EarlyStoppingSpec, Experiment
+from regviz.stopping import StopState, trace, watch
 
 
 def feed(losses: list[float], rule: EarlyStoppingSpec | None) -> StopState:
@@ -54,3 +55,29 @@ def test_slow_improvements_below_min_delta_are_measured_from_the_last_best() -> 
 def test_without_a_rule_the_best_epoch_is_followed_and_nothing_stops() -> None:
     state = feed([3.0, 1.0, *[2.0] * 500], None)
     assert (state.best_epoch, state.stopped_epoch, state.wait) == (2, 0, 500)
+
+
+def test_a_trace_holds_every_epoch_up_to_the_stop() -> None:
+    rule = EarlyStoppingSpec(patience=2, min_delta=0.5)
+    states = trace([5, 4, 3.8, 3.7, 1.0], rule)
+    assert [s.wait for s in states] == [0, 0, 1, 2]
+    assert [s.best for s in states] == [5, 4, 4, 4]
+    assert states[-1] == feed([5, 4, 3.8, 3.7, 1.0], rule)
+    assert trace([], rule) == []
+
+
+@pytest.mark.parametrize("patience", [1, 4, 12])
+def test_a_stored_run_tells_what_another_patience_does(patience: int) -> None:
+    # the counterfactual: trained to the end once, and then once more with the rule
+    e = Experiment.from_dict(
+        {
+            "data": {"n_samples": 60},
+            "model": {"hidden": [16]},
+            "training": {"lr": 0.03, "epochs": 50},
+        }
+    )
+    (full,) = fit([e])
+    told = trace(full.frame.curve("val_loss").tolist(), EarlyStoppingSpec(patience=patience))[-1]
+    (real,) = fit([e.replace("regularization.early_stopping.patience", patience)])
+    assert real.frame.stopped_epoch == told.stopped_epoch > 0
+    assert real.frame.best_epoch == told.best_epoch
