@@ -214,6 +214,29 @@ class EarlyStoppingSpec(_Checked):
 
 
 @dataclass(frozen=True)
+class AugmentationSpec(_Checked):
+    """How far training images are changed at random, anew in every epoch; 0 leaves them alone.
+
+    ``degrees``: turned by up to so many, either way. ``translate``: shifted by up to this share
+    of a side, both ways, 0 moving in (a crop of the padded image). ``scale``: enlarged by a
+    factor from 1-scale to 1+scale. ``horizontal_flip``: the probability of being mirrored.
+    ``brightness``, ``contrast``: by a factor from 1-strength to 1+strength.
+
+    Noise on pixels is ``input_noise``. Names: torchvision's RandomAffine, RandomHorizontalFlip
+    and ColorJitter.
+    """
+
+    _group = "regularization.augmentation"
+
+    degrees: float = _field(0.0, _number(0, 180), extension=True)
+    translate: float = _field(0.0, _number(0, 1), extension=True)
+    scale: float = _field(0.0, _number(0, 1, below=True), extension=True)
+    horizontal_flip: float = _field(0.0, _number(0, 1), extension=True)
+    brightness: float = _field(0.0, _number(0, 1), extension=True)
+    contrast: float = _field(0.0, _number(0, 1), extension=True)
+
+
+@dataclass(frozen=True)
 class RegularizationSpec(_Checked):
     """How strongly each technique works; the defaults are all off.
 
@@ -225,6 +248,7 @@ class RegularizationSpec(_Checked):
     ``recurrent_dropout`` drops units of an LSTM's state on their way to the next step, with one
     mask for the whole sequence; ``attention_dropout`` drops attention weights and
     ``residual_dropout`` the outputs of a transformer's sub-layers before they are added.
+    ``augmentation`` changes the images that are trained on, and only those.
     """
 
     _group = "regularization"
@@ -241,6 +265,14 @@ class RegularizationSpec(_Checked):
     recurrent_dropout: float = _field(0.0, _number(0, 1, below=True), extension=True)
     attention_dropout: float = _field(0.0, _number(0, 1, below=True), extension=True)
     residual_dropout: float = _field(0.0, _number(0, 1, below=True), extension=True)
+    augmentation: AugmentationSpec | None = _field(
+        None, _optional(_part(AugmentationSpec)), extension=True
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.augmentation == AugmentationSpec():  # all off has one spelling
+            object.__setattr__(self, "augmentation", None)
 
     @property
     def any(self) -> bool:
@@ -248,6 +280,13 @@ class RegularizationSpec(_Checked):
         off = RegularizationSpec(dropout_kind=self.dropout_kind)
         dropout = self.dropout if isinstance(self.dropout, tuple) else (self.dropout,)
         return any(dropout) or dataclasses.replace(self, dropout=0.0) != off
+
+
+_NESTED: dict[str, type[Any]] = {
+    "early_stopping": EarlyStoppingSpec,
+    "augmentation": AugmentationSpec,
+}
+"""Fields of :class:`RegularizationSpec` that are groups of their own, off while None."""
 
 
 @dataclass(frozen=True)
@@ -339,14 +378,15 @@ class Experiment(_Checked):
     def replace(self, path: str, value: object) -> Experiment:
         """Return this experiment with the field at ``path`` (``"data.noise"``) set to ``value``.
 
-        ``regularization.early_stopping.patience`` and its siblings switch early stopping on.
+        ``regularization.early_stopping.patience`` and its siblings switch early stopping on;
+        ``regularization.augmentation.degrees`` and its siblings work alike.
         """
         mapping = self.to_dict()
         *groups, last = path.split(".")
         at: Any = mapping
         for name in groups:
-            if name == "early_stopping" and at.get(name, 0) is None:
-                at[name] = _to_mapping(EarlyStoppingSpec())
+            if name in _NESTED and isinstance(at, dict) and at.get(name) is None:
+                at[name] = _to_mapping(_NESTED[name]())
             at = at.get(name) if isinstance(at, dict) else None
         if not isinstance(at, dict) or (last not in at and path not in field_names()):
             raise SpecError(f"{path}: no such field; choose one of {', '.join(field_names())}.")
@@ -375,6 +415,7 @@ def _check_kinds(e: Experiment) -> None:
         for part in name.split("."):
             value = getattr(value, part)
         value = list(value) if isinstance(value, tuple) else value
+        value = _to_mapping(value) if dataclasses.is_dataclass(value) else value
         raise SpecError(f"{name}: got {_shown(value)}; {reason}.")
 
     fitting = ("lstm", "transformer") if sequence else ("mlp", "cnn") if image else ("mlp",)
@@ -387,6 +428,11 @@ def _check_kinds(e: Experiment) -> None:
             refuse("data.irrelevant_features", f"data.kind {data.kind} has none, so give 0")
         if regularization.input_noise:
             refuse("regularization.input_noise", "tokens are not numbers to add to, so give 0")
+    if regularization.augmentation is not None:
+        if not image:
+            refuse("regularization.augmentation", f"data.kind {data.kind} has no images: remove it")
+        if data.irrelevant_features:
+            refuse("data.irrelevant_features", "only whole images can be augmented, so give 0")
     if model.kind == "cnn":
         if data.irrelevant_features:
             refuse("data.irrelevant_features", "a cnn sees images only, so give 0")
@@ -458,8 +504,8 @@ def field_names() -> tuple[str, ...]:
     for group, cls in get_type_hints(Experiment).items():
         for f in dataclasses.fields(cls):
             names.append(f"{group}.{f.name}")
-            if f.name == "early_stopping":
-                nested = dataclasses.fields(EarlyStoppingSpec)
+            if f.name in _NESTED:
+                nested = dataclasses.fields(_NESTED[f.name])
                 names.extend(f"{group}.{f.name}.{g.name}" for g in nested)
     return tuple(names)
 

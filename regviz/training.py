@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from regviz import augment_image
 from regviz.autograd import AutogradNetwork
 from regviz.convolution import ConvNetwork
 from regviz.data import make_dataset, make_view
@@ -43,7 +44,7 @@ from regviz.layers import (
 )
 from regviz.optimizers import OPTIMIZERS, Optimizer, Strengths
 from regviz.penalties import l1_penalty, l2_penalty
-from regviz.sequence import LSTMNetwork, TransformerNetwork
+from regviz.sequence import LSTMNetwork, TransformerNetwork, attention_maps
 from regviz.specs import Experiment, SpecError
 from regviz.stopping import StopState, watch
 
@@ -56,7 +57,7 @@ _SLICE = 0.005  # seconds after which a long epoch hands control back
 _DRAW_LIMIT = 2**17  # uniform numbers drawn at a time for one layer; part of the random stream
 _LIVE_WORK, _LAST_WORK = 1e8, 4e9  # multiply-adds that a live and a last boundary may cost
 
-_INIT, _ORDER, _DROPOUT, _NOISE = range(4)
+_INIT, _ORDER, _DROPOUT, _NOISE, _AUGMENTATION, _LOOK = range(6)
 
 AnyNetwork = Network | AutogradNetwork
 NETWORKS: dict[str, type[Network] | type[AutogradNetwork]] = {
@@ -121,7 +122,7 @@ class _Draws:
         self.units, self.device = units, device
         self.room: Tensor | None = None
         self.generators = [_generator(s, purpose, layer, device=device) for s in seeds]
-        self.draw = torch.rand if purpose == _DROPOUT else torch.randn
+        self.draw = torch.randn if purpose == _NOISE else torch.rand
 
     def take(self, rows: int, used: Sequence[int], place: Tensor | None) -> Tensor:
         """Draw (seeds or lanes, rows, units); ``used``: seeds that still have lanes."""
@@ -197,6 +198,7 @@ class _Stack:
             for i, site in enumerate(self.network.sites)
         ]
         self.noise_draws = _Draws(self.seeds, _NOISE, 0, self.shape.inputs, device)
+        self.augmentation_draws = _Draws(self.seeds, _AUGMENTATION, 0, augment_image.DRAWS, device)
 
         n = len(experiments)
         self.epoch = 0
@@ -251,6 +253,10 @@ class _Stack:
         self.dropping = [any(site) for site in rates]
         sigma = [r.input_noise for r in regularization]
         self.sigma = self._vector(sigma).view(-1, 1, 1) if any(sigma) else None
+        changed = [r.augmentation for r in regularization]
+        self.augmentation = (
+            augment_image.strengths(changed).to(self.device) if any(changed) else None
+        )
         self.smoothing = self._vector([r.label_smoothing for r in regularization])
         self.l1 = self._vector([r.l1 for r in regularization])
         self.l2 = self._vector([r.l2 for r in regularization])
@@ -319,6 +325,9 @@ class _Stack:
             rows = min(block, n - start)
             masks = self._set_masks(rows)
             xs = x[:, start : start + rows]
+            if self.augmentation is not None:
+                uniform = self.augmentation_draws.take(rows, self.used_seeds, self.seed_of)
+                xs = augment_image.augment(xs, uniform, self.augmentation)
             if self.sigma is not None:
                 noise = self.noise_draws.take(rows, self.used_seeds, self.seed_of)
                 xs = xs + self.sigma * noise
@@ -486,6 +495,29 @@ class _Stack:
         least = 40 if lanes <= 6 else 24
         return int(min(most, max(least, math.sqrt(budget / (work * lanes)))))
 
+    def sequence_looks(self, network: AnyNetwork, lanes: Sequence[int]) -> list[dict[str, Any]]:
+        """Return ``answers`` and ``attention`` of each lane, as a frame holds them."""
+        looks = []
+        for i, lane in enumerate(lanes):
+            e = self.experiments[lane]
+            tokens = make_view(e.data).sequences
+            if tokens is None:
+                looks.append({})
+                continue
+            x = torch.from_numpy(tokens.astype(np.float32)).to(self.device)
+            logits = network.evaluate(x.expand(len(lanes), -1, -1))[i, :, 0]
+            look = {"answers": torch.sigmoid(logits).cpu().numpy()}
+            if isinstance(network, TransformerNetwork):
+                p, draws = e.regularization.attention_dropout, _generator(e.training.seed, _LOOK)
+                look["attention"] = np.stack(
+                    [
+                        attention_maps(network, i, tokens),
+                        attention_maps(network, i, tokens, p=p, generator=draws),
+                    ]
+                )
+            looks.append(look)
+        return looks
+
     def views(self, *, last: bool) -> list[LaneFrame]:
         """Return the look at each lane, in their order."""
         frames: dict[int, LaneFrame] = {}
@@ -506,6 +538,7 @@ class _Stack:
             which = data.to(self.device)
             x, y = self.x[which, self.n_train :], self.y[which, self.n_train :]
             reliability = reliability_bins(network.evaluate(x), y)
+            looks = self.sequence_looks(network, lanes) if last else [{} for _ in lanes]
             for i, lane in enumerate(lanes):
                 stop, at = self.stops[lane], self.lane_epoch[lane]
                 frames[lane] = LaneFrame(
@@ -527,6 +560,7 @@ class _Stack:
                     input_std=std[i],
                     boundary=pixels[i] if self.has_boundary else None,
                     reliability=reliability[i],
+                    **looks[i],
                 )
         return [frames[lane] for lane in range(len(self.experiments))]
 

@@ -20,6 +20,7 @@ UI = [path for path in PACKAGE if path.is_relative_to(ROOT / "regviz" / "ui")]
 TRAINING_SIDE = [
     ROOT / "regviz" / f"{name}.py"
     for name in (
+        "augment_image",
         "autograd",
         "convolution",
         "data",

@@ -18,6 +18,7 @@ from regviz.specs import (
     NORMS,
     OPTIMIZERS,
     SEQUENCE_KINDS,
+    AugmentationSpec,
     Experiment,
     SpecError,
     canonical_key,
@@ -138,7 +139,7 @@ def almost_experiments(draw: st.DrawFn) -> Any:
     path = draw(st.sampled_from([*field_names(), *CONTRACT])).split(".")
     at = document
     for name in path[:-1]:
-        if at[name] is None:
+        if at.get(name) is None:
             at[name] = {}
         at = at[name]
     at[path[-1]] = draw(json_values)
@@ -215,6 +216,7 @@ def test_equal_experiments_and_only_they_share_a_canonical_text(
         ({"data": {"noise": 0}}, {"data": {"noise": -0.0}}),
         ({"model": {"hidden": [3]}}, {"model": {"hidden": (3,)}}),
         ({}, {"training": {}, "model": {"norm": None}}),
+        ({}, {"regularization": {"augmentation": {"degrees": 0}}}),
     ],
 )
 def test_two_spellings_of_one_experiment_have_one_text(one: Any, other: Any) -> None:
@@ -233,6 +235,10 @@ def test_replace_sets_any_field_by_its_path() -> None:
     stopping = base.replace("regularization.early_stopping.patience", 3)
     assert stopping.regularization.early_stopping is not None
     assert stopping.regularization.early_stopping.patience == 3
+    turned = base.replace("data.kind", "digits").replace("regularization.augmentation.degrees", 9)
+    assert turned.regularization.augmentation == AugmentationSpec(degrees=9)
+    upright = turned.replace("regularization.augmentation.degrees", 0)
+    assert upright == base.replace("data.kind", "digits")
     assert base == Experiment()
 
 
@@ -242,7 +248,7 @@ def test_replacing_a_field_by_its_own_value_changes_nothing(experiment: Experime
         value: Any = experiment
         for name in path.split("."):
             value = getattr(value, name, None)
-        if "early_stopping" not in path:
+        if "early_stopping" not in path and "augmentation" not in path:
             value = list(value) if isinstance(value, tuple) else value
             assert experiment.replace(path, value) == experiment
 
@@ -290,6 +296,10 @@ BAD: list[tuple[Any, str]] = [
     ({"regularization": {"early_stopping": {"patience": 1.5}}},
      "regularization.early_stopping.patience"),
     ({"regularization": {"early_stopping": True}}, "regularization.early_stopping"),
+    ({"regularization": {"augmentation": {"degrees": 181}}}, "regularization.augmentation.degrees"),
+    ({"regularization": {"augmentation": {"scale": 1}}}, "regularization.augmentation.scale"),
+    ({"regularization": {"augmentation": {"turn": 1}}}, "regularization.augmentation.turn"),
+    ({"regularization": {"augmentation": {"degrees": 9}}}, "regularization.augmentation"),
     ({"data": {"n_samples": 0}}, "data.n_samples"),
     ({"data": {"n_samples": 500.0}}, "data.n_samples"),
     ({"data": {"n_samples": True}}, "data.n_samples"),
@@ -437,6 +447,14 @@ def test_a_link_that_would_unpack_to_a_bomb_is_refused() -> None:
         ({"regularization": {"dropout_kind": "spatial"}}, "regularization.dropout_kind"),
         ({"regularization": {"recurrent_dropout": 0.2}}, "regularization.recurrent_dropout"),
         ({"regularization": {"attention_dropout": 0.2}}, "regularization.attention_dropout"),
+        ({"regularization": {"augmentation": {"degrees": 9}}}, "regularization.augmentation"),
+        (
+            {
+                "data": {"kind": "digits", "irrelevant_features": 3},
+                "regularization": {"augmentation": {"horizontal_flip": 0.5}},
+            },
+            "data.irrelevant_features",
+        ),
         (
             {"data": {"kind": "digits"}, "model": {"kind": "cnn", "norm": "layer"}},
             "model.norm",
@@ -469,6 +487,10 @@ def test_what_does_not_go_together_is_refused_by_its_field(
     "mapping",
     [
         {"data": {"kind": "digits"}, "model": {"kind": "cnn", "hidden": [8], "norm": "batch"}},
+        {
+            "data": {"kind": "digits"},
+            "regularization": {"augmentation": {"degrees": 15, "brightness": 0.2}},
+        },
         {
             "data": {"kind": "order"},
             "model": {"kind": "lstm", "hidden": [16], "embedding": 8},

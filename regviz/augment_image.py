@@ -1,0 +1,90 @@
+"""Image augmentation: a label-keeping change of each training image, drawn anew in each epoch.
+
+The objective becomes the average loss over the changes, E_T[loss(f(T(x)), y)], of which every
+epoch sees one draw per image. Uniform numbers come in, one row an image, and every change has its
+own columns: so lanes that share a row are changed alike but for their strengths, and moving one
+strength moves nothing else.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+from regviz.specs import IMAGE_SIDE, AugmentationSpec
+
+DRAWS = 7
+"""Uniform numbers that one image takes: angle, shift right, shift down, scale, flip, brightness,
+contrast."""
+
+_FIELDS = tuple(f.name for f in dataclasses.fields(AugmentationSpec))
+
+
+def strengths(specs: Sequence[AugmentationSpec | None]) -> Float[Tensor, "lanes strengths"]:
+    """Return the strengths of each lane, columns in the order of the spec's fields; None is 0."""
+    rows = [[getattr(spec or AugmentationSpec(), name) for name in _FIELDS] for spec in specs]
+    return torch.tensor(rows, dtype=torch.float32)
+
+
+def augment(
+    x: Float[Tensor, "lanes batch pixels"],
+    uniform: Float[Tensor, "#lanes batch draws"],
+    strength: Float[Tensor, "lanes strengths"],
+) -> Float[Tensor, "lanes batch pixels"]:
+    """Return x' = T(x), image by image: mirrored, then turned, scaled and shifted, then brighter
+    or darker, then with more or less contrast.
+
+    With v = 2u - 1 in [-1, 1): mirrored where u < horizontal_flip; moved by :func:`affine` with
+    angle = degrees·v, shift = translate·v of a side, factor = 1 + scale·v; brightness
+    x·(1 + brightness·v); contrast c·x + (1-c)·mean(x), c = 1 + contrast·v. A strength of 0 leaves
+    every bit as it is. Values are not clamped: pixels are floats here and may carry noise.
+
+    Source: Simard et al. 2003; torchvision's RandomHorizontalFlip, RandomAffine, ColorJitter.
+    """
+    lanes, batch, _ = x.shape
+    u = uniform.expand(lanes, -1, -1)
+    v = 2 * u - 1
+    degrees, translate, scale, flip, brightness, contrast = strength.unsqueeze(2).unbind(1)
+    images = x.reshape(lanes, batch, IMAGE_SIDE, IMAGE_SIDE)
+    mirrored = (u[..., 4] < flip)[..., None, None]
+    images = torch.where(mirrored, images.flip(3), images)
+    # interpolation rounds even where nothing moves: lanes that stand still do not go through it
+    moved = (strength[:, :3] > 0).any(dim=1)
+    if bool(moved.any()):
+        angle, factor = degrees * v[..., 0], 1 + scale * v[..., 3]
+        shift = translate.unsqueeze(2) * v[..., 1:3]
+        images[moved] = affine(images[moved], angle[moved], shift[moved], factor[moved])
+    images = images * (1 + brightness * v[..., 5])[..., None, None]
+    c = (1 + contrast * v[..., 6])[..., None, None]
+    images = c * images + (1 - c) * images.mean(dim=(2, 3), keepdim=True)
+    return images.reshape(lanes, batch, -1)
+
+
+def affine(
+    images: Float[Tensor, "lanes batch side side"],
+    degrees: Float[Tensor, "lanes batch"],
+    shift: Float[Tensor, "lanes batch 2"],
+    factor: Float[Tensor, "lanes batch"],
+) -> Float[Tensor, "lanes batch side side"]:
+    """Turn images counter-clockwise about their centre, enlarge them and shift them.
+
+    out(z) = in(R(z - shift)/factor) with z = (right, down) from the centre and R the rotation by
+    ``degrees``; between pixels bilinear, outside 0. ``shift`` is in shares of a side.
+
+    Source: ``torch.nn.functional.affine_grid`` and ``grid_sample``; torchvision's RandomAffine.
+    """
+    lanes, batch, side, _ = images.shape
+    angle = degrees * (math.pi / 180)
+    cos, sin = angle.cos() / factor, angle.sin() / factor
+    right, down = (2 * shift).unbind(dim=2)  # the grid runs from -1 to 1
+    rows = [cos, -sin, sin * down - cos * right, sin, cos, -sin * right - cos * down]
+    theta = torch.stack(rows, dim=2).view(lanes * batch, 2, 3)
+    grid = functional.affine_grid(theta, [lanes * batch, 1, side, side], align_corners=False)
+    flat = images.reshape(lanes * batch, 1, side, side)
+    return functional.grid_sample(flat, grid, align_corners=False).view(images.shape)
