@@ -18,11 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regviz.frames import DataView
-from regviz.specs import ALPHABET, SEQUENCE_LENGTH, DataSpec
+from regviz.specs import ALPHABET, SEQUENCE_KINDS, SEQUENCE_LENGTH, DataSpec
 
 Points = tuple[NDArray[np.float64], NDArray[np.int64]]
 N_TEST = 1000
 _SHOWN = 2000
+_SHOWN_SEQUENCES = 6
 _SPLIT, _TEST, _FLIP, _IRRELEVANT, _TEST_IRRELEVANT = range(1, 6)
 
 
@@ -212,7 +213,8 @@ def make_dataset(spec: DataSpec) -> Dataset:
 
 @functools.lru_cache(maxsize=16)
 def make_view(spec: DataSpec) -> DataView:
-    """Return the points of a data set as pictures show them, thinned evenly to 2,000."""
+    """Return the points of a data set as pictures show them, thinned evenly to 2,000; of
+    sequences, the first few of the validation set too."""
     data = make_dataset(spec)
     x = np.concatenate([data.x_train[:, :2], data.x_val[:, :2]])
     y = np.concatenate([data.y_train, data.y_val])
@@ -220,6 +222,10 @@ def make_view(spec: DataSpec) -> DataView:
     if len(x) > _SHOWN:
         keep = np.linspace(0, len(x) - 1, _SHOWN).round().astype(np.int64)
         x, y, is_val = x[keep], y[keep], is_val[keep]
+    sequences = labels = None
+    if spec.kind in SEQUENCE_KINDS:
+        sequences = data.x_val[:_SHOWN_SEQUENCES].astype(np.uint8)
+        labels = data.y_val[:_SHOWN_SEQUENCES].astype(np.uint8)
     return DataView(
         x=x.astype(np.float32),
         y=y.astype(np.uint8),
@@ -229,4 +235,6 @@ def make_view(spec: DataSpec) -> DataView:
         n_val=len(data.x_val),
         n_features=data.n_features,
         n_classes=data.n_classes,
+        sequences=sequences,
+        sequence_labels=labels,
     )

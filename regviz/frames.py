@@ -39,7 +39,9 @@ class DataView:
 
     ``x`` is float32 (points, 2): the first two input features; ``y`` uint8 (points,): the labels
     that training sees (label noise included); ``is_val`` bool (points,): validation points.
-    ``extent`` is (x0 low, x0 high, x1 low, x1 high) of the boundary grid.
+    ``extent`` is (x0 low, x0 high, x1 low, x1 high) of the boundary grid. Of data that are
+    sequences, ``sequences`` is uint8 (6, time): the first validation sequences' tokens, and
+    ``sequence_labels`` uint8 (6,); else None.
     """
 
     x: NDArray[np.float32]
@@ -50,6 +52,8 @@ class DataView:
     n_val: int
     n_features: int
     n_classes: int
+    sequences: NDArray[np.uint8] | None = None
+    sequence_labels: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,13 @@ class LaneFrame:
     reliability
         float32 (3, 15): count, sum of confidences and number right of the validation set in 15
         bins (lo, hi] of the top-label probability; the reliability diagram and the ECE follow.
+    answers
+        float32 (6,) or None: P(class 1) of the view's ``sequences``, eval mode. In a run's last
+        frame only, and only of a sequence model.
+    attention
+        float32 (2, 6, blocks, heads, time, time) or None: where each token of those sequences
+        looks, in eval mode and in train mode with one draw of the attention dropout's masks
+        (other dropout off), by the same weights. In a transformer's last frame only.
     """
 
     status: str
@@ -119,6 +130,8 @@ class LaneFrame:
     reliability: NDArray[np.float32] = field(
         default_factory=lambda: np.zeros((3, RELIABILITY_BINS), np.float32)
     )
+    answers: NDArray[np.float32] | None = None
+    attention: NDArray[np.float32] | None = None
 
     def curve(self, name: str) -> NDArray[np.float32]:
         """Return one row of the history by its name."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -268,7 +269,7 @@ def _dropped(drop: Dropout, x: Tensor, how: Pass) -> Tensor:
 def attention_maps(
     network: TransformerNetwork,
     lane: int,
-    tokens: NDArray[np.int64] | NDArray[np.float32],
+    tokens: NDArray[Any],
     *,
     p: float = 0.0,
     generator: torch.Generator | None = None,

@@ -63,6 +63,19 @@ Theory labs: the live curve, the closed form, and the gap
     and without; ``gradient`` (m,) = ‖∂L/∂W‖ at kW, ``closed_form`` (m,) = ‖∂L/∂W‖ at W, over k.
     Values: ``gap`` = max relative difference of the two; ``gap_output`` = max output_change.
 
+``recurrent_masks`` (p, units, sequences, seed)
+    Masks of an LSTM's recurrent dropout, drawn by a run's own stream: one for each sequence, as
+    in training, and one for each step. Arrays: ``masks_fixed``, ``masks_redrawn`` (3, 20, units)
+    uint8: 1 = kept, of the first three sequences; ``step`` (20,) t; ``measured_fixed``,
+    ``measured_redrawn`` (20,): share of units kept at each of the first t steps, over the
+    sequences so far; ``closed_form_fixed``, 1-p, and ``closed_form_redrawn``, (1-p)^t, (20,).
+    Values: ``gap`` = max|measured - closed form|; ``sequences`` so far; ``p``.
+``attention_row_sums`` (p, draws, seed)
+    40 softmax rows over 20 tokens, from even to sharp, under attention dropout. Arrays, (40,):
+    ``focus`` Σa²; ``measured``, the rms of (row sum - 1) over the draws so far; ``closed_form``
+    √(p/(1-p)·Σa²); ``sums``, the row sums of the last draw. Values: ``gap`` = max|measured -
+    closed form|; ``mean`` of all row sums; ``draws`` so far; ``p``.
+
 Microscope
 ----------
 ``microscope`` (p, width, passes, epochs, n_samples, noise, seed)
@@ -308,6 +321,21 @@ LABS: dict[str, Lab] = {
         "regviz.labs.batch_norm",
         "batch_norm_scale",
         {"width": Whole(64, 2, 512), "batch": Whole(64, 2, 1024), "seed": _SEED},
+    ),
+    "recurrent_masks": Lab(
+        "regviz.labs.sequences",
+        "recurrent_masks",
+        {
+            "p": Number(0.25, 0.0, 0.9),
+            "units": Whole(16, 1, 512),
+            "sequences": Whole(1000, 10, 2000),
+            "seed": _SEED,
+        },
+    ),
+    "attention_row_sums": Lab(
+        "regviz.labs.sequences",
+        "attention_row_sums",
+        {"p": Number(0.1, 0.0, 0.9), "draws": Whole(5000, 10, 10_000), "seed": _SEED},
     ),
     "microscope": Lab(
         "regviz.labs.microscope",

@@ -22,14 +22,17 @@ def recurrent_dropout_lstm(
     w_input, w_state, bias
         (4·units, inputs), (4·units, units), (4·units,), in torch's order of the gates: i, f, g, o.
     mask
-        (units,), drawn once for the sequence: 1/(1-p) where a unit is kept, else 0.
+        (units,), drawn once for the sequence: 1/(1-p) where a unit is kept, else 0. With
+        (time, units) instead, a mask of its own for each step: what recurrent dropout is not.
 
     Source: Gal & Ghahramani 2016, arXiv 1512.05287; gates as in torch.nn.LSTM.
     """
-    h = c = np.zeros(len(mask))
-    out = np.empty((len(x), len(mask)))
+    units = mask.shape[-1]
+    h = c = np.zeros(units)
+    out = np.empty((len(x), units))
     for t, now in enumerate(x):
-        i, f, g, o = np.split(w_input @ now + w_state @ (h * mask) + bias, 4)
+        kept = mask if mask.ndim == 1 else mask[t]
+        i, f, g, o = np.split(w_input @ now + w_state @ (h * kept) + bias, 4)
         c = c / (1 + np.exp(-f)) + np.tanh(g) / (1 + np.exp(-i))
         h = np.tanh(c) / (1 + np.exp(-o))
         out[t] = h
