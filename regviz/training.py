@@ -497,7 +497,7 @@ class _Stack:
 
     def sequence_looks(self, network: AnyNetwork, lanes: Sequence[int]) -> list[dict[str, Any]]:
         """Return ``answers`` and ``attention`` of each lane, as a frame holds them."""
-        looks = []
+        looks: list[dict[str, Any]] = []
         for i, lane in enumerate(lanes):
             e = self.experiments[lane]
             tokens = make_view(e.data).sequences

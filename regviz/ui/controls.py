@@ -8,6 +8,7 @@ that are not drawn (another page, a hidden option) lose theirs.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -33,6 +34,12 @@ DATA_NAMES = {
     "blobs": "blobs",
     "linear": "linear rule",
 }
+_DROPOUT_PLACES = (
+    ("regularization.recurrent_dropout", "Recurrent dropout p", "0.2–0.3"),
+    ("regularization.attention_dropout", "Attention dropout p", "0.1"),
+    ("regularization.residual_dropout", "Residual dropout p", "0.1"),
+)
+"""Dropout of sequence models: where, the control's label, and the usual range beside it."""
 _EARLY = "regularization.early_stopping"
 _SCOPE = "controls.scope"
 """Session key of whose controls are being drawn; each page's are its own."""
@@ -57,6 +64,9 @@ def to_values(experiment: Experiment) -> dict[str, Any]:
     for group, fields in mapping.items():
         values |= {f"{group}.{name}": value for name, value in fields.items()}
     values.setdefault("training.momentum", experiment.training.momentum)
+    for path in ("model.embedding", "model.heads", *(path for path, *_ in _DROPOUT_PLACES)):
+        group, name = path.split(".")
+        values.setdefault(path, getattr(getattr(experiment, group), name))
     values["training.batch_size"] = experiment.training.batch_size or ALL
 
     stop = values.pop(_EARLY)
@@ -349,6 +359,23 @@ def _momentum() -> None:
         _slider("Momentum", "training.momentum", 0.0, 0.95, 0.05)
 
 
+def _dropout_place(path: str) -> None:
+    """Draw the control of one place where a sequence model drops, its usual range below it."""
+    label, usual = next(place[1:] for place in _DROPOUT_PLACES if place[0] == path)
+    _slider(label, path, 0.0, 0.9, 0.05, help=_DROPPED[path])
+    st.caption(f"usual: {usual}")
+
+
+_DROPPED = {
+    "regularization.recurrent_dropout": "The probability that a unit's state is dropped on its way "
+    "to the next step. One mask for the whole sequence, the same at every step.",
+    "regularization.attention_dropout": "The probability that an entry of the attention map is "
+    "dropped in a training step; the others are scaled by 1/(1-p).",
+    "regularization.residual_dropout": "The probability that a number which a sub-layer is about "
+    "to add is dropped in a training step.",
+}
+
+
 WIDGETS: dict[str, Callable[[], None]] = {
     "dropout": _dropout,
     "l1": lambda: _stops(
@@ -505,6 +532,35 @@ WIDGETS: dict[str, Callable[[], None]] = {
         0,
         2**31 - 1,
         help="Initial weights, batch order and dropout masks; the same for both models.",
+    ),
+    # of sequence models, beyond the panel's groups
+    **{path.partition(".")[2]: functools.partial(_dropout_place, path) for path in _DROPPED},
+    "token_noise": lambda: _slider(
+        "Noise",
+        "data.noise",
+        0.0,
+        1.0,
+        0.05,
+        help="The probability that a token is replaced by one drawn at random.",
+    ),
+    "token_width": lambda: _stops(
+        "Token width", "model.embedding", (4, 8, 16, 32), show=str, help="Numbers for each token."
+    ),
+    "heads": lambda: _stops(
+        "Heads", "model.heads", (1, 2, 4), show=str, help="They share the token's width."
+    ),
+    "blocks": lambda: _slider("Blocks", "layers", 1, 3, 1),
+    "layer_norm": lambda: _choice(
+        "Normalization",
+        "model.norm",
+        (None, "layer"),
+        show=lambda v: "none" if v is None else f"{v} norm",
+    ),
+    "block_norm_position": lambda: _choice(
+        "Normalization position",
+        "model.norm_position",
+        NORM_POSITIONS,
+        show=lambda v: {"before": "before a sub-layer", "after": "after its sum"}[v],
     ),
 }
 """Every control by its name, in the order of the panel."""

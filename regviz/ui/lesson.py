@@ -273,7 +273,7 @@ def finish(shown: Shown) -> None:
     if lesson.checks and tabs[THEORY].open:
         with tabs[THEORY]:
             for i, check in enumerate(lesson.checks):
-                _check(shown, i, check)
+                follow_check(shown, f"check-{i}", check)
     if visit.job is not None and visit.job.reason and visit.job.state != "failed":
         st.html(layout.note(visit.job.reason))
 
@@ -368,13 +368,16 @@ def _table(lesson: Lesson, labels: Sequence[str], frame: Frame, lanes: Lanes) ->
     return live.Table(table.columns, (*first, *table.rows, *more))
 
 
-def _check(shown: Shown, number: int, check: Check) -> None:
-    """Run a theory check beside the page's run and draw it as it goes."""
+def follow_check(shown: Shown, slot: str, check: Check) -> None:
+    """Run a theory check beside the page's run and draw it as it goes.
+
+    ``slot`` is its name on the page: a newer request for it replaces the older one.
+    """
     st.markdown(f"**{check.title}** {check.words}")
     page = shown.lesson.page
     try:
         job = shown.visit.engine.submit_lab(
-            check.lab, check.parameters(shown.experiment), shown.visit.owner, slot=f"check-{number}"
+            check.lab, check.parameters(shown.experiment), shown.visit.owner, slot=slot
         )
     except SpecError as error:
         st.error(layout.plain(str(error)), icon=":material/error:")
@@ -388,7 +391,7 @@ def _check(shown: Shown, number: int, check: Check) -> None:
             st.html(layout.note(job.reason or "The check is on its way."))
         else:
             alt = f"{check.title} {check.said(frame)}"
-            chart(check.figure(frame, palette()), key=f"{page}.check.{number}", alt=alt)
+            chart(check.figure(frame, palette()), key=f"{page}.{slot}", alt=alt)
             st.html(layout.point(check.said(frame)))
         if moving and job.state not in IN_PROGRESS:
             st.rerun()
