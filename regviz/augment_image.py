@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -32,36 +33,60 @@ def strengths(specs: Sequence[AugmentationSpec | None]) -> Float[Tensor, "lanes 
     return torch.tensor(rows, dtype=torch.float32)
 
 
+class Amounts(NamedTuple):
+    """What is done to each image, each (lanes, batch): see :func:`augment`."""
+
+    degrees: Tensor
+    shift: Tensor  # (lanes, batch, 2): right and down, in shares of a side
+    factor: Tensor
+    mirrored: Tensor  # bool
+    brightness: Tensor
+    contrast: Tensor
+
+
+def amounts(
+    uniform: Float[Tensor, "#lanes batch draws"], strength: Float[Tensor, "lanes strengths"]
+) -> Amounts:
+    """Turn uniform draws u into amounts; v = 2u - 1 is in [-1, 1).
+
+    degrees·v, translate·v (right and down), 1 + scale·v, u < horizontal_flip, 1 + brightness·v,
+    1 + contrast·v.
+    """
+    v = 2 * uniform - 1
+    degrees, translate, scale, flip, brightness, contrast = strength.unsqueeze(2).unbind(1)
+    return Amounts(
+        degrees=degrees * v[..., 0],
+        shift=translate.unsqueeze(2) * v[..., 1:3],
+        factor=1 + scale * v[..., 3],
+        mirrored=uniform[..., 4] < flip,
+        brightness=1 + brightness * v[..., 5],
+        contrast=1 + contrast * v[..., 6],
+    )
+
+
 def augment(
     x: Float[Tensor, "lanes batch pixels"],
     uniform: Float[Tensor, "#lanes batch draws"],
     strength: Float[Tensor, "lanes strengths"],
 ) -> Float[Tensor, "lanes batch pixels"]:
-    """Return x' = T(x), image by image: mirrored, then turned, scaled and shifted, then brighter
-    or darker, then with more or less contrast.
+    """Return x' = T(x), image by image: mirrored, then turned, enlarged and shifted
+    (:func:`affine`), then brightness b·x, then contrast c·x + (1-c)·mean(x).
 
-    With v = 2u - 1 in [-1, 1): mirrored where u < horizontal_flip; moved by :func:`affine` with
-    angle = degrees·v, shift = translate·v of a side, factor = 1 + scale·v; brightness
-    x·(1 + brightness·v); contrast c·x + (1-c)·mean(x), c = 1 + contrast·v. A strength of 0 leaves
-    every bit as it is. Values are not clamped: pixels are floats here and may carry noise.
+    A strength of 0 leaves every bit as it is. Values are not clamped: pixels are floats here and
+    may carry noise.
 
     Source: Simard et al. 2003; torchvision's RandomHorizontalFlip, RandomAffine, ColorJitter.
     """
     lanes, batch, _ = x.shape
-    u = uniform.expand(lanes, -1, -1)
-    v = 2 * u - 1
-    degrees, translate, scale, flip, brightness, contrast = strength.unsqueeze(2).unbind(1)
+    by = amounts(uniform, strength)
     images = x.reshape(lanes, batch, IMAGE_SIDE, IMAGE_SIDE)
-    mirrored = (u[..., 4] < flip)[..., None, None]
-    images = torch.where(mirrored, images.flip(3), images)
+    images = torch.where(by.mirrored[..., None, None], images.flip(3), images)
     # interpolation rounds even where nothing moves: lanes that stand still do not go through it
     moved = (strength[:, :3] > 0).any(dim=1)
     if bool(moved.any()):
-        angle, factor = degrees * v[..., 0], 1 + scale * v[..., 3]
-        shift = translate.unsqueeze(2) * v[..., 1:3]
-        images[moved] = affine(images[moved], angle[moved], shift[moved], factor[moved])
-    images = images * (1 + brightness * v[..., 5])[..., None, None]
-    c = (1 + contrast * v[..., 6])[..., None, None]
+        images[moved] = affine(images[moved], by.degrees[moved], by.shift[moved], by.factor[moved])
+    images = images * by.brightness[..., None, None]
+    c = by.contrast[..., None, None]
     images = c * images + (1 - c) * images.mean(dim=(2, 3), keepdim=True)
     return images.reshape(lanes, batch, -1)
 

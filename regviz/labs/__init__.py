@@ -169,6 +169,29 @@ Galleries
     ``changed`` (list of texts); ``changes`` (list: words to insert, delete or replace to get
     there); ``stored`` (1 or 0); ``steps`` (back-translation: list of [language, text], else
     empty).
+``image`` (digit, the six strengths of ``AugmentationSpec``, noise, count, seed)
+    The first digit of its class and ``count`` copies x' = T(x), changed as in training by
+    degrees, translate, scale, horizontal_flip, brightness, contrast, and ``noise`` (which is
+    ``input_noise`` there). Arrays:
+    ``original`` (8, 8), ``changed`` (count, 8, 8) float32; of each copy, (count,): ``degrees``
+    (counter-clockwise), ``right``, ``down`` (pixels), ``factor``, ``mirrored`` (0 or 1),
+    ``brightness``, ``contrast``. Values: ``distance``, rms of changed - original over all copies,
+    and ``spread``, the original's standard deviation over its pixels, to compare.
+
+Shapes
+------
+``dropout_shapes`` (dimensions, p, seed)
+    What dropout drops as one and batch norm averages as one, on (2, 3) samples and channels of
+    1, 2 or 3 further dimensions, computed with torch's modules. Arrays, each (samples, channels,
+    rows, columns) with the depth of three dimensions laid side by side: ``element``, ``whole``
+    float32: the output of ``Dropout`` and ``Dropout1d/2d/3d`` on ones in training mode;
+    ``averaged`` uint8: 1 where an entry reaches the mean that ``BatchNorm1d/2d/3d`` subtracts
+    from the first one (measured: where a change of the input changes it). Values: ``module``,
+    ``norm`` (names); ``shape`` (list); ``entries``; ``decisions_element``, ``decisions_whole``
+    (how many keep-or-drop decisions there were, from the formula) and ``dropped_element``,
+    ``dropped_whole`` (measured: entries, whole channels of a sample); ``split``: channels that
+    are neither whole nor gone in ``whole`` (0); ``shared``: entries that share the mean
+    (measured), ``shared_expected`` = entries/channels.
 """
 
 from __future__ import annotations
@@ -442,6 +465,27 @@ LABS: dict[str, Lab] = {
             "count": Whole(5, 1, 20),
             "seed": _SEED,
         },
+    ),
+    "image": Lab(
+        "regviz.labs.images",
+        "image",
+        {
+            "digit": Whole(3, 0, 9),
+            "degrees": Number(20.0, 0.0, 180.0),
+            "translate": Number(0.1, 0.0, 1.0),
+            "scale": Number(0.1, 0.0, 0.99),
+            "horizontal_flip": Number(0.0, 0.0, 1.0),
+            "brightness": Number(0.2, 0.0, 1.0),
+            "contrast": Number(0.2, 0.0, 1.0),
+            "noise": Number(0.0, 0.0, 100.0),
+            "count": Whole(13, 1, 100),
+            "seed": _SEED,
+        },
+    ),
+    "dropout_shapes": Lab(
+        "regviz.labs.images",
+        "dropout_shapes",
+        {"dimensions": Whole(2, 1, 3), "p": Number(0.5, 0.0, 0.9), "seed": _SEED},
     ),
 }
 """Every lab by its name; the module's first lines say what each takes and yields."""
