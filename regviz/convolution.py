@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from regviz.layers import (
     Dropout,
     Shape,
     Site,
+    dropout_masks,
 )
 from regviz.specs import IMAGE_SIDE
 
@@ -162,50 +163,55 @@ def _apart(h: Tensor, lanes: int) -> Tensor:
 
 @dataclass(frozen=True)
 class ImageLook:
-    """What a CNN makes of one image: the maps that leave each layer, float32 (channels, side,
-    side), and the class probabilities, float32 (classes,)."""
+    """What a CNN makes of n images.
+
+    ``maps``: what leaves each layer, float32 (n, channels, side, side). ``kept``: the share of
+    each map's units that dropout kept, float32 (n, channels) a layer. ``probabilities``: float32
+    (n, classes).
+    """
 
     maps: tuple[NDArray[np.float32], ...]
+    kept: tuple[NDArray[np.float32], ...]
     probabilities: NDArray[np.float32]
 
 
-def look_at_image(
+def look_at_images(
     network: ConvNetwork,
     lane: int,
-    image: NDArray[np.float32],
+    images: NDArray[np.float32],
     *,
-    p: float = 0.0,
-    kept: Sequence[NDArray[np.bool_]] | None = None,
+    rates: Sequence[float] | None = None,
+    generator: torch.Generator | None = None,
 ) -> ImageLook:
-    """Return feature maps and class probabilities of one image, (8, 8) or (64,).
+    """Return feature maps and class probabilities of images, (n, 64).
 
-    ``kept`` says for each layer which whole maps are kept, (channels,): they are multiplied by
-    1/(1-p), the others are 0, as spatial dropout does it in training. None drops nothing. Batch
-    norm uses its running statistics in either case.
+    ``rates`` holds p of each of the network's ``sites``, the input's first: masks are drawn from
+    ``generator`` as in training. None drops nothing. Batch norm uses its running statistics in
+    either case, so that the two differ in dropout alone.
 
     Raises
     ------
     ValueError
-        If the image or ``kept`` do not fit the network.
+        If the images or the rates do not fit the network.
     """
-    if np.size(image) != IMAGE_SIDE**2:
-        raise ValueError(f"image: got shape {np.shape(image)}; give 8x8 pixels.")
-    hidden = network.shape.hidden
-    if kept is not None and [len(k) for k in kept] != list(hidden):
-        raise ValueError(f"kept: got {[len(k) for k in kept]} maps; give {list(hidden)}.")
+    if np.ndim(images) != 2 or np.shape(images)[1] != IMAGE_SIDE**2:
+        raise ValueError(f"images: got shape {np.shape(images)}; give (n, 64).")
+    if rates is not None and len(rates) != len(network.sites):
+        raise ValueError(f"rates: got {len(rates)}; give {len(network.sites)}, the input's first.")
+    n, hidden, device = len(images), network.shape.hidden, network.parameters.device
     with torch.no_grad():
         one = network.select([lane])
-        x = torch.as_tensor(np.asarray(image, np.float32)).reshape(1, 1, -1)
-        if kept is not None:
-            one.shape = replace(one.shape, dropout_kind="spatial")
-            for drop, keep in zip(one.dropouts, kept, strict=True):
-                drop.scale = torch.as_tensor(keep, dtype=torch.float32).view(1, 1, -1) / (1 - p)
-                drop.scale = drop.scale.to(one.parameters.device)
-        how = Pass(masked=kept is not None)
-        logits = one.compute(one.values, x.to(one.parameters.device), how)
-        probabilities = torch.softmax(logits[0, 0], 0)
-    maps = [
-        shown.view(channels, side, side).cpu().numpy()
-        for shown, channels, side in zip(how.shown, hidden, one.sides[1:], strict=True)
-    ]
-    return ImageLook(tuple(maps), probabilities.cpu().numpy())
+        for site, p in zip(one.sites, rates or (), strict=False):
+            uniform = torch.rand((1, n, site.units), generator=generator).to(device)
+            rate = torch.tensor([p], dtype=torch.float32, device=device)
+            site.drop.scale, site.drop.shift = dropout_masks(uniform, rate, site.kind)
+        x = torch.as_tensor(np.asarray(images, np.float32)).to(device)
+        how = Pass(masked=rates is not None)
+        logits = one.compute(one.values, x.unsqueeze(0), how)[0]
+    maps, kept = [], []
+    for i, channels in enumerate(hidden):
+        side, scale = one.sides[i + 1], one.dropouts[i].scale
+        maps.append(how.shown[i].reshape(n, channels, side, side).cpu().numpy())
+        on = torch.ones(n, channels, 1) if scale is None else scale > 0
+        kept.append(on.reshape(n, channels, -1).float().mean(2).cpu().numpy())
+    return ImageLook(tuple(maps), tuple(kept), torch.softmax(logits, 1).cpu().numpy())

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regviz.frames import DataView
-from regviz.specs import ALPHABET, SEQUENCE_KINDS, SEQUENCE_LENGTH, DataSpec
+from regviz.specs import ALPHABET, IMAGE_KINDS, SEQUENCE_KINDS, SEQUENCE_LENGTH, DataSpec
 
 Points = tuple[NDArray[np.float64], NDArray[np.int64]]
 N_TEST = 1000
@@ -214,7 +214,7 @@ def make_dataset(spec: DataSpec) -> Dataset:
 @functools.lru_cache(maxsize=16)
 def make_view(spec: DataSpec) -> DataView:
     """Return the points of a data set as pictures show them, thinned evenly to 2,000; of
-    sequences, the first few of the validation set too."""
+    sequences, the first few of the validation set too, of images the first of each class."""
     data = make_dataset(spec)
     x = np.concatenate([data.x_train[:, :2], data.x_val[:, :2]])
     y = np.concatenate([data.y_train, data.y_val])
@@ -226,6 +226,10 @@ def make_view(spec: DataSpec) -> DataView:
     if spec.kind in SEQUENCE_KINDS:
         sequences = data.x_val[:_SHOWN_SEQUENCES].astype(np.uint8)
         labels = data.y_val[:_SHOWN_SEQUENCES].astype(np.uint8)
+    images = image_labels = None
+    if spec.kind in IMAGE_KINDS:
+        classes, first = np.unique(data.y_val, return_index=True)
+        images, image_labels = data.x_val[first], classes.astype(np.uint8)
     return DataView(
         x=x.astype(np.float32),
         y=y.astype(np.uint8),
@@ -237,4 +241,6 @@ def make_view(spec: DataSpec) -> DataView:
         n_classes=data.n_classes,
         sequences=sequences,
         sequence_labels=labels,
+        images=images,
+        image_labels=image_labels,
     )

@@ -41,7 +41,8 @@ class DataView:
     that training sees (label noise included); ``is_val`` bool (points,): validation points.
     ``extent`` is (x0 low, x0 high, x1 low, x1 high) of the boundary grid. Of data that are
     sequences, ``sequences`` is uint8 (6, time): the first validation sequences' tokens, and
-    ``sequence_labels`` uint8 (6,); else None.
+    ``sequence_labels`` uint8 (6,); else None. Of data that are images, ``images`` is float32 (10,
+    pixels): the first validation image of each class, and ``image_labels`` uint8 (10,); else None.
     """
 
     x: NDArray[np.float32]
@@ -54,6 +55,8 @@ class DataView:
     n_classes: int
     sequences: NDArray[np.uint8] | None = None
     sequence_labels: NDArray[np.uint8] | None = None
+    images: NDArray[np.float32] | None = None
+    image_labels: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,15 @@ class LaneFrame:
         float32 (2, 6, blocks, heads, time, time) or None: where each token of those sequences
         looks, in eval mode and in train mode with one draw of the attention dropout's masks
         (other dropout off), by the same weights. In a transformer's last frame only.
+    probabilities
+        float32 (2, 10, classes) or None: class probabilities of the view's ``images``, in eval
+        mode and in train mode with one draw of dropout's masks (batch norm as in eval mode), by
+        the same weights. This and the rest: in a CNN's last frame only, of a run of few lanes.
+    maps
+        float32 (2, 10, numbers) or None: the maps that leave each layer, laid flat one layer
+        after the other; ``map_shapes`` are the layers' (channels, side).
+    map_kept
+        float32 (10, all channels) or None: the share of each map that train mode kept.
     """
 
     status: str
@@ -132,10 +144,23 @@ class LaneFrame:
     )
     answers: NDArray[np.float32] | None = None
     attention: NDArray[np.float32] | None = None
+    probabilities: NDArray[np.float32] | None = None
+    maps: NDArray[np.float32] | None = None
+    map_shapes: tuple[tuple[int, int], ...] = ()
+    map_kept: NDArray[np.float32] | None = None
 
     def curve(self, name: str) -> NDArray[np.float32]:
         """Return one row of the history by its name."""
         return self.history[HISTORY.index(name)]
+
+    def feature_maps(self, layer: int) -> NDArray[np.float32]:
+        """Return the maps that leave a layer, (2, images, channels, side, side): eval, train."""
+        if self.maps is None:
+            raise ValueError("feature_maps: got a frame without maps; ask a CNN's last frame.")
+        sizes = [channels * side**2 for channels, side in self.map_shapes]
+        start, (channels, side) = sum(sizes[:layer]), self.map_shapes[layer]
+        flat = self.maps[..., start : start + sizes[layer]]
+        return flat.reshape(*flat.shape[:2], channels, side, side)
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from torch.nn import functional
 
 from regviz import augment_image
 from regviz.autograd import AutogradNetwork
-from regviz.convolution import ConvNetwork
+from regviz.convolution import ConvNetwork, look_at_images
 from regviz.data import make_dataset, make_view
 from regviz.frames import HISTOGRAM_BINS, HISTORY, RELIABILITY_BINS, Frame, LaneFrame
 from regviz.layers import (
@@ -55,6 +55,7 @@ FRAME_INTERVAL = 0.1  # seconds between frames of `train`
 RESULT_GRID = 60  # points along each side of the boundary in a result file
 _SLICE = 0.005  # seconds after which a long epoch hands control back
 _DRAW_LIMIT = 2**17  # uniform numbers drawn at a time for one layer; part of the random stream
+_FEW_LANES = 6  # a frame of more holds no feature maps
 _LIVE_WORK, _LAST_WORK = 1e8, 4e9  # multiply-adds that a live and a last boundary may cost
 
 _INIT, _ORDER, _DROPOUT, _NOISE, _AUGMENTATION, _LOOK = range(6)
@@ -495,6 +496,38 @@ class _Stack:
         least = 40 if lanes <= 6 else 24
         return int(min(most, max(least, math.sqrt(budget / (work * lanes)))))
 
+    def image_looks(self, network: ConvNetwork, lanes: Sequence[int]) -> list[dict[str, Any]]:
+        """Return ``probabilities`` and feature maps of each lane, as a frame holds them."""
+        looks: list[dict[str, Any]] = []
+        for i, lane in enumerate(lanes):
+            e = self.experiments[lane]
+            images = make_view(e.data).images
+            assert images is not None
+            calm = look_at_images(network, i, images)
+            rates = [_rate(e, site) for site in network.sites]
+            draws = _generator(e.training.seed, _LOOK)
+            shaken = look_at_images(network, i, images, rates=rates, generator=draws)
+            flat = [
+                np.concatenate([m.reshape(len(images), -1) for m in look.maps], axis=1)
+                for look in (calm, shaken)
+            ]
+            looks.append(
+                {
+                    "probabilities": np.stack([calm.probabilities, shaken.probabilities]),
+                    "maps": np.stack(flat),
+                    "map_shapes": tuple((m.shape[1], m.shape[2]) for m in calm.maps),
+                    "map_kept": np.concatenate(shaken.kept, axis=1),
+                }
+            )
+        return looks
+
+    def looks(self, network: AnyNetwork, lanes: Sequence[int]) -> list[dict[str, Any]]:
+        """Return what the last frame holds of each lane beyond the others, by the kind of data."""
+        if isinstance(network, ConvNetwork):
+            few = len(self.experiments) <= _FEW_LANES
+            return self.image_looks(network, lanes) if few else [{} for _ in lanes]
+        return self.sequence_looks(network, lanes)
+
     def sequence_looks(self, network: AnyNetwork, lanes: Sequence[int]) -> list[dict[str, Any]]:
         """Return ``answers`` and ``attention`` of each lane, as a frame holds them."""
         looks: list[dict[str, Any]] = []
@@ -538,7 +571,7 @@ class _Stack:
             which = data.to(self.device)
             x, y = self.x[which, self.n_train :], self.y[which, self.n_train :]
             reliability = reliability_bins(network.evaluate(x), y)
-            looks = self.sequence_looks(network, lanes) if last else [{} for _ in lanes]
+            looks = self.looks(network, lanes) if last else [{} for _ in lanes]
             for i, lane in enumerate(lanes):
                 stop, at = self.stops[lane], self.lane_epoch[lane]
                 frames[lane] = LaneFrame(

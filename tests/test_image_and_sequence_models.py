@@ -10,12 +10,13 @@ import torch
 from torch import nn
 
 from regviz.autograd import AutogradNetwork, Pass
-from regviz.convolution import ConvNetwork, look_at_image, map_sides
+from regviz.convolution import ConvNetwork, look_at_images, map_sides
 from regviz.data import make_dataset
+from regviz.frames import Frame
 from regviz.layers import Shape, dropout_masks
 from regviz.sequence import LSTMNetwork, TransformerNetwork, attention_maps
 from regviz.specs import DataSpec, Experiment
-from regviz.training import fit
+from regviz.training import Run, fit
 
 CNN = Experiment.from_dict(
     {
@@ -112,15 +113,52 @@ def test_spatial_dropout_drops_whole_maps_in_training_and_none_in_evaluation() -
         network = ConvNetwork(shape, 1, "cpu")
         filled(network)
         image = make_dataset(DataSpec(kind="digits", n_samples=200)).x_val[0]
-    keep = np.array([True, False, True, True, False])
-    whole = look_at_image(network, 0, image)
-    masked = look_at_image(network, 0, image, p=0.4, kept=[keep])
-    for i, kept in enumerate(keep):
-        expected = whole.maps[0][i] / 0.6 if kept else np.zeros_like(whole.maps[0][i])
-        np.testing.assert_allclose(masked.maps[0][i], expected, rtol=1e-5)
-    assert whole.probabilities.sum() == pytest.approx(1, abs=1e-5)
-    with pytest.raises(ValueError, match=r"^kept: got \[2\] maps"):
-        look_at_image(network, 0, image, kept=[keep[:2]])
+    images = np.stack([image, image[::-1]])
+    whole = look_at_images(network, 0, images)
+    draws = torch.Generator().manual_seed(3)
+    masked = look_at_images(network, 0, images, rates=[0.0, 0.4], generator=draws)
+    kept = masked.kept[0]
+    assert set(np.unique(kept).tolist()) == {0.0, 1.0}
+    np.testing.assert_allclose(
+        masked.maps[0], whole.maps[0] * kept[:, :, None, None] / 0.6, rtol=1e-5
+    )
+    np.testing.assert_array_equal(whole.kept[0], 1)
+    np.testing.assert_allclose(whole.probabilities.sum(axis=1), 1, atol=1e-5)
+    with pytest.raises(ValueError, match=r"^images: got shape \(64,\)"):
+        look_at_images(network, 0, image)
+    with pytest.raises(ValueError, match=r"^rates: got 1; give 2"):
+        look_at_images(network, 0, images, rates=[0.5])
+
+
+def last_frame(experiments: list[Experiment]) -> Frame:
+    """Train to the end, and return the frame as it comes off the wire."""
+    run = Run(experiments)
+    for _ in run.steps():
+        pass
+    return Frame.from_bytes(run.frame().to_bytes())
+
+
+def test_a_last_frame_holds_the_maps_of_few_lanes_and_the_images_they_are_of() -> None:
+    spatial = CNN.replace("regularization.dropout_kind", "spatial")
+    frame = last_frame([spatial, spatial.replace("regularization.dropout", 0.5)])
+    assert frame.data is not None
+    view = frame.data[0]
+    assert view.images is not None
+    assert view.image_labels is not None
+    assert view.image_labels.tolist() == list(range(10))
+    plain, dropping = frame.lanes
+    for lane in frame.lanes:
+        assert lane.map_shapes == ((4, 4), (6, 2))
+        assert lane.probabilities is not None
+        np.testing.assert_allclose(lane.probabilities.sum(axis=2), 1, atol=1e-5)
+    calm, shaken = plain.feature_maps(1)
+    np.testing.assert_array_equal(calm, shaken)  # it drops nothing
+    assert dropping.map_kept is not None
+    kept = dropping.map_kept[:, :4, None, None]
+    calm, shaken = dropping.feature_maps(0)
+    np.testing.assert_allclose(shaken, calm * kept / 0.5, rtol=1e-5)
+    many = [CNN.replace("training.epochs", 1).replace("training.seed", s) for s in range(7)]
+    assert all(lane.maps is None for lane in last_frame(many).lanes)
 
 
 def test_maps_are_halved_down_to_two() -> None:
