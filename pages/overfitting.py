@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from regviz import metrics
+from regviz import lesson_figures, metrics
 from regviz.frames import Frame
 from regviz.scratch.early_stopping import early_stopping
 from regviz.specs import Experiment
-from regviz.ui import lesson, live
+from regviz.ui import layout, lesson, live
 from regviz.ui.lesson import Lanes
 
 START = Experiment.from_dict(
@@ -25,6 +25,15 @@ REFERENCE = Experiment.from_dict(
         "data": {"kind": "moons", "n_samples": 500, "noise": 0.3, "val_fraction": 0.3},
         "model": {"hidden": [256, 512, 256]},
         "training": {"optimizer": "adam", "lr": 0.001, "batch_size": 32, "epochs": 300},
+    }
+)
+
+
+MARKED = Experiment.from_dict(
+    {
+        "data": {"n_samples": 120, "noise": 0.35},
+        "model": {"hidden": [64, 64, 64]},
+        "training": {"lr": 0.001, "epochs": 200},
     }
 )
 
@@ -162,6 +171,95 @@ LESSON = lesson.Lesson(
     judged=True,
 )
 
+MARK = "overfitting.mark"  # session key: how many runs were drawn before the one to be marked
+OTHERS = 4
+
+
+def to_mark(number: int) -> Lanes:
+    """Return a run that nobody has seen: points drawn anew, a network that over-fits slowly, and
+    the same from other initial weights."""
+    run = MARKED.replace("data.seed", 101 + number)
+    return tuple(run.replace("training.seed", number + k) for k in range(1 + OTHERS))
+
+
+def next_mark() -> None:
+    """Have another run drawn."""
+    st.session_state[MARK] = st.session_state.get(MARK, 0) + 1
+
+
+def show_answer(lanes: Lanes, mark: int) -> None:
+    """Keep the mark, and with it the answer may be seen."""
+    st.session_state[f"{MARK}.answered"] = lanes, mark
+
+
+def answer(mark: int, at: metrics.Beginning, others: list[int], epochs: int) -> str:
+    """Say how far the mark is from the lowest validation loss, and how sure that is."""
+    lowest = f"The validation loss is lowest at epoch {at.epoch} ({at.loss:.3f})"
+    if not at.risen:
+        return (
+            f"{lowest} and ends within {at.tolerance:g} of that: on this run over-fitting has not "
+            f"begun in {epochs} epochs, wherever the mark is."
+        )
+    away = mark - at.epoch
+    plural = "epoch" if abs(away) == 1 else "epochs"
+    how = f"{abs(away)} {plural} {'late' if away > 0 else 'early'}" if away else "exact"
+    inside = "is among them" if at.first <= mark <= at.last else "is not among them"
+    return (
+        f"{lowest}; your mark, epoch {mark}, is {how}. One run's minimum is partly luck: all "
+        f"that is within {at.tolerance:g} of it lies in epochs {at.first} to {at.last}, and your "
+        f"mark {inside}. From {len(others)} other initial weights, on the same points, the lowest "
+        f"epochs are {', '.join(map(str, sorted(others)))}."
+    )
+
+
+def marking(frame: Frame, lanes: Lanes) -> None:
+    """Let the visitor mark an epoch on an unmarked curve, and answer once that is done."""
+    if lanes[0].training.seed != st.session_state.get(MARK, 0):
+        st.rerun()  # another run was asked for, within the fragment: the page has to submit it
+    lane = frame.lanes[0]
+    at = metrics.overfitting_begins(lane.curve("val_loss").tolist())
+    if at is None or lane.epoch < 2:
+        st.html(layout.note("This run has no usable validation loss; draw another one."))
+        st.button("Another run", icon=":material/casino:", on_click=next_mark)
+        return
+    kept_lanes, kept_mark = st.session_state.get(f"{MARK}.answered", ((), 1))
+    answered = kept_lanes == lanes
+    mark = st.slider(
+        "Over-fitting begins at epoch",
+        1,
+        lane.epoch,
+        kept_mark if answered else 1,
+        key=f"{MARK}.{lanes[0].data.seed}.{lanes[0].training.seed}",
+        disabled=answered,
+    )
+    found = [metrics.overfitting_begins(o.curve("val_loss").tolist()) for o in frame.lanes[1:]]
+    others = [b.epoch for b in found if b is not None]
+    text = answer(mark, at, others, lane.epoch) if answered else ""
+    lesson.chart(
+        lesson_figures.marked_run(
+            lane,
+            mark if mark > 1 or answered else None,
+            at if answered else None,
+            others,
+            lesson.palette(),
+        ),
+        key="marked-run",
+        alt=text or "Training and validation loss of a run, without any mark but yours.",
+    )
+    with st.container(horizontal=True):
+        st.button(
+            "Show the answer",
+            icon=":material/check:",
+            disabled=answered or mark == 1,
+            help="Move the mark first." if mark == 1 else None,
+            on_click=show_answer,
+            args=(lanes, mark),
+        )
+        st.button("Another run", icon=":material/casino:", on_click=next_mark)
+    if answered:
+        st.html(layout.point(text))
+
+
 shown = lesson.begin(LESSON)
 live.decision_boundary(shown.channel, labels=shown.labels, height=330)
 left, right = st.columns([3, 2], gap="small")
@@ -174,4 +272,15 @@ with left:
     )
 with right:
     live.readout(shown.channel)
+with st.expander("Where does over-fitting begin? Mark it yourself", icon=":material/flag:"):
+    st.caption(
+        "A run you have not seen: 120 noisy points of two moons, a network of 64-64-64, small "
+        "steps. Put the mark where you would stop; only then look."
+    )
+    lesson.further_run(
+        "overfitting-mark",
+        "Draw a run",
+        to_mark(st.session_state.get(MARK, 0)),
+        marking,
+    )
 lesson.finish(shown)

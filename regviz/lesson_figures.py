@@ -16,6 +16,7 @@ from plotly.subplots import make_subplots
 
 from regviz.frames import Frame, LaneFrame
 from regviz.labs.frame import LabFrame
+from regviz.metrics import Beginning
 from regviz.palette import FONT, LIGHT, Palette, rgba, scale
 from regviz.specs import EarlyStoppingSpec
 from regviz.stopping import StopState
@@ -327,6 +328,55 @@ def stopping_theatre(
     figure.update_yaxes(title_text="counter", range=[0, top], nticks=4, row=2, col=1)
     figure = _styled(figure, f"What patience {rule.patience} sees", palette, 400)
     return figure.update_layout(bargap=0, margin={"t": 98})
+
+
+def marked_run(
+    lane: LaneFrame,
+    mark: int | None,
+    answer: Beginning | None = None,
+    others: Sequence[int] = (),
+    palette: Palette = LIGHT,
+) -> go.Figure:
+    """Draw the losses of a run, a visitor's mark, and only with ``answer`` where the validation
+    loss is lowest: a star, the stretch within tolerance, and the minima of ``others``, the same
+    run from other initial weights."""
+    figure = go.Figure()
+    for name, curve, dash in (
+        ("training", "train_loss", "5px,4px"),
+        ("validation", "val_loss", "solid"),
+    ):
+        values = lane.curve(curve)
+        figure.add_scatter(
+            x=np.arange(1, len(values) + 1), y=values, mode="lines", name=name,
+            line=_line(palette.lane(1), dash), hovertemplate="epoch %{x}: %{y:.3f}",
+        )  # fmt: skip
+    if answer is not None:
+        figure.add_vrect(
+            x0=answer.first - 0.5, x1=answer.last + 0.5, line_width=0,
+            fillcolor=rgba(palette.good, 0.15), layer="below",
+        )  # fmt: skip
+        figure.add_scatter(
+            x=[answer.epoch], y=[answer.loss], mode="markers", name=f"lowest: epoch {answer.epoch}",
+            marker={
+                "symbol": "star", "size": 17, "color": palette.good,
+                "line": {"color": palette.outline, "width": 1},
+            },
+        )  # fmt: skip
+        figure.add_scatter(
+            x=list(others), y=[0.0] * len(others), mode="markers", cliponaxis=False,
+            name="lowest from other initial weights",
+            marker={"symbol": "triangle-up", "size": 11, "color": palette.lane(2)},
+        )  # fmt: skip
+    if mark is not None:
+        figure.add_vline(x=mark, line={"color": palette.bad, "width": 2})
+        figure.add_annotation(
+            x=mark, y=1, yref="y domain", text="your mark", showarrow=False, xanchor="left",
+            yanchor="top", xshift=4, font={"color": palette.bad},
+        )  # fmt: skip
+    figure.update_xaxes(title_text="epoch", range=[0, lane.epoch + 1])
+    figure.update_yaxes(title_text="loss", rangemode="tozero")
+    figure = _styled(figure, "Where does over-fitting begin?", palette, 340)
+    return figure.update_annotations(font={"color": palette.bad})
 
 
 def patience_curve(

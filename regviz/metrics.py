@@ -265,6 +265,41 @@ def judge_frame(
     return readings, verdicts
 
 
+@dataclass(frozen=True)
+class Beginning:
+    """Where over-fitting begins: the epoch of the lowest validation loss, that loss, and the first
+    and last epoch whose loss is within ``tolerance`` of it (one run's minimum is partly luck).
+
+    ``risen`` says whether the last epoch is above the lowest by more than the tolerance; if not,
+    over-fitting has not begun within this run.
+    """
+
+    epoch: int
+    loss: float
+    first: int
+    last: int
+    tolerance: float
+    risen: bool
+
+
+def overfitting_begins(val_losses: Sequence[float], tolerance: float = 0.01) -> Beginning | None:
+    """Return where the validation loss of a stored run is lowest; None if it never is a number."""
+    losses = np.asarray(val_losses, np.float64)
+    losses = np.where(np.isfinite(losses), losses, np.inf)
+    if not np.isfinite(losses).any():
+        return None
+    best = int(losses.argmin())
+    near = np.flatnonzero(losses <= losses[best] + tolerance) + 1
+    return Beginning(
+        epoch=best + 1,
+        loss=float(losses[best]),
+        first=int(near[0]),
+        last=int(near[-1]),
+        tolerance=tolerance,
+        risen=bool(losses[-1] > losses[best] + tolerance),
+    )
+
+
 def percent(share: float) -> str:
     """Return a share as people read it: ``0.914`` is ``91 %``."""
     return "–" if not math.isfinite(share) else f"{100 * share:.0f} %"

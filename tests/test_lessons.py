@@ -295,6 +295,37 @@ def test_the_theatre_counts_and_marks_what_the_rule_does(palette: Any) -> None:
     assert list(of["had it gone on"].x) == [5, 6, 7]
 
 
+# --- where over-fitting begins ------------------------------------------------------------------
+
+
+def test_the_answer_is_told_only_after_the_mark() -> None:
+    at = opened("overfitting", short("overfitting"))
+    next(b for b in at.button if b.label == "Draw a run").click().run()
+    finished(at, lambda at: any(b.label == "Show the answer" for b in at.button))
+    assert "lowest" not in " ".join(lesson_points(at)) + marked_chart(at)
+    show = next(b for b in at.button if b.label == "Show the answer")
+    assert show.disabled, "first the mark"
+    control(at, "Over-fitting begins at epoch").set_value(70).run()
+    assert "lowest" not in " ".join(lesson_points(at)) + marked_chart(at)
+    assert "your mark" in marked_chart(at)
+    next(b for b in at.button if b.label == "Show the answer").click().run()
+    assert not at.exception
+    (told,) = [p for p in lesson_points(at) if "lowest at epoch" in p]
+    best = int(re.findall(r"lowest at epoch (\d+)", told)[0])
+    assert f"lowest: epoch {best}" in marked_chart(at)
+    if "not begun" not in told:
+        assert f"is {abs(70 - best)} epoch" in told or "is exact" in told
+    next(b for b in at.button if b.label == "Another run").click().run()
+    finished(at, lambda at: any(b.label == "Show the answer" for b in at.button))
+    assert "lowest" not in " ".join(lesson_points(at)) + marked_chart(at)
+    assert control(at, "Over-fitting begins at epoch").value == 1
+
+
+def marked_chart(at: AppTest) -> str:
+    (chart,) = [str(c.proto) for c in at.get("plotly_chart") if "begin?" in str(c.proto)]
+    return chart
+
+
 # --- figures -----------------------------------------------------------------------------------
 
 

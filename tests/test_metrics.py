@@ -218,3 +218,17 @@ def test_a_frame_is_judged_lane_by_lane() -> None:
 def test_a_frame_without_data_is_refused() -> None:
     with pytest.raises(ValueError, match="data"):
         metrics.judge_frame(Frame(1, 1, (lane(1),)), from_data=0.9, label_noise=0.0)
+
+
+def test_overfitting_begins_at_the_minimum_and_as_wide_as_the_tolerance() -> None:
+    at = metrics.overfitting_begins([0.9, 0.5, 0.405, 0.40, 0.42, 0.408, 0.6], 0.01)
+    assert at is not None
+    assert (at.epoch, at.loss, at.first, at.last, at.risen) == (4, 0.40, 3, 6, True)
+
+
+def test_overfitting_has_not_begun_while_the_loss_falls() -> None:
+    at = metrics.overfitting_begins([0.9, 0.5, math.nan, 0.4, math.inf, 0.39])
+    assert at is not None
+    assert (at.epoch, at.first, at.last, at.risen) == (6, 4, 6, False)
+    assert metrics.overfitting_begins([math.nan, math.inf]) is None
+    assert metrics.overfitting_begins([]) is None

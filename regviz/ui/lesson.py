@@ -285,8 +285,7 @@ def further_run(name: str, button: str, lanes: Lanes, draw: Callable[[Frame, Lan
     it follows the controls like any run.
     """
     asked = f"{name}.asked"
-    if st.button(button, key=name):
-        st.session_state[asked] = True
+    st.button(button, key=name, on_click=st.session_state.__setitem__, args=(asked, True))
     if not st.session_state.get(asked):
         return
     visit = run.follow(lanes, name)
