@@ -104,6 +104,9 @@ class LaneFrame:
     reliability
         float32 (3, 15): count, sum of confidences and number right of the validation set in 15
         bins (lo, hi] of the top-label probability; the reliability diagram and the ECE follow.
+    input_norms
+        float32 (inputs,) or None: Euclidean norm of the weights that leave each input feature, 0
+        exactly where all of them are 0. None for networks other than an ``mlp``.
     answers
         float32 (6,) or None: P(class 1) of the view's ``sequences``, eval mode. In a run's last
         frame only, and only of a sequence model.
@@ -142,6 +145,7 @@ class LaneFrame:
     reliability: NDArray[np.float32] = field(
         default_factory=lambda: np.zeros((3, RELIABILITY_BINS), np.float32)
     )
+    input_norms: NDArray[np.float32] | None = None
     answers: NDArray[np.float32] | None = None
     attention: NDArray[np.float32] | None = None
     probabilities: NDArray[np.float32] | None = None

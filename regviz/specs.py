@@ -185,7 +185,8 @@ class ModelSpec(_Checked):
     ``hidden`` holds, first to last, the units of each hidden layer of an ``mlp`` (``()`` is a
     linear model), the channels of each convolution of a ``cnn``, the units of an ``lstm``, or the
     feed-forward units of each block of a ``transformer``. ``embedding`` is the width of a token
-    in a sequence model, ``heads`` the attention heads that share it. ``norm_position`` says
+    in a sequence model, ``heads`` the attention heads that share it. ``init_scale`` multiplies
+    the initial weights, not the biases. ``norm_position`` says
     whether a norm stands before or after the activation; in a transformer, before each sub-layer
     (pre-norm) or after its sum (post-norm).
     """
@@ -197,6 +198,7 @@ class ModelSpec(_Checked):
     activation: str = _field("relu", _choice(*ACTIVATIONS))
     norm: str | None = _field(None, _optional(_choice(*NORMS)))
     norm_position: str = _field("before", _choice(*NORM_POSITIONS))
+    init_scale: float = _field(1.0, _number(0, 1000), extension=True)
     embedding: int = _field(16, _whole(1, 1024), extension=True)
     heads: int = _field(2, _whole(1, 64), extension=True)
 

@@ -13,6 +13,7 @@ neighbours.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import itertools
 import math
@@ -99,7 +100,7 @@ def _stack_key(e: Experiment) -> tuple[Any, ...]:
         data.n_classes,
         e.n_train,
         e.n_val,
-        e.model,
+        dataclasses.replace(e.model, init_scale=1.0),  # of each lane's own
         e.training.optimizer,
         e.training.batch_size,
         e.training.epochs,
@@ -229,6 +230,9 @@ class _Stack:
             else:
                 for name in parameters.slices:
                     parameters[name][lane] = parameters[name][drawn[seed]]
+        for lane, e in enumerate(self.experiments):
+            for name in parameters.weight_names:
+                parameters[name][lane] *= e.model.init_scale
 
     def _vector(self, values: Sequence[float]) -> Tensor:
         return torch.tensor(values, dtype=torch.float32, device=self.device)
@@ -560,6 +564,10 @@ class _Stack:
             if not lanes:
                 continue
             weights = _describe_weights(network.parameters)
+            out_of_input = None
+            if self.shape.kind == "mlp":
+                first = network.parameters[network.parameters.weight_names[0]]
+                out_of_input = torch.linalg.vector_norm(first, dim=2).cpu().numpy()
             if self.has_boundary:
                 response = self.boundary(network, [self.extents[i] for i in lanes], grid)
                 pixels = (response * 255).round().to(torch.uint8).numpy()
@@ -593,6 +601,7 @@ class _Stack:
                     input_std=std[i],
                     boundary=pixels[i] if self.has_boundary else None,
                     reliability=reliability[i],
+                    input_norms=None if out_of_input is None else out_of_input[i],
                     **looks[i],
                 )
         return [frames[lane] for lane in range(len(self.experiments))]

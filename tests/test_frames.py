@@ -61,6 +61,7 @@ def make_lane(epoch: int, *, status: str = "running", grid: int | None = 4) -> L
         input_std=np.array([1, epoch], np.float32),
         boundary=None if grid is None else np.full((grid, grid), epoch % 256, np.uint8),
         reliability=np.full((3, 15), epoch, np.float32),
+        input_norms=np.array([epoch, 0], np.float32),
     )
 
 

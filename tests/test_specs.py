@@ -90,6 +90,7 @@ def experiments(draw: st.DrawFn) -> Experiment:
                 "activation": draw(st.sampled_from(ACTIVATIONS)),
                 "norm": draw(st.none() | st.sampled_from(NORMS)),
                 "norm_position": draw(st.sampled_from(NORM_POSITIONS)),
+                "init_scale": real(0, 1000),
             },
             "regularization": {
                 "dropout": draw(rate | rates),

@@ -545,3 +545,45 @@ def test_the_reference_experiment_overfits_without_and_less_with_regularization(
     rise = [lane.curve("val_loss")[-1] - lane.curve("val_loss").min() for lane in (without, decay)]
     assert rise[0] > 2 * rise[1]
     assert math.isfinite(rise[0])
+
+
+@pytest.mark.parametrize("norm", [None, "batch", "layer"])
+def test_the_initial_weights_are_scaled_lane_by_lane_in_one_stack(norm: str | None) -> None:
+    still = vary(**{"training.lr": 0.0, "training.epochs": 1, "model.norm": norm})
+    scales = (1.0, 0.1, 10.0, 0.0)
+    run = Run([still.replace("model.init_scale", k) for k in scales])
+    assert len(run._stacks) == 1
+    for _ in run.steps():
+        pass
+    usual, *others = run.frame().lanes
+    for k, lane in zip(scales[1:], others, strict=True):
+        np.testing.assert_allclose(lane.norms, k * usual.norms, rtol=1e-5)
+    assert others[-1].zeros.sum() == sum(a * b for a, b in usual.shapes)
+    alone = final(still.replace("model.init_scale", 10.0))[0]
+    np.testing.assert_allclose(alone.history, others[1].history, rtol=1e-4)
+
+
+def test_input_norms_are_those_of_the_weights_that_leave_each_input() -> None:
+    e = vary(
+        **{
+            "data.kind": "linear",
+            "data.irrelevant_features": 6,
+            "regularization.l1": 0.05,
+            "training.lr": 0.02,
+            "training.epochs": 60,
+        }
+    )
+    run = Run([e, e.replace("regularization.l1", 0.0)])
+    for _ in run.steps():
+        pass
+    for lane, at in zip(run.frame().lanes, (0, 1), strict=True):
+        assert lane.input_norms is not None
+        network, place = run._stacks[0].one(at)
+        w = network.parameters["hidden 1"][place].numpy()
+        np.testing.assert_allclose(lane.input_norms, np.linalg.norm(w, axis=1), rtol=1e-5)
+        assert ((lane.input_norms == 0) == (w == 0).all(axis=1)).all()
+    with_l1, without = run.frame().lanes
+    assert with_l1.input_norms is not None
+    assert without.input_norms is not None
+    assert (with_l1.input_norms[2:] == 0).any()
+    assert (without.input_norms > 0).all()

@@ -20,6 +20,7 @@ LAMBDAS = (0.0, *(float(f"{m}e{e}") for e in range(-6, 0) for m in (1, 2, 5)), 1
 """Stops of penalty strengths: 0, then three a decade from 1e-6 to 1."""
 LEARNING_RATES = (*(float(f"{m}e{e}") for e in range(-5, 3) for m in (1, 2, 5)), 1000.0)
 MIN_DELTAS = (0.0, *(float(f"{m}e{e}") for e in range(-5, -1) for m in (1, 2, 5)), 0.1)
+INIT_SCALES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 ALL = "all"
 """The full batch, ``None`` in an experiment."""
 BATCH_SIZES = (2, 4, 8, 16, 32, 64, 128, 256, ALL)
@@ -64,6 +65,7 @@ def to_values(experiment: Experiment) -> dict[str, Any]:
     for group, fields in mapping.items():
         values |= {f"{group}.{name}": value for name, value in fields.items()}
     values.setdefault("training.momentum", experiment.training.momentum)
+    values.setdefault("model.init_scale", experiment.model.init_scale)
     for path in ("model.embedding", "model.heads", *(path for path, *_ in _DROPOUT_PLACES)):
         group, name = path.split(".")
         values.setdefault(path, getattr(getattr(experiment, group), name))
@@ -497,6 +499,12 @@ WIDGETS: dict[str, Callable[[], None]] = {
     ),
     "units": _units,
     "activation": lambda: _choice("Activation", "model.activation", ACTIVATIONS),
+    "init_scale": lambda: _stops(
+        "Initial weights ×",
+        "model.init_scale",
+        INIT_SCALES,
+        help="Multiplies the usual initial weights, not the biases. Far from 1 is a bad start.",
+    ),
     "norm": lambda: _choice(
         "Normalization",
         "model.norm",
