@@ -18,17 +18,18 @@ from regviz.scratch.penalties import (
 )
 from regviz.scratch.weight_decay import adam_step, sgd_step
 from regviz.specs import Experiment
-from regviz.ui import lesson, live
+from regviz.ui import layout, lesson, live
 from regviz.ui.lesson import Lanes
 
 START = Experiment.from_dict(
     {
-        "data": {"kind": "linear", "n_samples": 150, "noise": 0.3, "irrelevant_features": 18},
-        "model": {"hidden": [32]},
-        "regularization": {"l1": 0.02, "l2": 0.05},
-        "training": {"lr": 0.01, "epochs": 150},
+        "data": {"kind": "linear", "n_samples": 300, "noise": 0.3, "irrelevant_features": 18},
+        "model": {"hidden": [16]},
+        "regularization": {"l1": 0.03, "l2": 0.05},
+        "training": {"lr": 0.01, "epochs": 200},
     }
 )
+PATH = tuple(float(k) for k in np.geomspace(0.002, 0.08, 20).round(4))
 GRID = (0.0, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
 
 
@@ -263,6 +264,82 @@ LESSON = lesson.Lesson(
 )
 
 
+def relevant(frame: Frame, lanes: Lanes) -> int:
+    """Return how many inputs matter: all but the irrelevant ones, which come last."""
+    assert frame.data is not None
+    return frame.data[0].n_features - lanes[0].data.irrelevant_features
+
+
+def switched_off(norms: np.ndarray, matter: int) -> str:
+    """Count the inputs that are off against what is true of them."""
+    off = norms == 0
+    return (
+        f"{off[matter:].sum()} of {len(off) - matter} irrelevant ones and {off[:matter].sum()} of "
+        f"{matter} that matter"
+    )
+
+
+def over_epochs(frames: list[Frame], lanes: Lanes) -> None:
+    """Draw the ridge plot of a layer, and what leaves each input over the epochs."""
+    of = names(lanes[2] if only_decay(lanes[2]) else lanes[3])
+    layers = frames[-1].lanes[0].layers
+    with st.container(key="ridges"):
+        layer = st.segmented_control(
+            "Layer", layers, default=layers[0], key="penalties.layer", required=True
+        )
+        lesson.chart(
+            lesson_figures.weight_ridges(
+                frames, of, layers.index(layer or layers[0]), lesson.palette()
+            ),
+            key="weight-ridges",
+            alt=f"Weights of layer {layer} over the epochs, exact zeros apart.",
+        )
+    matter = relevant(frames[-1], lanes)
+    groups = [lane.input_norms for lane in frames[-1].lanes]
+    if not lanes[0].data.irrelevant_features or any(g is None for g in groups):
+        return
+    told = "; ".join(
+        f"{name} {switched_off(g, matter)}"
+        for name, g in zip(of, groups, strict=True)
+        if g is not None
+    )
+    lesson.chart(
+        lesson_figures.input_groups(frames, of, matter, lesson.palette()),
+        key="input-groups",
+        alt=told,
+    )
+    st.html(layout.point(f"Inputs switched off, all their weights exactly 0 – {told}."))
+
+
+def draw_path(frame: Frame, lanes: Lanes) -> None:
+    """Draw each input's weights over λ and say in which order they go."""
+    norms = np.array([lane.input_norms for lane in frame.lanes])
+    matter = relevant(frame, lanes)
+    off = norms == 0
+    lesson.chart(
+        lesson_figures.input_path(PATH, norms, matter, lesson.palette()),
+        key="input-path",
+        alt="Norm of each input's weights against λ, and how many are exactly 0.",
+    )
+    clean = [i for i in range(len(PATH)) if not off[i, :matter].any()]
+    best = int(np.argmin([metrics.read(lane).val_loss for lane in frame.lanes]))
+    most = max(clean, key=lambda i: off[i, matter:].sum(), default=None)
+    text = (
+        "At every λ of the path an input that matters is off too."
+        if most is None
+        else f"At λ = {PATH[most]:g} L1 switches off {switched_off(norms[most], matter)}: the most "
+        "without losing one that matters."
+    )
+    lost = [PATH[i] for i in range(len(PATH)) if off[i, :matter].any()]
+    if lost:
+        text += f" From λ = {lost[0]:g} on, inputs that matter go as well."
+    text += (
+        f" The validation loss is lowest ({metrics.read(frame.lanes[best]).val_loss:.3f}) at λ = "
+        f"{PATH[best]:g}, with {switched_off(norms[best], matter)} off."
+    )
+    st.html(layout.point(text))
+
+
 def draw_grid(frame: Frame, lanes: Lanes) -> None:
     """Draw the validation curve and say where it is lowest."""
     readings = [metrics.read(lane) for lane in frame.lanes]
@@ -300,6 +377,21 @@ live.weight_histogram(
     log_scale=True,
     height=300,
 )
+if shown.stored is not None:
+    over_epochs(*shown.stored)
+if shown.experiment.data.irrelevant_features:
+    with st.expander("Switch the inputs off one by one, by λ", icon=":material/toggle_off:"):
+        st.caption(
+            f"The experiment in the controls with L1 alone, λ from {PATH[0]:g} to {PATH[-1]:g}: "
+            f"{len(PATH)} models in one stack, on the same batches."
+        )
+        bare = shown.experiment.without_regularization()
+        lesson.further_run(
+            "penalties-path",
+            "Train the path",
+            tuple(bare.replace("regularization.l1", value) for value in PATH),
+            draw_path,
+        )
 with st.expander("Grid search over weight decay", icon=":material/grid_on:"):
     st.caption(
         "The experiment in the controls, without L1 and L2, once for each weight decay "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import json
 import re
 import time
 from collections.abc import Callable
@@ -16,7 +17,7 @@ import plotly.graph_objects as go
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from regviz import lesson_figures, specs
+from regviz import fit, lesson_figures, specs
 from regviz.frames import RELIABILITY_BINS, Frame, LaneFrame
 from regviz.labs import LABS, LabFrame, start
 from regviz.palette import DARK, LIGHT
@@ -324,6 +325,85 @@ def test_the_answer_is_told_only_after_the_mark() -> None:
 def marked_chart(at: AppTest) -> str:
     (chart,) = [str(c.proto) for c in at.get("plotly_chart") if "begin?" in str(c.proto)]
     return chart
+
+
+# --- penalties: weights and inputs over the epochs ------------------------------------------------
+
+
+def selecting() -> Experiment:
+    return Experiment.from_dict(
+        {
+            "data": {"kind": "linear", "n_samples": 100, "irrelevant_features": 8},
+            "model": {"hidden": [8]},
+            "regularization": {"l1": 0.04, "l2": 0.05},
+            "training": {"lr": 0.02, "epochs": 40},
+        }
+    )
+
+
+def test_the_inputs_that_are_off_are_counted_against_the_truth() -> None:
+    at = finished(opened("penalties", selecting()), lambda at: len(at.get("plotly_chart")) >= 2)
+    (told,) = [p for p in lesson_points(at) if p.startswith("Inputs switched off")]
+    (run,) = fit([selecting().replace("regularization.l2", 0.0)])
+    norms = run.frame.input_norms
+    assert norms is not None
+    off = (norms == 0).tolist()
+    assert f"L1 {sum(off[2:])} of 8 irrelevant ones and {sum(off[:2])} of 2 that matter" in told
+    assert sum(off[2:]) > 0
+    assert "none 0 of 8 irrelevant ones and 0 of 2" in told
+    groups: list[Any] = list(at.get("button_group"))
+    (layer,) = [g for g in groups if g.label == "Layer"]
+    assert "hidden 1" in titles(at)
+    layer.set_value("output").run()
+    finished(at)
+    assert "Weights of layer “output”" in titles(at)
+
+
+def titles(at: AppTest) -> str:
+    found = [json.loads(c.proto.spec)["layout"]["title"]["text"] for c in at.get("plotly_chart")]
+    return " ".join(found)
+
+
+def test_the_path_says_how_many_inputs_go_at_which_strength() -> None:
+    at = finished(opened("penalties", selecting()))
+    next(b for b in at.button if b.label == "Train the path").click().run()
+    finished(at, lambda at: "as λ grows" in titles(at))
+    (told,) = [p for p in lesson_points(at) if "validation loss is lowest" in p]
+    assert re.search(r"At λ = 0\.\d+ L1 switches off \d of 8", told)
+
+
+def test_merged_bins_keep_every_count_in_its_place() -> None:
+    counts = np.arange(128)
+    same = lesson_figures.merged_bins(counts, 1.0, 1.0)
+    np.testing.assert_array_equal(same, counts.reshape(64, 2).sum(axis=1))
+    wider = lesson_figures.merged_bins(counts, 1.0, 4.0)
+    assert wider.sum() == counts.sum()
+    np.testing.assert_array_equal(wider[24:40], counts.reshape(16, 8).sum(axis=1))
+    assert not wider[:24].any()
+    assert not wider[40:].any()
+
+
+@pytest.mark.parametrize("palette", [LIGHT, DARK], ids=lambda p: p.name)
+def test_ridges_show_the_exact_zeros_apart(palette: Any) -> None:
+    frames = [f for f in train((selecting(),)) if f.epoch]
+    figure = lesson_figures.weight_ridges(frames, ["L1"], 0, palette)
+    last = frames[-1].lanes[0]
+    share = last.zeros[0] / np.prod(last.shapes[0])
+    bars = [t.y[1] - t.y[0] for t in figure.data if t.name == "exactly 0"]
+    assert share > 0
+    assert np.isclose(max(bars[0], bars[-1]), share)
+    assert f"{share:.0%}" in [text for t in figure.data for text in (t.text or ())]
+
+
+def test_crosses_are_inputs_without_a_weight() -> None:
+    frames = [f for f in train((selecting(),)) if f.epoch]
+    figure = lesson_figures.input_groups(frames, ["L1"], 2)
+    norms = np.array([f.lanes[0].input_norms for f in frames])
+    crosses = sum(len(t.x) for t in figure.data if t.name == "exactly 0")
+    assert crosses == (norms == 0).sum() > 0
+    path = lesson_figures.input_path([0.1, 0.2], np.array([[1, 1, 0.0], [1, 0, 0.0]]), 2)
+    matters, rest = path.data[-2:]
+    assert (list(matters.y), list(rest.y)) == ([0, 1], [1, 1])
 
 
 # --- figures -----------------------------------------------------------------------------------

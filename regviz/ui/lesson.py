@@ -7,6 +7,7 @@ is here, and the same for all.
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -29,6 +30,8 @@ Lanes = tuple[Experiment, ...]
 Rows = list[tuple[Cell, ...]]
 CHECK_TICK = 0.4
 """Seconds between two looks at a theory check; its chart is drawn anew each time."""
+STORED = 24
+"""How many frames of a run pictures over its epochs are drawn from."""
 THEORY = "Theory check"
 
 
@@ -169,6 +172,26 @@ class Shown:
         if done is not None:
             st.session_state[key] = done
         return st.session_state.get(key)
+
+    @property
+    def stored(self) -> tuple[list[Frame], Lanes] | None:
+        """Up to :data:`STORED` frames of the finished run, evenly spaced and without boundaries,
+        and its lanes; while a new run is under way, those of the one before it."""
+        key = f"{self.lesson.page}.stored"
+        done, job = self.finished, self.visit.job
+        if done is None or job is None:
+            return st.session_state.get(key)
+        frames = [frame for frame in job.frames() if frame.epoch]
+        places = sorted({round(i * (len(frames) - 1) / (STORED - 1)) for i in range(STORED)})
+        kept = [
+            dataclasses.replace(
+                frames[i],
+                lanes=tuple(dataclasses.replace(lane, boundary=None) for lane in frames[i].lanes),
+            )
+            for i in places
+        ]
+        st.session_state[key] = kept, done[1]
+        return st.session_state[key]
 
 
 def begin(lesson: Lesson) -> Shown:
