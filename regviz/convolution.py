@@ -123,7 +123,7 @@ class ConvNetwork(AutogradNetwork):
             else:
                 h = self._norm(w, activation(h), i, how.train)
             if self.sides[i + 1] < self.sides[i]:
-                h = functional.max_pool2d(h, 2)
+                h = functional.max_pool2d(h, 2) if how.train else _halved(h)
             h = self._drop(h, i, lanes, how.masked)
             how.shown.append(_apart(h, lanes))
             channels = units
@@ -154,6 +154,13 @@ class ConvNetwork(AutogradNetwork):
 
         h = h * spread(drop.scale)
         return h if drop.shift is None else h + spread(drop.shift)
+
+
+def _halved(h: Tensor) -> Tensor:
+    """Max-pool 2x2: what ``max_pool2d`` gives, ten times as fast where no gradient is asked for
+    (it has none of the places to remember)."""
+    rows = torch.maximum(h[:, :, 0::2], h[:, :, 1::2])
+    return torch.maximum(rows[..., 0::2], rows[..., 1::2])
 
 
 def _apart(h: Tensor, lanes: int) -> Tensor:

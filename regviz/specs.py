@@ -237,6 +237,16 @@ class AugmentationSpec(_Checked):
     brightness: float = _field(0.0, _number(0, 1), extension=True)
     contrast: float = _field(0.0, _number(0, 1), extension=True)
 
+    def scaled(self, factor: float) -> AugmentationSpec:
+        """Return these strengths times ``factor``, each as far as it goes."""
+        most = {"degrees": 180.0, "scale": 0.95}
+        return AugmentationSpec(
+            **{
+                f.name: min(getattr(self, f.name) * factor, most.get(f.name, 1.0))
+                for f in dataclasses.fields(self)
+            }
+        )
+
 
 @dataclass(frozen=True)
 class RegularizationSpec(_Checked):

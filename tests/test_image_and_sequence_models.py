@@ -161,6 +161,15 @@ def test_a_last_frame_holds_the_maps_of_few_lanes_and_the_images_they_are_of() -
     assert all(lane.maps is None for lane in last_frame(many).lanes)
 
 
+def test_maps_are_halved_as_torch_halves_them_in_both_modes() -> None:
+    with torch.no_grad():
+        shape = Shape(64, (3,), 10, "relu", None, "before", kind="cnn")
+        network = ConvNetwork(shape, 2, "cpu")
+        filled(network)
+        x = torch.rand((2, 5, 64), generator=torch.Generator().manual_seed(3))
+        assert torch.equal(network.forward(x, train=True), network.forward(x, train=False))
+
+
 def test_maps_are_halved_down_to_two() -> None:
     assert map_sides(4) == (8, 4, 2, 2, 2)
 

@@ -42,3 +42,23 @@ def classic_dropout(x: Array, p: float, *, training: bool, rng: np.random.Genera
         return (1 - p) * x
     kept = rng.random(x.shape) >= p
     return x * kept
+
+
+def spatial_dropout_forward(
+    x: Array, p: float, *, training: bool, rng: np.random.Generator
+) -> tuple[Array, Array]:
+    """Spatial dropout: a map is kept whole, times 1/(1-p), or dropped whole: y = x·m/(1-p).
+
+    One m for all places of a map, 0 with probability p, so E[y] = x as in dropout. x is
+    (batch, channels, rows, columns) or of any number of places; m is (batch, channels, 1, 1).
+
+    Raises ``ValueError`` unless 0 <= p < 1. Source: Tompson et al. 2015; torch.nn.Dropout2d.
+    """
+    if not 0 <= p < 1:
+        raise ValueError(f"p: got {p}; give a probability of dropping from 0 up to below 1.")
+    places = (1,) * (x.ndim - 2)
+    if not training:
+        return x, np.ones((*x.shape[:2], *places))
+    kept = rng.random(x.shape[:2]) >= p
+    mask = kept.reshape(*x.shape[:2], *places) / (1 - p)
+    return x * mask, mask

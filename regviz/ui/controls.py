@@ -10,11 +10,20 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 import streamlit as st
 
-from regviz.specs import ACTIVATIONS, NORM_POSITIONS, NORMS, OPTIMIZERS, Experiment, SpecError
+from regviz.specs import (
+    ACTIVATIONS,
+    NORM_POSITIONS,
+    NORMS,
+    OPTIMIZERS,
+    AugmentationSpec,
+    Experiment,
+    SpecError,
+)
 
 LAMBDAS = (0.0, *(float(f"{m}e{e}") for e in range(-6, 0) for m in (1, 2, 5)), 1.0)
 """Stops of penalty strengths: 0, then three a decade from 1e-6 to 1."""
@@ -42,6 +51,7 @@ _DROPOUT_PLACES = (
 )
 """Dropout of sequence models: where, the control's label, and the usual range beside it."""
 _EARLY = "regularization.early_stopping"
+_AUGMENTATION = "regularization.augmentation"
 _SCOPE = "controls.scope"
 """Session key of whose controls are being drawn; each page's are its own."""
 
@@ -62,8 +72,8 @@ def to_values(experiment: Experiment) -> dict[str, Any]:
     """
     mapping = experiment.to_dict()
     values: dict[str, Any] = {}
-    for group, fields in mapping.items():
-        values |= {f"{group}.{name}": value for name, value in fields.items()}
+    for group, parts in mapping.items():
+        values |= {f"{group}.{name}": value for name, value in parts.items()}
     values.setdefault("training.momentum", experiment.training.momentum)
     values.setdefault("model.init_scale", experiment.model.init_scale)
     for path in ("model.embedding", "model.heads", *(path for path, *_ in _DROPOUT_PLACES)):
@@ -75,6 +85,10 @@ def to_values(experiment: Experiment) -> dict[str, Any]:
     values["early"] = stop is not None
     if stop is not None:
         values |= {f"{_EARLY}.{name}": value for name, value in stop.items()}
+
+    values.pop(_AUGMENTATION, None)
+    changes = experiment.regularization.augmentation or AugmentationSpec()
+    values |= {f"{_AUGMENTATION}.{f.name}": getattr(changes, f.name) for f in fields(changes)}
 
     hidden = values.pop("model.hidden")
     values["layers"] = len(hidden)
@@ -119,6 +133,11 @@ def from_values(values: Mapping[str, Any]) -> Experiment:
             name: values[f"{_EARLY}.{name}"]
             for name in ("patience", "min_delta", "restore_best_weights")
         }
+    groups["regularization"]["augmentation"] = {
+        path.removeprefix(f"{_AUGMENTATION}."): value
+        for path, value in values.items()
+        if path.startswith(f"{_AUGMENTATION}.")
+    }
     return Experiment.from_dict(groups)
 
 
@@ -356,6 +375,13 @@ def _units() -> None:
             _stops(f"Units {i + 1}", f"units.{i}", WIDTHS, show=str)
 
 
+def _channels() -> None:
+    values = _memory()
+    for i in range(values["layers"]):
+        values.setdefault(f"units.{i}", values.get(f"units.{i - 1}", 16))
+        _stops(f"Channels {i + 1}", f"units.{i}", (4, 8, 16, 32), show=str)
+
+
 def _momentum() -> None:
     if _memory()["training.optimizer"] == "sgd":
         _slider("Momentum", "training.momentum", 0.0, 0.95, 0.05)
@@ -365,7 +391,7 @@ def _dropout_place(path: str) -> None:
     """Draw the control of one place where a sequence model drops, its usual range below it."""
     label, usual = next(place[1:] for place in _DROPOUT_PLACES if place[0] == path)
     _slider(label, path, 0.0, 0.9, 0.05, help=_DROPPED[path])
-    st.caption(f"usual: {usual}")
+    st.html(f'<p class="rv-note rv-usual">usual {usual}</p>')
 
 
 _DROPPED = {
@@ -569,6 +595,84 @@ WIDGETS: dict[str, Callable[[], None]] = {
         "model.norm_position",
         NORM_POSITIONS,
         show=lambda v: {"before": "before a sub-layer", "after": "after its sum"}[v],
+    ),
+    # of images, beyond the panel's groups
+    "map_dropout_kind": lambda: _choice(
+        "Dropout kind",
+        "regularization.dropout_kind",
+        ("spatial", "standard"),
+        show=lambda v: {
+            "spatial": "whole maps (Dropout2d)",
+            "standard": "single units (Dropout)",
+        }.get(v, v),
+        help="Spatial dropout drops a map with all its places at once.",
+    ),
+    "map_norm": lambda: _choice(
+        "Normalization",
+        "model.norm",
+        (None, "batch"),
+        show=lambda v: "none" if v is None else "batch norm (BatchNorm2d)",
+        help="Each map is normalized over the batch and all its places.",
+    ),
+    "convolutions": lambda: _slider("Convolutions", "layers", 1, 3, 1),
+    "channels": _channels,
+    "images": lambda: _slider(
+        "Images", "data.n_samples", 100, 1700, 50, help="Training and validation together."
+    ),
+    "pixel_noise": lambda: _slider(
+        "Noise",
+        "data.noise",
+        0.0,
+        1.0,
+        0.05,
+        help="Standard deviation added to every pixel once and for all; pixels are from 0 to 1.",
+    ),
+    "degrees": lambda: _stops(
+        "Degrees",
+        f"{_AUGMENTATION}.degrees",
+        (0.0, 5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 180.0),
+        show=lambda v: f"{v:g}",
+        help="Each training image is turned by up to so many degrees, either way.",
+    ),
+    "translate": lambda: _slider(
+        "Translate",
+        f"{_AUGMENTATION}.translate",
+        0.0,
+        0.5,
+        0.05,
+        help="Shifted by up to this share of a side, both ways; what leaves is cropped.",
+    ),
+    "scale": lambda: _slider(
+        "Scale",
+        f"{_AUGMENTATION}.scale",
+        0.0,
+        0.9,
+        0.05,
+        help="Enlarged by a factor from 1-scale to 1+scale.",
+    ),
+    "horizontal_flip": lambda: _slider(
+        "Horizontal flip",
+        f"{_AUGMENTATION}.horizontal_flip",
+        0.0,
+        1.0,
+        0.05,
+        help="The probability of being mirrored. A mirrored digit may be no digit any more.",
+    ),
+    "brightness": lambda: _slider(
+        "Brightness",
+        f"{_AUGMENTATION}.brightness",
+        0.0,
+        1.0,
+        0.05,
+        help="Times a factor from 1-strength to 1+strength.",
+    ),
+    "contrast": lambda: _slider(
+        "Contrast",
+        f"{_AUGMENTATION}.contrast",
+        0.0,
+        1.0,
+        0.05,
+        help="Differences from the image's mean, times a factor from 1-strength to 1+strength.",
     ),
 }
 """Every control by its name, in the order of the panel."""
