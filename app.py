@@ -60,6 +60,18 @@ PAGES = [
         help="How sure may a network be?",
     ),
     st.Page(
+        "pages/sequences.py",
+        title="Sequences",
+        icon=":material/linear_scale:",
+        help="An LSTM, and dropout whose mask stays the same over time.",
+    ),
+    st.Page(
+        "pages/attention.py",
+        title="Attention",
+        icon=":material/center_focus_strong:",
+        help="A transformer block, and what dropout does to its attention map.",
+    ),
+    st.Page(
         "pages/combining.py",
         title="Combining",
         icon=":material/layers:",

@@ -1,0 +1,297 @@
+"""Lesson: a transformer block, and what dropout does to its attention map."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from regviz import metrics, sequence_figures
+from regviz.frames import Frame, LaneFrame
+from regviz.scratch.attention import attention_with_dropout, residual_dropout
+from regviz.specs import SEQUENCE_LENGTH, Experiment
+from regviz.ui import layout, lesson, live, sequences
+from regviz.ui.lesson import Lanes
+
+PAGE = "attention"
+START = Experiment.from_dict(
+    {
+        "data": {"kind": "order", "n_samples": 400, "noise": 0.0},
+        "model": {"kind": "transformer", "hidden": [32], "norm": "layer"},
+        "regularization": {
+            "attention_dropout": 0.1,
+            "dropout": 0.1,
+            "residual_dropout": 0.1,
+            "l2": 0.001,
+        },
+        "training": {"lr": 0.01, "epochs": 50, "batch_size": 64},
+    }
+)
+NOTHING = START.without_regularization()
+USUAL = (
+    "**Usual p of dropping:** attention 0.1 · feed-forward network 0.1 · residual 0.1, in all "
+    "three up to 0.3 where data are few. **Dropout p** is that of the feed-forward network."
+)
+
+
+def maps(lane: LaneFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Return a lane's attention in eval mode and in train mode, (6, blocks, heads, time, time)."""
+    if lane.attention is None:
+        return None
+    quiet, noisy = lane.attention.astype(np.float64)
+    return quiet, noisy
+
+
+def point(frame: Frame, lanes: Lanes) -> str:
+    """Compare the twins, and the two modes once they are known."""
+    plain, with_ = (metrics.read(lane) for lane in frame.lanes)
+    if not lanes[1].regularization.any:
+        end = " Nothing is switched on, so the two are one."
+    elif with_.val_loss < plain.val_loss:
+        end = ""
+    else:
+        end = " On this run holding it back does not help on new sequences."
+    found = maps(frame.lanes[1])
+    if found is not None:
+        sums = found[1].sum(axis=-1)
+        end += (
+            f" Look at the maps: a row of attention sums to 1 in eval mode, and in train mode to "
+            f"anything from {sums.min():.2f} to {sums.max():.2f}."
+        )
+    return (
+        f"{lanes[0].n_train} sequences to learn from. Validation loss {plain.val_loss:.3f} without "
+        f"and {with_.val_loss:.3f} with, accuracy {metrics.percent(plain.val_accuracy)} and "
+        f"{metrics.percent(with_.val_accuracy)}; training loss {plain.train_loss:.3f} and "
+        f"{with_.train_loss:.3f}.{end}"
+    )
+
+
+def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
+    """Look at what the rows of the model with dropout sum to in train mode."""
+    found = maps(frame.lanes[1])
+    assert found is not None
+    quiet, noisy = (one.sum(axis=-1) for one in found)
+    p = lanes[1].regularization.attention_dropout
+    text = (
+        f"in train mode rows sum to {noisy.min():.2f} up to {noisy.max():.2f}, {noisy.mean():.3f} "
+        f"on average; in eval mode to 1, furthest off by {np.abs(quiet - 1).max():.0e}."
+    )
+    if np.abs(noisy - 1).max() < 1e-3:
+        return 0, text
+    return (1 if np.abs(noisy - (1 - p)).max() < 1e-3 else 2), text
+
+
+def code_ran(frame: Frame, lanes: Lanes) -> str:
+    """Run the twins on the attention map of the first sequence, by the trained model."""
+    found, e = maps(frame.lanes[1]), lanes[1]
+    assert found is not None
+    a = found[0][0, 0, 0]
+    rng = np.random.default_rng(e.training.seed)
+    # queries and keys whose softmax is this very map: q·kᵀ/√d = log a
+    time = len(a)
+    q, k = np.log(np.maximum(a, 1e-30)), np.sqrt(time) * np.eye(time)
+    p, r = e.regularization.attention_dropout, e.regularization.residual_dropout
+    _, quiet = attention_with_dropout(q, k, np.eye(time), p, training=False, rng=rng)
+    _, noisy = attention_with_dropout(q, k, np.eye(time), p, training=True, rng=rng)
+    x = rng.standard_normal((time, e.model.embedding))
+
+    def attend(h: NDArray[np.float64]) -> NDArray[np.float64]:
+        return attention_with_dropout(q, k, h, p, training=False, rng=rng)[0]
+
+    once = residual_dropout(x, attend, r, training=True, rng=rng)
+    never = residual_dropout(x, attend, r, training=False, rng=rng)
+    return (
+        f"The map of the first sequence, head 1 of the model with dropout, comes out of the twin "
+        f"with a largest difference of {np.abs(quiet - a).max():.0e}. In training at p = {p:g}, "
+        f"{(noisy == 0).mean():.1%} of its entries are 0 and its rows sum to "
+        f"{noisy.sum(axis=1).min():.2f} up to {noisy.sum(axis=1).max():.2f}. With residual dropout "
+        f"{r:g}, x goes through unchanged in {(once == x).mean():.1%} of the places in training "
+        f"and in {(never == x).mean():.1%} in use."
+    )
+
+
+def seen(frame: Frame, lanes: Lanes) -> str:
+    """Say what a task's run came to."""
+    plain, with_ = (metrics.read(lane) for lane in frame.lanes)
+    found = maps(frame.lanes[1])
+    assert found is not None
+    sums = found[1].sum(axis=-1)
+    modes = (
+        "Train mode and eval mode give the same map, bit for bit."
+        if np.array_equal(*found)
+        else f"Rows in train mode sum to {sums.min():.2f} up to {sums.max():.2f}."
+    )
+    return (
+        f"Validation loss {plain.val_loss:.3f} without and {with_.val_loss:.3f} with, accuracy "
+        f"{metrics.percent(plain.val_accuracy)} and {metrics.percent(with_.val_accuracy)}; "
+        f"training loss {plain.train_loss:.3f} and {with_.train_loss:.3f}. {modes}"
+    )
+
+
+def maps_said(
+    quiet: NDArray[np.float64], noisy: NDArray[np.float64], p: float, on: Sequence[float]
+) -> str:
+    """Say in numbers what dropout did to one map; ``on``: what share of each head's
+    attention goes to A and B."""
+    even = 2 / SEQUENCE_LENGTH
+    heads = ", ".join(f"head {i} {share:.0%}" for i, share in enumerate(on, start=1))
+    where = f"Share of the attention that A and B get: {heads}; evenly it would be {even:.0%}."
+    if np.array_equal(quiet, noisy):
+        return (
+            f"Attention dropout is {p:g} for this model: both modes are equal bit for bit. {where}"
+        )
+    kept = (noisy != 0) & (quiet != 0)
+    factor = noisy[kept] / quiet[kept]
+    dropped = (noisy == 0).mean()
+    return (
+        f"Eval mode: every row sums to 1, furthest off by {np.abs(quiet.sum(-1) - 1).max():.0e}. "
+        f"Train mode: {dropped:.1%} of the entries are 0 (p = {p:g}) and the others "
+        f"times {factor.mean():.3f}, where 1/(1-p) = {1 / (1 - p):.3f}, so rows sum to "
+        f"{noisy.sum(-1).min():.2f} up to {noisy.sum(-1).max():.2f}. {where}"
+    )
+
+
+LESSON = lesson.Lesson(
+    page=PAGE,
+    question="Where does a transformer look, and what if it may not look everywhere?",
+    start=START,
+    controls=(
+        "attention_dropout",
+        "residual_dropout",
+        "dropout",
+        "input_dropout",
+        "l2",
+        "weight_decay",
+        "layer_norm",
+        "block_norm_position",
+        "blocks",
+        "units",
+        "token_width",
+        "heads",
+        "samples",
+        "token_noise",
+        "lr",
+        "epochs",
+        "data_seed",
+        "seed",
+    ),
+    prediction=lesson.Prediction(
+        "a row of an attention map is a softmax and sums to 1. And in train mode, with attention "
+        "dropout 0.1?",
+        ("still to 1", "to 0.9", "to something else in each row"),
+        outcome,
+    ),
+    point=point,
+    code=(attention_with_dropout, residual_dropout),
+    code_ran=code_ran,
+    tasks=(
+        lesson.Task(
+            "Attention dropout alone, at 0.1.",
+            NOTHING.replace("regularization.attention_dropout", 0.1),
+            seen,
+        ),
+        lesson.Task(
+            "Attention dropout 0.5: half of every map is gone in training.",
+            NOTHING.replace("regularization.attention_dropout", 0.5),
+            seen,
+        ),
+        lesson.Task(
+            "Every rate 0. Is there still a difference between train mode and eval mode?",
+            NOTHING,
+            seen,
+        ),
+        lesson.Task(
+            "Layer norm after each sum, as in 2017, instead of before each sub-layer.",
+            START.replace("model.norm_position", "after"),
+            seen,
+        ),
+    ),
+    sources=(
+        "Vaswani et al. 2017: attention, and residual dropout 0.1 (section 5.4); their code drops "
+        "attention weights as well, as do BERT and torch.nn.MultiheadAttention",
+        "Xiong et al. 2020, arXiv 2002.04745: layer norm before or after",
+        "Plot attention in eval mode: with attention dropout, rows in train mode are no "
+        "distributions",
+    ),
+    checks=(
+        lesson.Check(
+            "A row's sum in train mode has mean 1 and variance p/(1-p)·Σa².",
+            "The sharper a row looks, the more of it one mask can take away.",
+            "attention_row_sums",
+            lambda e: {"p": e.regularization.attention_dropout, "seed": e.training.seed},
+            sequence_figures.row_sums_check,
+            lambda f: (
+                f"Mean of all row sums over {f.number('draws'):.0f} draws: {f.number('mean'):.4f}. "
+                f"Largest gap of the scatter to the closed form: {f.number('gap'):.4f}."
+            ),
+        ),
+    ),
+)
+
+
+def pick(column: Any, title: str, options: Sequence[str], start: int = 0) -> int:
+    """Draw a choice and return its number; another number of options is another choice."""
+    key = f"{PAGE}.{title}.{len(options)}"
+    with column:
+        return st.selectbox(
+            title, range(len(options)), start, key=key, format_func=options.__getitem__
+        )
+
+
+def attention(frame: Frame, lanes: Lanes, labels: tuple[str, ...]) -> None:
+    """Draw the map of a chosen sequence in both modes."""
+    assert frame.data is not None
+    tokens = frame.data[0].sequences
+    if tokens is None:
+        return
+    names = ["".join(sequence_figures.token_names(row)) for row in tokens]
+    blocks, heads = len(lanes[0].model.hidden), lanes[0].model.heads
+    columns = st.columns([3, 2, 1, 1], gap="small")
+    which = pick(columns[0], "Sequence", names)
+    model = pick(columns[1], "Model", labels, len(labels) - 1)
+    block = pick(columns[2], "Block", [str(i + 1) for i in range(blocks)])
+    head = pick(columns[3], "Head", [str(i + 1) for i in range(heads)])
+    found = maps(frame.lanes[model])
+    if found is None:
+        return
+    quiet, noisy = (one[which, block, head] for one in found)
+    p = lanes[model].regularization.attention_dropout
+    decides = found[0][which, block][:, :, tokens[which] < 2]  # (heads, time, A and B)
+    on = decides.sum(axis=2).mean(axis=1).tolist()
+    said = maps_said(quiet, noisy, p, on)
+    lesson.chart(
+        sequence_figures.attention_modes(quiet, noisy, tokens[which], lesson.palette()),
+        key="attention-maps",
+        alt=said,
+    )
+    st.html(layout.point(said))
+
+
+sequences.keep_to("transformer", PAGE, START)
+shown = lesson.begin(LESSON)
+sequences.examples(shown)
+left, right = st.columns([3, 2], gap="small")
+with left:
+    live.loss_curves(
+        shown.channel,
+        labels=shown.labels,
+        epochs=shown.experiment.training.epochs,
+        show_train_mode=True,
+        height=325,
+    )
+with right:
+    live.readout(shown.channel)
+done = shown.last_finished
+if done is not None:
+    attention(*done, shown.labels)
+live.weight_histogram(
+    shown.channel,
+    labels=shown.labels,
+    layers=4 * len(shown.experiment.model.hidden) + 1,
+    height=250,
+)
+st.caption(USUAL)
+lesson.finish(shown)

@@ -1,0 +1,238 @@
+"""Lesson: an LSTM on sequences, and dropout whose mask stays the same over time."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from regviz import metrics, sequence_figures
+from regviz.frames import Frame, LaneFrame
+from regviz.scratch.recurrent import recurrent_dropout_lstm
+from regviz.specs import SEQUENCE_LENGTH, Experiment
+from regviz.ui import lesson, live, sequences
+from regviz.ui.lesson import Lanes
+
+PAGE = "sequences"
+START = Experiment.from_dict(
+    {
+        "data": {"kind": "order", "n_samples": 200, "noise": 0.1},
+        "model": {"kind": "lstm", "hidden": [16], "embedding": 8},
+        "regularization": {"input_dropout": 0.2, "recurrent_dropout": 0.25, "l2": 0.001},
+        "training": {"lr": 0.02, "epochs": 50},
+    }
+)
+NOTHING = START.without_regularization()
+REPEATS = 40
+USUAL = (
+    "**Usual p of dropping:** recurrent 0.2–0.3 · input 0.1–0.3 · before the output 0.2–0.5. "
+    "`nn.LSTM(dropout=p)` is none of these: it drops between layers, so with one layer nothing."
+)
+WALL = "nn.LSTM(dropout=p)"
+
+
+def norms(lane: LaneFrame) -> dict[str, float]:
+    """Return the Euclidean norm of each weight matrix by its name."""
+    return dict(zip(lane.layers, lane.norms.tolist(), strict=True))
+
+
+def point(frame: Frame, lanes: Lanes) -> str:
+    """Compare the twins on their own sequences and on new ones."""
+    plain, with_ = (metrics.read(lane) for lane in frame.lanes)
+    if not lanes[1].regularization.any:
+        end = "Nothing is switched on, so the two are one."
+    elif with_.val_loss < plain.val_loss and with_.train_loss > plain.train_loss:
+        end = "Held back, it fits its own sequences worse and new ones better."
+    elif with_.val_loss < plain.val_loss:
+        end = "Held back, it is better on new sequences."
+    else:
+        end = "On this run holding it back does not help on new sequences."
+    return (
+        f"{lanes[0].n_train} sequences to learn from. Validation loss {plain.val_loss:.3f} without "
+        f"and {with_.val_loss:.3f} with; training loss {plain.train_loss:.3f} and "
+        f"{with_.train_loss:.3f}; validation accuracy {metrics.percent(plain.val_accuracy)} and "
+        f"{metrics.percent(with_.val_accuracy)}. {end}"
+    )
+
+
+def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
+    """Compare the norms of both weight matrices."""
+    plain, with_ = (norms(lane) for lane in frame.lanes)
+    kernel, recurrent = (with_[name] < plain[name] for name in ("kernel", "recurrent"))
+    text = (
+        f"‖kernel‖ is {plain['kernel']:.2f} without and {with_['kernel']:.2f} with, ‖recurrent‖ "
+        f"{plain['recurrent']:.2f} and {with_['recurrent']:.2f}. L2 acts on both; biases and "
+        "embedding are not penalized."
+    )
+    return (0 if kernel and recurrent else 1 if kernel else 2 if recurrent else 3), text
+
+
+def code_ran(frame: Frame, lanes: Lanes) -> str:
+    """Run one sequence of this page through the twin, under masks of both kinds."""
+    e = lanes[1]
+    p, units, width = e.regularization.recurrent_dropout, e.model.hidden[0], e.model.embedding
+    rng = np.random.default_rng(e.training.seed)
+    bound = 1 / np.sqrt(units)
+    w_input, w_state, bias = (
+        rng.uniform(-bound, bound, size)
+        for size in ((4 * units, width), (4 * units, units), 4 * units)
+    )
+    assert frame.data is not None
+    assert frame.data[0].sequences is not None
+    x = rng.standard_normal((10, width))[frame.data[0].sequences[0]]
+
+    def last(*shape: int) -> tuple[NDArray[np.float64], float]:
+        masks = (rng.random((REPEATS, *shape)) >= p) / (1 - p)
+        every = [recurrent_dropout_lstm(x, w_input, w_state, bias, mask) for mask in masks]
+        lasting = (masks > 0).reshape(REPEATS, -1, units).all(axis=1).mean()
+        return np.stack(every)[:, -1], float(lasting)
+
+    whole = recurrent_dropout_lstm(x, w_input, w_state, bias, np.ones(units))[-1]
+    fixed, kept_fixed = last(units)
+    redrawn, kept_redrawn = last(len(x), units)
+    return (
+        f"The first sequence of the table through {units} units with initial weights, under "
+        f"{REPEATS} masks of p = {p:g}. One mask a sequence: {kept_fixed:.0%} of the units are "
+        f"kept at all {len(x)} steps, and the last state varies by "
+        f"{fixed.std(axis=0).mean():.4f} (standard deviation). Redrawn at every step: "
+        f"{kept_redrawn:.0%}, and {redrawn.std(axis=0).mean():.4f}. Without dropout the last "
+        f"state's size is {np.abs(whole).mean():.4f} on average."
+    )
+
+
+def seen(frame: Frame, lanes: Lanes) -> str:
+    """Say what a task's run came to."""
+    plain, with_ = (metrics.read(lane) for lane in frame.lanes)
+    noisy = float(frame.lanes[1].curve("train_loss_train_mode")[-1])
+    before, after = (norms(lane) for lane in frame.lanes)
+    return (
+        f"Validation loss {plain.val_loss:.3f} without and {with_.val_loss:.3f} with; training "
+        f"loss {plain.train_loss:.3f} and {with_.train_loss:.3f} ({noisy:.3f} in train mode). "
+        f"‖kernel‖ {before['kernel']:.2f} and {after['kernel']:.2f}, ‖recurrent‖ "
+        f"{before['recurrent']:.2f} and {after['recurrent']:.2f}."
+    )
+
+
+def norm_rows(frame: Frame, lanes: Lanes) -> lesson.Rows:
+    """Return the norms of the two matrices that L2 acts on."""
+    every = [norms(lane) for lane in frame.lanes]
+    return [
+        (f"‖{name}‖", *(f"{one[name]:.2f}" if name in one else "–" for one in every))
+        for name in ("kernel", "recurrent")
+    ]
+
+
+def masks_said(p: float, gap: float, sequences_seen: float) -> str:
+    """Say what the masks show."""
+    if not p:
+        return "With recurrent dropout 0 nothing is dropped, in either way."
+    steps = SEQUENCE_LENGTH
+    return (
+        f"A stripe is a unit that is there, or not, for the whole sequence; the next sequence has "
+        f"other stripes. Redrawn at every step, a unit would last all {steps} steps with "
+        f"probability (1-p)^{steps} = {(1 - p) ** steps:.4f} instead of 1-p = {1 - p:g}. Largest "
+        f"gap to these laws over {sequences_seen:.0f} sequences: {gap:.3f}."
+    )
+
+
+LESSON = lesson.Lesson(
+    page=PAGE,
+    question="How do you drop units in a network that reads step by step?",
+    start=START,
+    controls=(
+        "input_dropout",
+        "recurrent_dropout",
+        "dropout",
+        "l2",
+        "weight_decay",
+        "units",
+        "token_width",
+        "samples",
+        "token_noise",
+        "label_noise",
+        "lr",
+        "epochs",
+        "data_seed",
+        "seed",
+    ),
+    prediction=lesson.Prediction(
+        "an LSTM has two weight matrices: kernel (token → gates) and recurrent (state → gates). "
+        "With L2 and dropout on input and state, which ends up smaller?",
+        ("both", "kernel only", "recurrent only", "neither"),
+        outcome,
+    ),
+    point=point,
+    code=(recurrent_dropout_lstm,),
+    code_ran=code_ran,
+    tasks=(
+        lesson.Task(
+            "Recurrent dropout alone, at 0.25.",
+            NOTHING.replace("regularization.recurrent_dropout", 0.25),
+            seen,
+        ),
+        lesson.Task(
+            "Input dropout alone, at 0.2: parts of every token's vector are missing, the same "
+            "parts at every step.",
+            NOTHING.replace("regularization.input_dropout", 0.2),
+            seen,
+        ),
+        lesson.Task(
+            "L2 alone, at 0.005. What becomes of kernel and recurrent weights?",
+            NOTHING.replace("regularization.l2", 0.005),
+            seen,
+        ),
+        lesson.Task(
+            "Too much: recurrent dropout 0.8. Can it still remember whether it met A?",
+            NOTHING.replace("regularization.recurrent_dropout", 0.8),
+            seen,
+        ),
+    ),
+    sources=(
+        "Gal & Ghahramani 2016, arXiv 1512.05287: one mask a sequence, on input and state",
+        "Hochreiter & Schmidhuber 1997: the LSTM; Jozefowicz et al. 2015: its forget bias at 1",
+        "Keras LSTM: `dropout` and `recurrent_dropout`, `kernel_regularizer` and "
+        "`recurrent_regularizer`, which this page moves together as L2 λ",
+        "torch.nn.LSTM: its `dropout` acts between layers only",
+    ),
+    rows=norm_rows,
+)
+
+sequences.keep_to("lstm", PAGE, START)
+shown = lesson.begin(LESSON)
+sequences.examples(shown)
+left, right = st.columns([3, 2], gap="small")
+with left:
+    live.loss_curves(
+        shown.channel,
+        labels=shown.labels,
+        epochs=shown.experiment.training.epochs,
+        show_train_mode=True,
+        height=325,
+    )
+with right:
+    live.readout(shown.channel)
+lesson.follow_check(
+    shown,
+    "masks",
+    lesson.Check(
+        "The mask over time.",
+        "Left as training draws it, one a sequence; then as if every step drew its own.",
+        "recurrent_masks",
+        lambda e: {
+            "p": e.regularization.recurrent_dropout,
+            "units": min(e.model.hidden[0], 512),
+            "seed": e.training.seed,
+        },
+        sequence_figures.masks_over_time,
+        lambda f: masks_said(f.number("p"), f.number("gap"), f.number("sequences")),
+    ),
+)
+live.weight_histogram(shown.channel, labels=shown.labels, layers=3, height=250)
+with st.container(horizontal=True, vertical_alignment="center"):
+    st.caption(USUAL)
+    if st.button(
+        "nn.LSTM(dropout=p): what goes wrong", icon=":material/report:", key=f"{PAGE}.wall"
+    ):
+        st.session_state["misconceptions.which"] = WALL
+        st.switch_page("pages/misconceptions.py")
+lesson.finish(shown)

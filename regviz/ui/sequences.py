@@ -1,0 +1,95 @@
+"""What the lessons on sequences share: the rule that makes the data, examples, their own links."""
+
+from __future__ import annotations
+
+import contextlib
+from html import escape
+
+import streamlit as st
+
+from regviz import specs
+from regviz.frames import Frame
+from regviz.sequence_figures import token_names
+from regviz.specs import ALPHABET, SEQUENCE_LENGTH, Experiment, SpecError
+from regviz.ui import controls, layout
+from regviz.ui.lesson import Shown
+
+
+def keep_to(kind: str, page: str, start: Experiment) -> None:
+    """Let go of a link whose model is of another kind than this lesson's, and say so."""
+    controls.scope(page)
+    link, said = st.query_params.get("e"), f"{page}.foreign"
+    if link is not None and not controls.is_loaded():
+        got = kind
+        # a link that holds nothing is the lesson's own affair
+        with contextlib.suppress(SpecError):
+            got = specs.from_link(link).model.kind
+        if got != kind:
+            del st.query_params["e"]
+            st.session_state[said] = (
+                f"model.kind: got {got}, but this lesson is about {kind}. Shown is its start."
+            )
+    if st.session_state.get(f"{page}.experiment", start) != start:
+        st.session_state.pop(said, None)
+    if said in st.session_state:
+        st.error(layout.plain(st.session_state[said]), icon=":material/error:")
+
+
+def rule(experiment: Experiment) -> str:
+    """Return the rule that generates the sequences, as text."""
+    noise = experiment.data.noise
+    replaced = (
+        f" Then each token is replaced by a random one with probability {noise:.0%}, and the "
+        "label stays: A or B may be missing or come twice."
+        if noise
+        else ""
+    )
+    return (
+        f"**The rule.** {SEQUENCE_LENGTH} tokens. A and B stand once each, at two random places; "
+        f"the other {SEQUENCE_LENGTH - 2} are drawn from {ALPHABET - 2} digits and say nothing. "
+        f"**Class 1 if A comes before B, else 0.**{replaced}"
+    )
+
+
+def examples(shown: Shown) -> None:
+    """Draw the rule, and validation sequences with their labels and what the models say."""
+    st.markdown(rule(shown.experiment))
+    frame, _ = shown.visit.look()
+    if frame is None or frame.data is None or frame.data[0].sequences is None:
+        st.html(layout.note("The first sequences are on their way."))
+        return
+    st.html(_table(frame, shown.labels))
+
+
+def _table(frame: Frame, labels: tuple[str, ...]) -> str:
+    assert frame.data is not None
+    view = frame.data[0]
+    assert view.sequences is not None
+    assert view.sequence_labels is not None
+    rows = []
+    for i, (tokens, label) in enumerate(zip(view.sequences, view.sequence_labels, strict=True)):
+        told = "".join(
+            f"<b>{name}</b>" if token < 2 else f"<span>{name}</span>"
+            for name, token in zip(token_names(tokens), tokens, strict=True)
+        )
+        said = []
+        for lane in frame.lanes:
+            if lane.answers is None:
+                said.append("<td>–</td>")
+                continue
+            right = (lane.answers[i] > 0.5) == (label == 1)
+            mark = "" if right else ' class="rv-wrong" title="wrong"'
+            said.append(f"<td{mark}>{lane.answers[i]:.2f}{'' if right else ' ✗'}</td>")
+        rows.append(f'<tr><td class="rv-tokens">{told}</td><td>{label}</td>{"".join(said)}</tr>')
+    head = "<tr><th>sequence</th><th>label</th>"
+    head += "".join(f"<th>{escape(name)}</th>" for name in labels) + "</tr>"
+    half = -(-len(rows) // 2)
+    tables = "".join(
+        f'<table class="rv-sequences">{head}{"".join(some)}</table>'
+        for some in (rows[:half], rows[half:])
+        if some
+    )
+    return (
+        f'<div class="rv-examples">{tables}</div><p class="rv-note">New sequences (validation), '
+        "and P(class 1) by each model once it is trained.</p>"
+    )
