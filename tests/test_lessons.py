@@ -48,9 +48,29 @@ LESSONS: dict[str, tuple[dict[str, Any], tuple[str, Any, str, Any]]] = {
         {"model": {"hidden": [8, 8], "norm": "batch"}},
         ("Learning rate", 0.1, "training.lr", 0.1),
     ),
+    "noise": (
+        {"regularization": {"input_noise": 0.2}},
+        ("Input noise σ", 0.4, "regularization.input_noise", 0.4),
+    ),
     "label_smoothing": (
         {"regularization": {"label_smoothing": 0.1}},
         ("Label smoothing ε", 0.3, "regularization.label_smoothing", 0.3),
+    ),
+    "sequences": (
+        {
+            "data": {"kind": "order", "n_samples": 60, "noise": 0.1},
+            "model": {"kind": "lstm", "hidden": [6], "embedding": 4},
+            "regularization": {"recurrent_dropout": 0.2},
+        },
+        ("Recurrent dropout p", 0.3, "regularization.recurrent_dropout", 0.3),
+    ),
+    "attention": (
+        {
+            "data": {"kind": "order", "n_samples": 60, "noise": 0.0},
+            "model": {"kind": "transformer", "hidden": [8], "embedding": 8, "norm": "layer"},
+            "regularization": {"attention_dropout": 0.1},
+        },
+        ("Attention dropout p", 0.3, "regularization.attention_dropout", 0.3),
     ),
     "combining": (
         {
@@ -197,11 +217,11 @@ def test_a_task_tells_what_was_to_be_seen_after_its_run_only() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["dropout", "penalties", "early_stopping", "label_smoothing", "normalization"]
+    "page", ["dropout", "penalties", "early_stopping", "noise", "label_smoothing", "normalization"]
 )
 def test_the_theory_checks_end_with_a_gap(page: str) -> None:
     name = page.replace("_", "-")
-    charts = {"dropout": 2, "penalties": 3}.get(page, 1)
+    charts = {"dropout": 2, "penalties": 3, "noise": 2}.get(page, 1)
 
     def drawn(at: AppTest) -> bool:
         return len([c for c in at.get("plotly_chart") if "check" in str(c.proto)]) >= charts or (
@@ -327,6 +347,25 @@ def marked_chart(at: AppTest) -> str:
     return chart
 
 
+# --- noise --------------------------------------------------------------------------------------
+
+
+def test_label_noise_reaches_both_twins_and_the_sentence() -> None:
+    at = opened("noise", short("noise"))
+    control(at, "Label noise").set_value(0.2).run()
+    assert shown(at).data.label_noise == 0.2
+    finished(at)
+    (told,) = [p for p in lesson_points(at) if "paid like a penalty" in p]
+    assert "20% of the training labels are wrong" in told
+
+
+def test_the_sweep_over_noise_ends_with_its_lowest() -> None:
+    at = finished(opened("noise", short("noise")))
+    next(b for b in at.button if b.label == "Train the sweep").click().run()
+    finished(at, lambda at: "Validation curve" in titles(at))
+    assert any("Lowest validation loss" in p for p in lesson_points(at))
+
+
 # --- penalties: weights and inputs over the epochs ------------------------------------------------
 
 
@@ -416,6 +455,7 @@ def lane() -> LaneFrame:
 CHECKS = {
     "dropout_ridge": (lesson_figures.ridge_check, {"steps": 400}),
     "noise_ridge": (lesson_figures.ridge_check, {"steps": 400}),
+    "noise_tikhonov": (lesson_figures.noise_check, {"epochs": 5}),
     "early_stopping_ridge": (lesson_figures.stopping_check, {"steps": 400}),
     "l1_path": (lesson_figures.l1_path, {"steps": 100}),
     "decay_equivalence": (lesson_figures.decay_check, {"steps": 50}),

@@ -18,7 +18,10 @@ LESSONS = (
     "Weight penalties",
     "Early stopping",
     "Normalization",
+    "Noise",
     "Label smoothing",
+    "Sequences",
+    "Attention",
     "Combining",
 )
 
@@ -77,6 +80,11 @@ def test_every_lesson_trains_draws_and_does_not_complain(page: Page, complaints:
         expect(page.locator(".st-key-loss-curves .main-svg").first).to_be_visible()
         expect(page.locator(".st-key-readout table")).to_contain_text("Validation loss")
         expect(page.locator(".stException")).to_have_count(0)
+        if title == "Attention":
+            expect(page.locator(".st-key-attention-maps .main-svg").first).to_be_visible()
+        if title == "Sequences":
+            masks = page.locator(".st-key-sequences-masks .main-svg")
+            expect(masks.first).to_be_visible(timeout=20_000)
         if title == "Label smoothing":
             expect(page.locator(".st-key-reliability .main-svg").first).to_be_visible()
             page.get_by_role("tab", name="Theory check").click()
@@ -98,4 +106,12 @@ def test_the_self_check_waits_for_the_answer_and_compares(
     expect(page.get_by_text("this run says")).to_be_visible(timeout=20_000)
     page.get_by_role("radio", name="Smoothing").click()
     expect(page.get_by_text("Answer first")).to_be_visible(timeout=20_000)
+    assert complaints == []
+
+
+def test_the_sequence_lesson_leads_to_the_wrong_lstm(page: Page, complaints: list[str]) -> None:
+    go(page, "Sequences")
+    page.get_by_role("button", name="nn.LSTM(dropout=p): what goes wrong").click(timeout=20_000)
+    wanted = page.get_by_role("radio", name="nn.LSTM(dropout=p)")
+    expect(wanted).to_be_checked(timeout=20_000)
     assert complaints == []
