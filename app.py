@@ -54,6 +54,12 @@ PAGES = [
         help="What does a layer get to see?",
     ),
     st.Page(
+        "pages/noise.py",
+        title="Noise",
+        icon=":material/grain:",
+        help="Can noise be good for a network?",
+    ),
+    st.Page(
         "pages/label_smoothing.py",
         title="Label smoothing",
         icon=":material/gradient:",

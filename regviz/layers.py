@@ -318,6 +318,20 @@ def dropout_masks(
     return kept.mul_(a), shift
 
 
+def gaussian_noise(
+    x: Float[Tensor, "lanes batch inputs"],
+    sigma: Float[Tensor, "lanes 1 1"],
+    normal: Float[Tensor, "#lanes batch inputs"],
+) -> Tensor:
+    """Return x + σ·ε with standard normal draws ε; in training only, new ones in every step.
+
+    Lanes that share ε get the same noise, each times its own σ.
+
+    Source: Bishop 1995, "Training with noise is equivalent to Tikhonov regularization".
+    """
+    return x + sigma * normal
+
+
 @dataclass(frozen=True)
 class Shape:
     """What must be equal for networks to be lanes of one stack."""

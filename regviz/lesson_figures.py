@@ -590,6 +590,46 @@ def ridge_check(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
     return _styled(figure, "Measured against ridge regression", palette)
 
 
+def noise_check(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
+    """Draw what noise adds to the loss of two networks, beside Tikhonov's penalty on the slope."""
+    a, labels = frame.arrays, ("trained without noise", "trained with noise")
+    if "measured" not in a:
+        figure = go.Figure()
+        for i, label in enumerate(labels):
+            values = a["history"][i, 2]
+            figure.add_scatter(
+                x=np.arange(1, len(values) + 1), y=values, mode="lines", name=label,
+                line=_line(palette.lane(i)),
+            )  # fmt: skip
+        figure.update_xaxes(title_text="epoch")
+        figure.update_yaxes(title_text="validation loss", rangemode="tozero")
+        return _styled(figure, "Training the twins", palette)
+    figure = _panels(labels, shared_yaxes=True, horizontal_spacing=0.05)
+    for i in range(len(labels)):
+        for name, of, dash, color in (
+            ("Tikhonov: ½σ²·mean p(1-p)‖∇z‖²", "tikhonov", "solid", palette.lane(1)),
+            ("all of second order", "second_order", "dash", palette.lane(3)),
+        ):
+            figure.add_scatter(
+                x=a["sigma"], y=np.where(a[of][i] > 0, a[of][i], np.nan), mode="lines", name=name,
+                legendgroup=of, showlegend=i == 0, line=_line(color, dash), row=1, col=i + 1,
+            )  # fmt: skip
+        figure.add_scatter(
+            x=a["sigma"], y=np.where(a["measured"][i] > 0, a["measured"][i], np.nan),
+            mode="markers", name="measured", legendgroup="measured", showlegend=i == 0,
+            marker={"color": palette.lane(2), "size": 6}, row=1, col=i + 1,
+        )  # fmt: skip
+        if frame.number("sigma"):
+            figure.add_vline(
+                x=frame.number("sigma"), line={"color": palette.muted, "dash": "dot"},
+                row=1, col=i + 1,
+            )  # fmt: skip
+    figure.update_xaxes(title_text="σ of the noise", type="log", exponentformat="power", dtick=1)
+    figure.update_yaxes(type="log", exponentformat="power", dtick=1)
+    figure.update_yaxes(title_text="added to the loss", row=1, col=1)
+    return _styled(figure, "What noise adds to the loss", palette)
+
+
 def stopping_check(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
     """Draw how much of the solution each direction has: by stopping now, and by ridge."""
     figure = _panels(("share of the solution", "largest gap to ridge"))

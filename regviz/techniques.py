@@ -120,6 +120,14 @@ TECHNIQUES: tuple[Technique, ...] = (
         "tests/test_sequence_lessons.py",
     ),
     Technique(
+        "Input noise",
+        "regularization.input_noise",
+        "pages/noise.py",
+        "regviz.layers:gaussian_noise",
+        "regviz.scratch.noise:noisy_inputs",
+        "Bishop 1995",
+    ),
+    Technique(
         "Label smoothing",
         "regularization.label_smoothing",
         "pages/label_smoothing.py",

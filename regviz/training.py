@@ -42,6 +42,7 @@ from regviz.layers import (
     Site,
     copy_lanes_,
     dropout_masks,
+    gaussian_noise,
 )
 from regviz.optimizers import OPTIMIZERS, Optimizer, Strengths
 from regviz.penalties import l1_penalty, l2_penalty
@@ -335,7 +336,7 @@ class _Stack:
                 xs = augment_image.augment(xs, uniform, self.augmentation)
             if self.sigma is not None:
                 noise = self.noise_draws.take(rows, self.used_seeds, self.seed_of)
-                xs = xs + self.sigma * noise
+                xs = gaussian_noise(xs, self.sigma, noise)
             for a in range(0, rows, batch):
                 b = min(a + batch, rows)
                 for drop, scale, shift in masks:

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
-from regviz.labs import LABS
+from regviz.labs import LABS, noise
 from regviz.labs.early_stopping import BOUND
 from regviz.labs.lasso import kkt
+from regviz.labs.microscope import Weights
 from tests.test_labs import run_lab
 
 THEORY = [
@@ -231,3 +233,47 @@ def test_batch_norm_does_not_see_the_scale_of_weights() -> None:
     )
     assert frame.number("gap_output") < 0.02  # ε is felt where the weights are small
     assert frame.arrays["output_change_plain"][-1] == pytest.approx(15, rel=1e-3)
+
+
+@pytest.mark.parametrize("sigma", [0.0, 0.2])
+def test_small_noise_adds_what_second_order_says(sigma: float) -> None:
+    frame = run_lab("noise_tikhonov", sigma=sigma, epochs=40)
+    a = frame.arrays
+    ratio = a["measured"] / a["second_order"]
+    np.testing.assert_allclose(ratio[:, 0], 1, atol=0.005)
+    gap = np.abs(ratio - 1)
+    assert (gap[:, -1] > 20 * gap[:, 0]).all(), "and large noise does not"
+    np.testing.assert_allclose(frame.numbers("small"), ratio[:, 0])
+    without, with_ = frame.numbers("slope")
+    assert with_ < without if sigma else with_ == without
+
+
+def test_the_slope_and_the_mean_over_noise_are_those_of_torch() -> None:
+    rng = np.random.default_rng(0)
+    net = Weights(
+        (rng.normal(size=(2, 5)), rng.normal(size=(5, 4)), rng.normal(size=(4, 1))),
+        (rng.normal(size=5), rng.normal(size=4), rng.normal(size=1)),
+    )
+    x, y = rng.normal(size=(7, 2)), rng.integers(0, 2, 7).astype(float)
+    square, bend = noise.slope_and_curvature(net, x)
+    layers = [
+        (torch.tensor(w), torch.tensor(b)) for w, b in zip(net.matrices, net.biases, strict=True)
+    ]
+
+    def logit(point: torch.Tensor) -> torch.Tensor:
+        h = point
+        for w, b in layers[:-1]:
+            h = torch.tanh(h @ w + b)
+        return (h @ layers[-1][0] + layers[-1][1])[0]
+
+    for i, point in enumerate(torch.tensor(x)):
+        gradient = torch.autograd.functional.jacobian(logit, point)
+        hessian = torch.autograd.functional.hessian(logit, point)
+        assert square[i] == pytest.approx(float(gradient.square().sum()), rel=1e-4)
+        assert bend[i] == pytest.approx(float(hessian.trace()), rel=1e-3, abs=1e-4)
+    draws = rng.normal(size=(200_000, 1, 2)) * 0.5
+    moved = noise.logit(net, x + draws)
+    drawn = (np.logaddexp(0, moved) - y * moved).mean()
+    still = noise.logit(net, x)
+    base = (np.logaddexp(0, still) - y * still).mean()
+    assert noise.surplus(net, x, y, 0.5) == pytest.approx(drawn - base, abs=0.005)

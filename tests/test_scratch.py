@@ -16,6 +16,7 @@ from regviz.scratch.calibration import expected_calibration_error, reliability_b
 from regviz.scratch.dropout import classic_dropout, dropout_backward, dropout_forward
 from regviz.scratch.early_stopping import early_stopping
 from regviz.scratch.label_smoothing import logit_gap, smoothed_cross_entropy, soft_targets
+from regviz.scratch.noise import flipped_labels, noise_penalty, noisy_inputs
 from regviz.scratch.normalization import batch_norm, layer_norm
 from regviz.scratch.penalties import (
     elastic_net_penalty,
@@ -258,3 +259,39 @@ def test_reliability_bins_are_open_below_and_closed_above() -> None:
     assert mean[0] == pytest.approx(0.05)
     assert accuracy[:3].tolist() == [0.5, 1.0, 1.0]
     assert math.isnan(accuracy[5])
+
+
+# --- noise ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sigma", [0.0, 0.3, 2.0])
+def test_noisy_inputs_keep_the_mean_and_add_the_variance(sigma: float) -> None:
+    x = np.linspace(-2, 2, 5)[None].repeat(40_000, axis=0)
+    y = noisy_inputs(x, sigma, training=True, rng=np.random.default_rng(1))
+    np.testing.assert_allclose(y.mean(axis=0), x[0], atol=5 * sigma / 200)
+    np.testing.assert_allclose(y.var(axis=0), sigma**2, rtol=0.05, atol=1e-12)
+    np.testing.assert_array_equal(
+        noisy_inputs(x, sigma, training=False, rng=np.random.default_rng(1)), x
+    )
+
+
+def test_noise_on_a_linear_model_adds_the_ridge_penalty() -> None:
+    rng = np.random.default_rng(0)
+    x, y, w = rng.normal(size=(50, 3)), rng.normal(size=50), np.array([1.0, -2.0, 0.5])
+    added = [
+        np.square(y - noisy_inputs(x, 0.4, training=True, rng=rng) @ w).sum()
+        - np.square(y - x @ w).sum()
+        for _ in range(20_000)
+    ]
+    assert noise_penalty(w, 0.4, 50) == pytest.approx(50 * 0.16 * 5.25)
+    assert np.mean(added) == pytest.approx(50 * 0.16 * 5.25, rel=0.02)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2, 1.0])
+def test_flipped_labels_are_other_classes_in_that_share(share: float) -> None:
+    y = np.arange(30_000) % 3
+    found = flipped_labels(y, share, 3, np.random.default_rng(2))
+    assert set(found) <= {0, 1, 2}
+    assert (found != y).mean() == pytest.approx(share, abs=0.01)
+    if share == 1:
+        np.testing.assert_allclose(np.bincount((found - y) % 3)[1:] / len(y), 0.5, atol=0.02)

@@ -21,6 +21,15 @@ Theory labs: the live curve, the closed form, and the gap
     (d,); ``strength`` (d,), what is added to the diagonal: p/q·Σᵢxᵢⱼ², or n·σ²; ``gap`` (t,).
     Values: ``gap`` = max|averaged - closed form|/max|closed form|; ``gap_least_squares``, the
     same against the minimizer without a penalty.
+``noise_tikhonov`` (sigma, width, epochs, n_samples, noise, seed)
+    Tanh twins 2-width-width-1 on moons, without and with input noise ``sigma``; a frame for each
+    epoch (``history`` (2, 3, e) float32 as in the microscope), and one at the end, where noise of
+    any strength is put on the training points. Arrays: ``sigma`` (25,), from 0.01 to 1;
+    ``measured`` (2, 25), E L(x + σε) - L(x) by quadrature; ``tikhonov`` (2, 25), ½σ²·mean
+    p(1-p)‖∇z‖²; ``second_order`` (2, 25), that and ½σ²·mean (p - y)Δz. Values: ``phase``;
+    ``sigma``; lists (without, with): ``slope``, Tikhonov's penalty over σ²; ``surplus``,
+    ``penalty``: measured and Tikhonov's at ``sigma``; ``small``, measured over second order at
+    σ = 0.01.
 ``early_stopping_ridge`` (lr, steps, n_eigenvalues, seed)
     Gradient descent from 0 on a quadratic with eigenvalues λ from 0.001 to 1 (turned, so that the
     descent does not see them apart). Arrays, (n_eigenvalues,): ``eigenvalue``; ``measured``, the
@@ -285,6 +294,18 @@ LABS: dict[str, Lab] = {
     ),
     "noise_ridge": Lab(
         "regviz.labs.ridge", "noise_ridge", {"sigma": Number(0.5, 0.0, 3.0), **_REGRESSION}
+    ),
+    "noise_tikhonov": Lab(
+        "regviz.labs.noise",
+        "noise_tikhonov",
+        {
+            "sigma": Number(0.2, 0.0, 1.0),
+            "width": Whole(16, 2, 32),
+            "epochs": Whole(100, 1, 300),
+            "n_samples": Whole(150, 20, 500),
+            "noise": Number(0.25, 0.0, 1.0),
+            "seed": _SEED,
+        },
     ),
     "early_stopping_ridge": Lab(
         "regviz.labs.early_stopping",
