@@ -66,6 +66,18 @@ PAGES = [
         help="How sure may a network be?",
     ),
     st.Page(
+        "pages/images.py",
+        title="Images",
+        icon=":material/image:",
+        help="A small convolutional network, and what if whole feature maps are missing.",
+    ),
+    st.Page(
+        "pages/image_augmentation.py",
+        title="Image augmentation",
+        icon=":material/rotate_right:",
+        help="Training images changed at random: how much helps, how much hurts?",
+    ),
+    st.Page(
         "pages/sequences.py",
         title="Sequences",
         icon=":material/linear_scale:",

@@ -1,0 +1,273 @@
+"""Lesson: a small convolutional network on images; whole maps dropped, batch norm over places."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import streamlit as st
+
+from regviz import image_figures, metrics
+from regviz.frames import Frame
+from regviz.labs.frame import LabFrame
+from regviz.scratch.dropout import dropout_forward, spatial_dropout_forward
+from regviz.scratch.normalization import batch_norm
+from regviz.specs import Experiment
+from regviz.ui import lesson, live
+from regviz.ui.lesson import Lanes
+
+START = Experiment.from_dict(
+    {
+        "data": {"kind": "digits", "n_samples": 400, "val_fraction": 0.75, "noise": 0.2},
+        "model": {"kind": "cnn", "hidden": [16]},
+        "regularization": {"dropout": 0.3, "dropout_kind": "spatial"},
+        "training": {"lr": 0.01, "batch_size": 25, "epochs": 60},
+    }
+)
+REPEATS = 400
+CLOSE = 0.02  # differences of accuracy up to this are called about the same
+
+
+def twins(e: Experiment) -> Lanes:
+    """Return the network without any of it, batch norm included, and with it."""
+    plain = e.without_regularization()
+    return dataclasses.replace(plain, model=dataclasses.replace(plain.model, norm=None)), e
+
+
+def techniques(e: Experiment) -> str:
+    """Return in words what is switched on."""
+    p = ", ".join(f"{rate:g}" for rate in dict.fromkeys(e.dropout_rates))
+    kind = "Dropout2d" if e.regularization.dropout_kind == "spatial" else "Dropout"
+    parts = [f"{kind} p = {p}"] if any(e.dropout_rates) else []
+    parts += ["BatchNorm2d"] if e.model.norm is not None else []
+    return " and ".join(parts) or "nothing switched on"
+
+
+def point(frame: Frame, lanes: Lanes) -> str:
+    """Compare the twins on images that they have not trained on."""
+    plain, with_ = (metrics.read(lane) for lane in frame.lanes)
+    return (
+        f"{lanes[0].n_train} training images. Validation accuracy {plain.val_accuracy:.1%} "
+        f"without and {with_.val_accuracy:.1%} with {techniques(lanes[1])}; validation loss "
+        f"{plain.val_loss:.3f} and {with_.val_loss:.3f}."
+    )
+
+
+def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
+    """Compare the validation accuracies, with a margin for luck."""
+    plain, with_ = (metrics.read(lane) for lane in frame.lanes)
+    gain = with_.val_accuracy - plain.val_accuracy
+    text = (
+        f"validation accuracy {plain.val_accuracy:.1%} without and {with_.val_accuracy:.1%} with "
+        f"{techniques(lanes[1])}; a difference of {CLOSE:.0%} or less counts as about the same."
+    )
+    return (0 if gain > CLOSE else 2 if gain < -CLOSE else 1), text
+
+
+def code_ran(frame: Frame, lanes: Lanes) -> str:
+    """Run the twins on the feature maps of this page's own run."""
+    p = max(lanes[1].dropout_rates)
+    rng = np.random.default_rng(lanes[1].training.seed)
+    maps = frame.lanes[1].feature_maps(0)[image_figures.EVAL].astype(np.float64)
+    many = np.tile(maps, (REPEATS, 1, 1, 1))
+    y, mask = spatial_dropout_forward(many, p, training=True, rng=rng)
+    mean = y.reshape(REPEATS, *maps.shape).mean(axis=0)
+    places = many[0].reshape(maps.shape[1], -1)
+    units = dropout_forward(places, p, training=True, rng=rng)[1] > 0
+    split = np.count_nonzero(units.any(axis=1) & ~units.all(axis=1))
+    # batch norm of maps: every place of every image is one more sample of its channel
+    flat = maps.transpose(0, 2, 3, 1).reshape(-1, maps.shape[1])
+    one, zero = np.ones(flat.shape[1]), np.zeros(flat.shape[1])
+    normal, *_ = batch_norm(flat, one, zero, zero, one, training=True)
+    alive = flat.std(axis=0) > 1e-3
+    return (
+        f"On the {maps.shape[1]} maps after this run's first layer, at p = {p:g}: "
+        f"spatial_dropout_forward dropped {np.mean(mask == 0):.1%} of "
+        f"{REPEATS * maps.shape[0] * maps.shape[1]:,} maps, each whole; the mean of {REPEATS} "
+        f"draws is {np.abs(mean - maps).mean():.3f} from the maps, whose mean is {maps.mean():.3f}."
+        f" dropout_forward on one image left {split} of {len(places)} maps with holes. batch_norm "
+        f"over {len(flat)} places a map: mean {np.abs(normal.mean(axis=0)).max():.1e} at most, "
+        f"standard deviation {normal[:, alive].std(axis=0).mean():.3f}."
+    )
+
+
+def seen(frame: Frame, lanes: Lanes) -> str:
+    """Say what a task's run came to."""
+    plain, with_ = (metrics.read(lane) for lane in frame.lanes)
+    return (
+        f"{techniques(lanes[1])}: training loss {with_.train_loss:.3f}, validation loss "
+        f"{with_.val_loss:.3f}, validation accuracy {with_.val_accuracy:.1%}. Without: "
+        f"{plain.train_loss:.3f}, {plain.val_loss:.3f}, {plain.val_accuracy:.1%}."
+    )
+
+
+def one_image(frame: Frame, image: int) -> str:
+    """Say what both models make of one image, and what one draw of masks does to it."""
+    plain, with_ = (lane.probabilities for lane in frame.lanes)
+    kept = frame.lanes[1].map_kept
+    assert plain is not None
+    assert with_ is not None
+    assert kept is not None
+    assert frame.data is not None
+    labels = frame.data[0].image_labels
+    assert labels is not None
+    right = int(labels[image])
+    gone = int((kept[image] == 0).sum())
+    return (
+        f"P({right}), which is right: {plain[0, image, right]:.2f} without, "
+        f"{with_[0, image, right]:.2f} with in eval mode, {with_[1, image, right]:.2f} in train "
+        f"mode, where this draw dropped {gone} of {kept.shape[1]} maps whole. Same weights, same "
+        "batch norm: the masks alone make the difference."
+    )
+
+
+def why_rarer(frame: Frame, lanes: Lanes) -> str:
+    """Say with this run's numbers why dropout is rarer in convolutional layers."""
+    lane = frame.lanes[0]
+    near, between = image_figures.map_correlations(lane)
+    weights = [inputs * units for inputs, units in lane.shapes]
+    share = sum(weights[:-1]) / sum(weights)
+    text = (
+        f"Convolutions share their weights over all places: here they hold {share:.0%} of "
+        f"{sum(weights):,} weights, so there is less to over-fit with. "
+    )
+    if not np.isfinite(near):
+        return text
+    text += (
+        "And where neighbours in a map tell the same, a dropped unit is not missed. Measured "
+        f"after layer 1: correlation {near:.2f} between neighbours in a map, {between:.2f} "
+        "between two maps at one place. "
+    )
+    if near > max(between, 0.0) + 0.2:
+        return text + "So here it holds, and dropping whole maps hides more."
+    return text + "On maps as small as these that second reason is a weak one."
+
+
+def shapes_said(f: LabFrame) -> str:
+    """Say what was dropped and averaged as one, counted and by the formula."""
+    shape = f.values["shape"]
+    return (
+        f"Numbers of shape {tuple(shape) if isinstance(shape, list) else shape}: Dropout decides "
+        f"{f.number('decisions_element'):.0f} times and dropped "
+        f"{f.number('dropped_element'):.0f} entries; {f.values['module']} decides "
+        f"{f.number('decisions_whole'):.0f} times, once a channel of a sample, and dropped "
+        f"{f.number('dropped_whole'):.0f}, {f.number('split'):.0f} in part. {f.values['norm']} "
+        f"averages {f.number('shared'):.0f} entries as one (measured; entries/channels = "
+        f"{f.number('shared_expected'):.0f}): all samples and places of a channel."
+    )
+
+
+LESSON = lesson.Lesson(
+    page="images",
+    question="What does a convolutional network see, and what if whole maps are missing?",
+    start=START,
+    controls=(
+        "dropout",
+        "map_dropout_kind",
+        "map_norm",
+        "input_dropout",
+        "l2",
+        "convolutions",
+        "channels",
+        "images",
+        "pixel_noise",
+        "lr",
+        "batch_size",
+        "epochs",
+        "seed",
+    ),
+    prediction=lesson.Prediction(
+        "in training, each feature map is dropped whole with probability 0.3. What happens to the "
+        "validation accuracy?",
+        ("higher", "about the same", "lower"),
+        outcome,
+    ),
+    point=point,
+    code=(spatial_dropout_forward, dropout_forward, batch_norm),
+    code_ran=code_ran,
+    tasks=(
+        lesson.Task(
+            "Single units instead of whole maps, at the same p.",
+            START.replace("regularization.dropout_kind", "standard"),
+            seen,
+        ),
+        lesson.Task(
+            "Whole maps at p = 0.7: can it still fit its training images?",
+            START.replace("regularization.dropout", 0.7),
+            seen,
+        ),
+        lesson.Task(
+            "BatchNorm2d and no dropout.",
+            START.replace("regularization.dropout", 0.0).replace("model.norm", "batch"),
+            seen,
+        ),
+        lesson.Task(
+            "Two convolutions: look at how small the maps after the second are.",
+            START.replace("model.hidden", [16, 16]),
+            seen,
+        ),
+    ),
+    sources=(
+        "Tompson et al. 2015: spatial dropout; torch.nn.Dropout1d, Dropout2d, Dropout3d",
+        "Ioffe & Szegedy 2015: in convolutional layers batch norm averages over batch and places; "
+        "torch.nn.BatchNorm2d",
+        "Ghiasi et al. 2018, arXiv 1810.12890: why single units are a poor thing to drop from maps",
+        "The digits are scikit-learn's load_digits, 8x8 pixels from 0 to 1",
+    ),
+    lanes=twins,
+)
+
+shown = lesson.begin(LESSON)
+left, right = st.columns([3, 2], gap="small")
+with left:
+    live.loss_curves(
+        shown.channel,
+        labels=shown.labels,
+        epochs=shown.experiment.training.epochs,
+        show_train_mode=True,
+        height=325,
+    )
+with right:
+    live.readout(shown.channel)
+done = shown.last_finished
+if done is not None and done[0].lanes[1].maps is not None:
+    frame, lanes = done
+    digit = st.segmented_control(
+        "Digit", range(10), default=3, key="images.digit", required=True,
+        help="The first validation image of this class.",
+    )  # fmt: skip
+    image = min(int(digit or 0), len(frame.lanes[1].map_kept) - 1)  # type: ignore[arg-type]
+    maps, probabilities = st.columns([3, 2], gap="small")
+    said = one_image(frame, image)
+    with maps, st.container(key="feature-maps"):
+        lesson.chart(
+            image_figures.feature_maps(frame, 1, image, lesson.palette()),
+            key="images.maps",
+            alt=said,
+        )
+    with probabilities, st.container(key="class-probabilities"):
+        lesson.chart(
+            image_figures.class_probabilities(frame, shown.labels, image, lesson.palette()),
+            key="images.probabilities",
+            alt=said,
+        )
+    st.markdown(said)
+    st.markdown(f"**Why dropout is rarer in convolutional layers.** {why_rarer(frame, lanes)}")
+with st.expander("Dropout1d, 2d, 3d and BatchNorm1d, 2d, 3d: what is taken as one"):
+    dimensions = st.segmented_control(
+        "Dimensions beyond samples and channels", (1, 2, 3), default=2, key="images.dimensions",
+        required=True, help="1: sequences or sounds, 2: images, 3: videos or volumes.",
+    )  # fmt: skip
+    lesson.follow_check(
+        shown,
+        "shapes",
+        lesson.Check(
+            "What is dropped, and what is averaged, as one?",
+            "Computed with torch's own modules.",
+            "dropout_shapes",
+            lambda e: {"dimensions": int(dimensions or 2), "seed": e.training.seed},
+            image_figures.dropout_shapes,
+            shapes_said,
+        ),
+    )
+lesson.finish(shown)
