@@ -32,6 +32,16 @@ DIGITS = {
     "model": {"kind": "cnn", "hidden": [8, 16]},
     "training": {"lr": 0.01, "epochs": 10},
 }
+ORDER = {
+    "data": {"kind": "order", "n_samples": 200, "noise": 0.1},
+    "model": {"kind": "lstm", "hidden": [16], "embedding": 8},
+    "training": {"lr": 0.02, "epochs": 40},
+}
+LOOKING = {
+    "data": {"kind": "order", "n_samples": 200, "noise": 0.0},
+    "model": {"kind": "transformer", "hidden": [32], "norm": "layer"},
+    "training": {"lr": 0.01, "epochs": 30, "batch_size": 64},
+}
 Outcome = Callable[[Frame, Lanes], tuple[int, str]]
 
 
@@ -150,6 +160,31 @@ def hurts(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     return right, (
         f"on clean data the ECE is {hard:.3f} with hard labels and {soft:.3f} with ε = 0.4: the "
         "model is right and may not say so."
+    )
+
+
+def memory(frame: Frame, lanes: Lanes) -> tuple[int, str]:
+    """Answer “Where in an LSTM does dropout help most?”."""
+    none, *places = (metrics.read(lane).val_loss for lane in frame.lanes)
+    best = int(np.argmin(places))
+    right = best if places[best] < none else 3
+    return right, (
+        f"validation loss {none:.3f} without, {places[0]:.3f} on the input, {places[1]:.3f} on the "
+        f"state and {places[2]:.3f} before the output. The first two have one mask for a whole "
+        "sequence; the last sees the state only once."
+    )
+
+
+def looking(frame: Frame, lanes: Lanes) -> tuple[int, str]:
+    """Answer “In which mode is an attention map plotted?”."""
+    maps = frame.lanes[1].attention
+    assert maps is not None
+    quiet, noisy = maps.sum(axis=-1)
+    right = 0 if np.abs(noisy - 1).max() > np.abs(quiet - 1).max() + 1e-3 else 2
+    return right, (
+        f"with attention dropout a row sums to {noisy.min():.2f} up to {noisy.max():.2f} in train "
+        f"mode, and to {quiet.min():.4f} up to {quiet.max():.4f} in eval mode: only there is it a "
+        "distribution."
     )
 
 
@@ -279,6 +314,31 @@ QUESTIONS = {
         ),
         "Tompson et al. 2015 (spatial dropout)",
         ("lr", "epochs", "data_seed", "seed"),
+    ),
+    "Sequences": _question(
+        "memory",
+        "An LSTM has 140 sequences to learn from. Where does dropout help it most on new ones?",
+        ("on its input", "on its state, between steps", "before its output", "nowhere"),
+        memory,
+        ORDER,
+        (
+            ("none", {}),
+            ("input 0.25", {"input_dropout": 0.25}),
+            ("state 0.25", {"recurrent_dropout": 0.25}),
+            ("output 0.25", {"dropout": 0.25}),
+        ),
+        "Gal & Ghahramani 2016, arXiv 1512.05287",
+        ("samples", "token_noise", "lr", "epochs", "data_seed", "seed"),
+    ),
+    "Attention": _question(
+        "looking",
+        "A transformer was trained with attention dropout. In which mode is its attention plotted?",
+        ("in eval mode", "in train mode", "no difference"),
+        looking,
+        LOOKING,
+        (("without", {}), ("attention 0.3", {"attention_dropout": 0.3})),
+        "Vaswani et al. 2017; torch.nn.MultiheadAttention",
+        ("samples", "token_noise", "lr", "epochs", "data_seed", "seed"),
     ),
     "Deep nets": _question(
         "deep",
