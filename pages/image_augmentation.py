@@ -136,8 +136,8 @@ def gallery_said(f: LabFrame) -> str:
     return (
         f"{len(f.arrays['changed'])} draws of x' = T(x): is each still the same digit to you? "
         "Above it, by how much it is turned counter-clockwise, and shifted right and down "
-        f"(pixels). The distance from the original is {f.number('distance'):.2f} (root mean square); its pixels "
-        f"have a standard deviation of {f.number('spread'):.2f}."
+        f"(pixels). They are {f.number('distance'):.2f} from the original (root mean square); its "
+        f"pixels have a standard deviation of {f.number('spread'):.2f}."
     )
 
 

@@ -56,6 +56,22 @@ LESSONS: dict[str, tuple[dict[str, Any], tuple[str, Any, str, Any]]] = {
         {"regularization": {"label_smoothing": 0.1}},
         ("Label smoothing ε", 0.3, "regularization.label_smoothing", 0.3),
     ),
+    "images": (
+        {
+            "data": {"kind": "digits", "n_samples": 100, "noise": 0.1},
+            "model": {"kind": "cnn", "hidden": [4]},
+            "regularization": {"dropout": 0.3, "dropout_kind": "spatial"},
+        },
+        ("Dropout p", 0.5, "regularization.dropout", 0.5),
+    ),
+    "image_augmentation": (
+        {
+            "data": {"kind": "digits", "n_samples": 100, "noise": 0.1},
+            "model": {"kind": "cnn", "hidden": [4]},
+            "regularization": {"augmentation": {"degrees": 10}},
+        },
+        ("Translate", 0.1, "regularization.augmentation.translate", 0.1),
+    ),
     "sequences": (
         {
             "data": {"kind": "order", "n_samples": 60, "noise": 0.1},

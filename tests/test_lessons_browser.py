@@ -20,6 +20,8 @@ LESSONS = (
     "Normalization",
     "Noise",
     "Label smoothing",
+    "Images",
+    "Image augmentation",
     "Sequences",
     "Attention",
     "Combining",

@@ -314,6 +314,8 @@ def _choice(
         format_func=show,
         key=_seed(path, "choice"),
         help=help,
+        # None is a choice like any other here, but Streamlit takes it for no choice
+        placeholder=show(None) if None in options else None,
     )
 
 
