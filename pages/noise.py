@@ -107,7 +107,13 @@ def mode_rows(frame: Frame, lanes: Lanes) -> lesson.Rows:
     quiet = [lane.curve("train_loss")[-1] for lane in frame.lanes]
     return [
         ("Train loss, noise on", *(f"{m:.3f}" for m in modes)),
-        ("Added by the noise", *(f"{m - q:.3f}" for m, q in zip(modes, quiet, strict=True))),
+        (
+            "Added by the noise",
+            *(
+                f"{m - q:.3f}" if e.regularization.input_noise else "–"
+                for m, q, e in zip(modes, quiet, lanes, strict=True)
+            ),
+        ),
     ]
 
 

@@ -11,7 +11,7 @@ from regviz import lesson_figures, metrics
 from regviz.frames import Frame
 from regviz.scratch.normalization import batch_norm, layer_norm
 from regviz.specs import Experiment
-from regviz.ui import lesson, live
+from regviz.ui import layout, lesson, live
 from regviz.ui.lesson import Lanes
 
 START = Experiment.from_dict(
@@ -22,6 +22,30 @@ START = Experiment.from_dict(
     }
 )
 NAMES = ("none", "batch norm", "layer norm")
+LEARNT = 0.35  # training loss that counts as learnt: half of what guessing costs
+RATES = (0.001, 0.01, 0.03, 0.1, 0.3, 1.0)
+SCALES = (0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
+BATCHES = (2, 4, 8, 32, 128)
+STRESSES = {
+    "Learning rate": (
+        "learning rate",
+        "The experiment in the controls at ever larger steps.",
+    ),
+    "Initial weights": (
+        "initial weights ×",
+        "The experiment in the controls at learning rate 0.01, its initial weights times a factor: "
+        "far too small, and far too large.",
+    ),
+    "Batch size": (
+        "batch size",
+        "At learning rate 0.01, for 15 epochs. Batch norm takes mean and variance from the batch: "
+        "of two points they are mostly chance. Layer norm takes them from one point.",
+    ),
+    "Position": (
+        "learning rate",
+        "Each norm before and after the activation, at ever larger steps.",
+    ),
+}
 
 
 def three(e: Experiment) -> Lanes:
@@ -173,6 +197,57 @@ LESSON = lesson.Lesson(
     ),
 )
 
+
+def under_stress(kind: str, e: Experiment) -> tuple[tuple[str, ...], tuple[str, ...], Lanes]:
+    """Return the values of a stress test, the names of its models, and all lanes, by model."""
+    models = dict(zip(NAMES, three(e), strict=True))
+    path = "training.lr"
+    values: tuple[float, ...] = RATES
+    if kind == "Initial weights":
+        models = {name: m.replace("training.lr", 0.01) for name, m in models.items()}
+        path, values = "model.init_scale", SCALES
+    elif kind == "Batch size":
+        calm = {"training.lr": 0.01, "training.epochs": 15}
+        for field, value in calm.items():
+            models = {name: m.replace(field, value) for name, m in models.items()}
+        path, values = "training.batch_size", BATCHES
+    elif kind == "Position":
+        models = {
+            f"{name}, {where}": models[name].replace("model.norm_position", where)
+            for name in NAMES[1:]
+            for where in ("before", "after")
+        }
+    lanes = tuple(model.replace(path, v) for model in models.values() for v in values)
+    return tuple(f"{v:g}" for v in values), tuple(models), lanes
+
+
+def draw_stress(kind: str, values: tuple[str, ...], models: tuple[str, ...], frame: Frame) -> None:
+    """Draw a stress test and say at which values each kind of model has learnt."""
+    name = STRESSES[kind][0]
+    parts = []
+    for i, model in enumerate(models):
+        group = frame.lanes[i * len(values) : (i + 1) * len(values)]
+        losses = [np.inf if g.status == "diverged" else g.curve("train_loss")[-1] for g in group]
+        good = [v for v, loss in zip(values, losses, strict=True) if loss < LEARNT]
+        lost = sum(g.status == "diverged" for g in group)
+        parts.append(
+            f"{model} at {len(good)} of {len(values)}"
+            + (f" ({', '.join(good)})" if good else "")
+            + (f", diverged at {lost}" if lost else "")
+        )
+    text = (
+        f"Learnt, with a training loss below {LEARNT:g} at the end, for {name} – "
+        + "; ".join(parts)
+        + "."
+    )
+    lesson.chart(
+        lesson_figures.stress(name, values, models, frame.lanes, lesson.palette()),
+        key="stress",
+        alt=text,
+    )
+    st.html(layout.point(text))
+
+
 shown = lesson.begin(LESSON)
 left, right = st.columns([3, 2], gap="small")
 with left:
@@ -184,15 +259,26 @@ with left:
     )
 with right:
     live.readout(shown.channel)
-job = shown.visit.job
-if shown.finished is not None and job is not None:
-    st.session_state["normalization.frames"] = job.frames()
-frames = [f for f in st.session_state.get("normalization.frames", []) if f.epoch]
-if frames:
+stored = shown.stored
+if stored is not None:
+    frames = stored[0]
     lesson.chart(
         lesson_figures.input_statistics(frames, shown.labels, lesson.palette()),
         key="input-statistics",
         alt="Mean and standard deviation of each layer's inputs over the epochs.",
+    )
+with st.expander("Under stress: steps, starts, batches, positions", icon=":material/bolt:"):
+    which = st.segmented_control(
+        "Stress", list(STRESSES), default="Learning rate", key="normalization.stress", required=True
+    )
+    kind = which or "Learning rate"
+    st.caption(STRESSES[kind][1])
+    values, models, lanes = under_stress(kind, shown.experiment)
+    lesson.further_run(
+        f"normalization-{kind.lower().replace(' ', '-')}",
+        f"Train {len(lanes)} models",
+        lanes,
+        lambda frame, _: draw_stress(kind, values, models, frame),
     )
 live.decision_boundary(shown.channel, labels=shown.labels, height=300)
 lesson.finish(shown)

@@ -335,6 +335,52 @@ def validation_curve(
     return _styled(figure, f"Validation curve over {name}", palette)
 
 
+STRESS_TOP = 1.0
+"""Training losses from here on (guessing costs 0.69) are drawn at the top edge."""
+
+
+def stress(
+    name: str,
+    values: Sequence[str],
+    labels: Sequence[str],
+    lanes: Sequence[LaneFrame],
+    palette: Palette = LIGHT,
+) -> go.Figure:
+    """Draw how each kind of model ends under ever worse conditions: training loss, and validation
+    accuracy; a cross at the top is a run that diverged.
+
+    ``lanes`` holds the values of the first label, then those of the second, and so on.
+    """
+    figure = _panels(("training loss at the end", "validation accuracy"), horizontal_spacing=0.09)
+    figure.add_hline(y=np.log(2), line={"color": palette.muted, "dash": "dot"}, row=1, col=1)
+    figure.add_annotation(
+        x=0, xref="x domain", y=np.log(2), text="guessing", showarrow=False, xanchor="left",
+        yanchor="bottom", row=1, col=1,
+    )  # fmt: skip
+    for i, label in enumerate(labels):
+        group = lanes[i * len(values) : (i + 1) * len(values)]
+        lost = np.array([lane.status == "diverged" for lane in group])
+        loss = np.array([float(lane.curve("train_loss")[-1]) for lane in group])
+        drawn = np.where(lost | ~(loss < STRESS_TOP), STRESS_TOP, loss)
+        right = [float(lane.curve("val_accuracy")[-1]) for lane in group]
+        color = palette.lane(i)
+        for col, y in ((1, drawn), (2, np.where(lost, np.nan, right))):
+            figure.add_scatter(
+                x=list(values), y=y, mode="lines+markers", name=label, legendgroup=label,
+                showlegend=col == 1, line=_line(color), row=1, col=col,
+                marker={
+                    "symbol": np.where(lost, "x", "circle").tolist() if col == 1 else "circle",
+                    "size": np.where(lost, 13, 7) if col == 1 else 7, "color": color,
+                },
+                customdata=loss, hovertemplate=f"{label}, {name} %{{x}}: "
+                + ("%{customdata:.3g}" if col == 1 else "%{y:.0%}") + "<extra></extra>",
+            )  # fmt: skip
+    figure.update_xaxes(title_text=name, type="category")
+    figure.update_yaxes(range=[0, STRESS_TOP * 1.06], row=1, col=1)
+    figure.update_yaxes(range=[0.4, 1.02], tickformat=".0%", row=1, col=2)
+    return _styled(figure, f"Under stress: {name}", palette, 350)
+
+
 def seed_bands(
     lanes: Sequence[LaneFrame], labels: Sequence[str], palette: Palette = LIGHT
 ) -> go.Figure:

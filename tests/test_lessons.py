@@ -110,7 +110,7 @@ def opened(page: str, experiment: Experiment | None = None, **state: Any) -> App
     if experiment is not None:
         at.query_params["e"] = specs.to_link(experiment)
     for key, value in state.items():
-        at.session_state[key] = value
+        at.session_state[key.replace("__", ".")] = value
     at.run()
     assert not at.exception
     return at
@@ -380,6 +380,43 @@ def test_the_sweep_over_noise_ends_with_its_lowest() -> None:
     next(b for b in at.button if b.label == "Train the sweep").click().run()
     finished(at, lambda at: "Validation curve" in titles(at))
     assert any("Lowest validation loss" in p for p in lesson_points(at))
+
+
+# --- normalization ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "models", "values"),
+    [
+        ("Initial weights", 3, ["0.01", "0.1", "0.3", "1", "3", "10", "30"]),
+        ("Batch size", 3, ["2", "4", "8", "32", "128"]),
+        ("Position", 4, ["0.001", "0.01", "0.03", "0.1", "0.3", "1"]),
+    ],
+)
+def test_a_stress_test_trains_its_models_and_counts_who_learnt(
+    kind: str, models: int, values: list[str]
+) -> None:
+    at = finished(opened("normalization", short("normalization"), normalization__stress=kind))
+    button = next(b for b in at.button if b.label.startswith("Train "))
+    button.click().run()
+    finished(at, lambda at: "Under stress" in titles(at))
+    (told,) = [p for p in lesson_points(at) if p.startswith("Learnt")]
+    assert re.findall(r" at \d+ of (\d+)", told) == [str(len(values))] * models
+    assert button.label == f"Train {models * len(values)} models"
+    specs_of = [json.loads(c.proto.spec) for c in at.get("plotly_chart")]
+    (figure,) = [s for s in specs_of if "Under stress" in s["layout"]["title"]["text"]]
+    assert figure["data"][0]["x"] == values
+
+
+def test_the_stress_figure_marks_what_diverged_at_the_top() -> None:
+    e = Experiment.from_dict({**SHORT, "training": {"epochs": 5, "lr": 0.01, "optimizer": "sgd"}})
+    lanes = last_frame((e, e.replace("training.lr", 1e4))).lanes
+    figure = lesson_figures.stress("learning rate", ["0.01", "1e4"], ["one"], lanes)
+    loss, accuracy = figure.data
+    assert list(loss.marker.symbol) == ["circle", "x"]
+    assert loss.y[1] == lesson_figures.STRESS_TOP
+    assert np.isclose(loss.y[0], lanes[0].curve("train_loss")[-1])
+    assert np.isnan(accuracy.y[1])
 
 
 # --- penalties: weights and inputs over the epochs ------------------------------------------------
