@@ -48,14 +48,10 @@ def maps(lane: LaneFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]] | N
 def point(frame: Frame, lanes: Lanes) -> str:
     """Compare the twins, and the two modes once they are known."""
     plain, with_ = (metrics.read(lane) for lane in frame.lanes)
-    if not lanes[1].regularization.any:
-        end = " Nothing is switched on, so the two are one."
-    elif with_.val_loss < plain.val_loss:
-        end = ""
-    else:
-        end = " On this run holding it back does not help on new sequences."
-    found = maps(frame.lanes[1])
-    if found is not None:
+    end, found = sequences.verdict(frame, lanes), maps(frame.lanes[1])
+    if found is not None and np.array_equal(*found):
+        end += " Attention dropout is 0, so a map is the same in train mode and in eval mode."
+    elif found is not None:
         sums = found[1].sum(axis=-1)
         end += (
             f" Look at the maps: a row of attention sums to 1 in eval mode, and in train mode to "
@@ -65,7 +61,7 @@ def point(frame: Frame, lanes: Lanes) -> str:
         f"{lanes[0].n_train} sequences to learn from. Validation loss {plain.val_loss:.3f} without "
         f"and {with_.val_loss:.3f} with, accuracy {metrics.percent(plain.val_accuracy)} and "
         f"{metrics.percent(with_.val_accuracy)}; training loss {plain.train_loss:.3f} and "
-        f"{with_.train_loss:.3f}.{end}"
+        f"{with_.train_loss:.3f}. {end}"
     )
 
 

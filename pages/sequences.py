@@ -39,19 +39,11 @@ def norms(lane: LaneFrame) -> dict[str, float]:
 def point(frame: Frame, lanes: Lanes) -> str:
     """Compare the twins on their own sequences and on new ones."""
     plain, with_ = (metrics.read(lane) for lane in frame.lanes)
-    if not lanes[1].regularization.any:
-        end = "Nothing is switched on, so the two are one."
-    elif with_.val_loss < plain.val_loss and with_.train_loss > plain.train_loss:
-        end = "Held back, it fits its own sequences worse and new ones better."
-    elif with_.val_loss < plain.val_loss:
-        end = "Held back, it is better on new sequences."
-    else:
-        end = "On this run holding it back does not help on new sequences."
     return (
         f"{lanes[0].n_train} sequences to learn from. Validation loss {plain.val_loss:.3f} without "
         f"and {with_.val_loss:.3f} with; training loss {plain.train_loss:.3f} and "
         f"{with_.train_loss:.3f}; validation accuracy {metrics.percent(plain.val_accuracy)} and "
-        f"{metrics.percent(with_.val_accuracy)}. {end}"
+        f"{metrics.percent(with_.val_accuracy)}. {sequences.verdict(frame, lanes)}"
     )
 
 

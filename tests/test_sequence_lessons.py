@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from typing import Any
 
@@ -14,7 +15,7 @@ from torch.nn import functional
 
 from regviz import sequence_figures, specs
 from regviz.autograd import AutogradNetwork, Pass
-from regviz.frames import Frame
+from regviz.frames import HISTORY, Frame
 from regviz.layers import Shape
 from regviz.palette import DARK, LIGHT, Palette
 from regviz.scratch.attention import attention_with_dropout, residual_dropout
@@ -22,6 +23,7 @@ from regviz.scratch.recurrent import recurrent_dropout_lstm
 from regviz.sequence import LSTMNetwork, TransformerNetwork, attention_maps
 from regviz.specs import Experiment
 from regviz.training import Run, train
+from regviz.ui import sequences
 from tests.test_labs import run_lab
 from tests.test_lessons import ROOT, control, finished, opened, shown, value
 
@@ -369,6 +371,34 @@ def test_the_rule_its_examples_and_the_masks_are_shown() -> None:
     assert "other stripes" in table
     still = finished(opened("sequences", LSTM.replace("regularization.recurrent_dropout", 0.0)))
     finished(still, lambda at: "nothing is dropped, in either way" in text(at))
+
+
+@pytest.mark.parametrize(
+    ("with_", "words"),
+    [
+        ({"val_loss": 0.4, "train_loss": 0.2}, "fits its own sequences worse and new ones better"),
+        ({"val_loss": 0.4, "train_loss": 0.0}, "it is better on new sequences"),
+        ({"val_loss": 0.9}, "does not help on new sequences"),
+        ({"val_loss": 0.41, "val_accuracy": 0.6}, "though fewer are right"),
+        ({"val_loss": 0.51}, "hardly differ"),
+        ({"val_loss": 0.4, "train_accuracy": 0.5}, "not learnt even its own"),
+    ],
+)
+def test_the_sentence_says_what_this_run_measured(with_: dict[str, float], words: str) -> None:
+    same = {"train_loss": 0.1, "val_loss": 0.5, "train_accuracy": 0.9, "val_accuracy": 0.8}
+    frame = last_frame(LSTM)
+    lanes = []
+    for numbers in (same, same | with_):
+        history = np.zeros((len(HISTORY), 3), np.float32)
+        for name, number in numbers.items():
+            history[HISTORY.index(name)] = number
+        lanes.append(dataclasses.replace(frame.lanes[0], history=history))
+    pair = (LSTM.without_regularization(), LSTM)
+    frame = dataclasses.replace(frame, lanes=tuple(lanes))
+    assert words in sequences.verdict(frame, pair)
+    assert "the two are one" in sequences.verdict(frame, (pair[0], pair[0]))
+    gone = tuple(dataclasses.replace(lane, status="diverged") for lane in lanes)
+    assert "diverged" in sequences.verdict(dataclasses.replace(frame, lanes=gone), pair)
 
 
 def test_the_maps_are_of_the_chosen_sequence_and_model() -> None:

@@ -7,12 +7,17 @@ from html import escape
 
 import streamlit as st
 
-from regviz import specs
+from regviz import metrics, specs
 from regviz.frames import Frame
 from regviz.sequence_figures import token_names
 from regviz.specs import ALPHABET, SEQUENCE_LENGTH, Experiment, SpecError
 from regviz.ui import controls, layout
-from regviz.ui.lesson import Shown
+from regviz.ui.lesson import Lanes, Shown
+
+HARDLY = 0.02
+"""Nats by which two validation losses must differ to count."""
+UNLEARNT = 0.2
+"""Training accuracy by which a model must be behind to count as not having learnt."""
 
 
 def keep_to(kind: str, page: str, start: Experiment) -> None:
@@ -49,6 +54,26 @@ def rule(experiment: Experiment) -> str:
         f"the other {SEQUENCE_LENGTH - 2} are drawn from {ALPHABET - 2} digits and say nothing. "
         f"**Class 1 if A comes before B, else 0.**{replaced}"
     )
+
+
+def verdict(frame: Frame, lanes: Lanes) -> str:
+    """Say whether holding the second model back helped on new sequences, on this run."""
+    plain, with_ = (metrics.read(lane) for lane in frame.lanes)
+    if "diverged" in (plain.status, with_.status):
+        return "A model diverged: take a smaller learning rate."
+    if not lanes[1].regularization.any:
+        return "Nothing is switched on, so the two are one."
+    if abs(with_.val_loss - plain.val_loss) < HARDLY:
+        return "On new sequences the two hardly differ so far."
+    if with_.train_accuracy < plain.train_accuracy - UNLEARNT:
+        return "Held back this much, it has not learnt even its own sequences."
+    if with_.val_loss > plain.val_loss:
+        return "On this run holding it back does not help on new sequences."
+    if with_.val_accuracy < plain.val_accuracy:
+        return "Held back, it is less sure where it errs: a lower loss, though fewer are right."
+    if with_.train_loss > plain.train_loss:
+        return "Held back, it fits its own sequences worse and new ones better."
+    return "Held back, it is better on new sequences."
 
 
 def examples(shown: Shown) -> None:
