@@ -73,7 +73,9 @@ def point(frame: Frame, lanes: Lanes) -> str:
     helped = with_.val_loss < plain.val_loss
     hurt = wild.val_accuracy < max(plain.val_accuracy, with_.val_accuracy)
     if helped and hurt:
-        return text + "Some helps, too much makes the task harder than the one that counts."
+        return (
+            text + "Some lowers the loss; too much makes the task harder than the one that counts."
+        )
     if hurt:
         return text + "On this run it does not lower the loss, and too much of it hurts."
     return text + "That too much hurts does not show on this run."
@@ -106,7 +108,8 @@ def code_ran(frame: Frame, lanes: Lanes) -> str:
     """Change one image of this page's data many times over, as the controls say."""
     assert frame.data is not None
     images = frame.data[1].images
-    assert images is not None
+    if images is None:
+        return "There are 0 images in the data of this experiment to run it on."
     spec = lanes[1].regularization.augmentation or AugmentationSpec()
     rng = np.random.default_rng(lanes[1].training.seed)
     x = images[0].astype(np.float64).reshape(8, 8)
@@ -165,15 +168,23 @@ def draw_curve(frame: Frame, lanes: Lanes) -> None:
         alt="Accuracy against the strength of augmentation, mean and band over seeds.",
     )
     mean = val.mean(axis=1)
-    best = int(mean.argmax())
+    loss = np.array([r.val_loss for r in readings]).reshape(shape).mean(axis=1)
+    best, lowest = int(mean.argmax()), int(loss.argmin())
+    n = lanes[0].n_val
+    luck = 2 * float(np.sqrt(mean[0] * (1 - mean[0]) / n))
     text = (
         f"Mean validation accuracy of {SEEDS} seeds: {mean[0]:.1%} without, best {mean[best]:.1%} "
-        f"at ×{FACTORS[best]:g}, {mean[-1]:.1%} at ×{FACTORS[-1]:g}. "
+        f"at ×{FACTORS[best]:g}, {mean[-1]:.1%} at ×{FACTORS[-1]:g}; validation loss "
+        f"{loss[0]:.3f} without, lowest {loss[lowest]:.3f} at ×{FACTORS[lowest]:g}. "
     )
-    if best == 0:
-        text += "Here no strength beats none."
-    elif mean[-1] < mean[best]:
-        text += "More than the best strength makes it worse again: the task became harder."
+    if mean[best] - mean[0] > luck:
+        text += "The right strength helps. "
+    else:
+        text += (
+            f"The gain in accuracy is no more than luck may give with {n} images (±{luck:.1%}). "
+        )
+    if mean[best] - mean[-1] > luck:
+        text += "Too much hurts: the task became harder than the one that counts."
     else:
         text += "That too much hurts does not show up to this strength."
     st.markdown(text)

@@ -25,6 +25,7 @@ START = Experiment.from_dict(
     }
 )
 REPEATS = 400
+NO_MAPS = "0 feature maps: this experiment's model is not convolutional"
 CLOSE = 0.02  # differences of accuracy up to this are called about the same
 
 
@@ -66,6 +67,8 @@ def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
 
 def code_ran(frame: Frame, lanes: Lanes) -> str:
     """Run the twins on the feature maps of this page's own run."""
+    if frame.lanes[1].maps is None:
+        return f"There are {NO_MAPS}."
     p = max(lanes[1].dropout_rates)
     rng = np.random.default_rng(lanes[1].training.seed)
     maps = frame.lanes[1].feature_maps(0)[image_figures.EVAL].astype(np.float64)
@@ -230,13 +233,18 @@ with left:
 with right:
     live.readout(shown.channel)
 done = shown.last_finished
-if done is not None and done[0].lanes[1].maps is not None:
+if done is not None and done[0].lanes[1].maps is None:
+    st.markdown(f"There are {NO_MAPS}. *Back to the start* brings one that is.")
+elif done is not None:
     frame, lanes = done
     digit = st.segmented_control(
         "Digit", range(10), default=3, key="images.digit", required=True,
-        help="The first validation image of this class.",
+        help="The first validation image of this class, or of 0 where it has none.",
     )  # fmt: skip
-    image = min(int(digit or 0), len(frame.lanes[1].map_kept) - 1)  # type: ignore[arg-type]
+    assert frame.data is not None
+    assert frame.data[0].image_labels is not None
+    labels = frame.data[0].image_labels.tolist()
+    image = labels.index(digit) if digit in labels else 0
     maps, probabilities = st.columns([3, 2], gap="small")
     said = one_image(frame, image)
     with maps, st.container(key="feature-maps"):
