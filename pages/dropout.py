@@ -9,7 +9,7 @@ from regviz import lesson_figures, metrics
 from regviz.frames import Frame
 from regviz.scratch.dropout import classic_dropout, dropout_backward, dropout_forward
 from regviz.specs import Experiment
-from regviz.ui import lesson, live
+from regviz.ui import layout, lesson, live
 from regviz.ui.lesson import Lanes
 
 START = Experiment.from_dict(
@@ -21,6 +21,7 @@ START = Experiment.from_dict(
     }
 )
 REPEATS = 2000
+SWEEP = tuple(k / 10 for k in range(10))
 USUAL = (
     "**Usual p of dropping:** input 0.1–0.3, with many features · hidden 0.3–0.5 · before the "
     "output none · attention 0.1 · recurrent 0.2–0.3 · convolution rarely, as neighbours in a map "
@@ -140,8 +141,11 @@ LESSON = lesson.Lesson(
     code_ran=code_ran,
     tasks=(
         lesson.Task(
-            "p = 0.9: too much of it. Does the model still fit its training points?",
-            START.replace("regularization.dropout", 0.9),
+            "p = 0.9 on layers of 16, and points that are easier to tell apart: too much of it. Does "
+            "the model still fit its training points?",
+            START.replace("regularization.dropout", 0.9)
+            .replace("model.hidden", [16, 16])
+            .replace("data.noise", 0.15),
             seen,
         ),
         lesson.Task(
@@ -200,6 +204,37 @@ LESSON = lesson.Lesson(
     ),
 )
 
+
+def draw_sweep(frame: Frame, lanes: Lanes) -> None:
+    """Draw the validation curve over p and say at which p the model over- and under-fits."""
+    readings, found = lesson.verdicts(frame, lanes)
+    losses = [r.val_loss for r in readings]
+    best = int(np.nanargmin(losses))
+    by_kind = "; ".join(
+        f"{kind} at p = "
+        + ", ".join(f"{p:g}" for p, v in zip(SWEEP, found, strict=True) if v.kind == kind)
+        for kind in dict.fromkeys(v.kind for v in found)
+    )
+    text = (
+        f"Lowest validation loss {losses[best]:.3f} at p = {SWEEP[best]:g}, {losses[0]:.3f} "
+        f"without dropout. Verdicts: {by_kind}. Training accuracy falls from "
+        f"{metrics.percent(readings[0].train_accuracy)} to "
+        f"{metrics.percent(readings[-1].train_accuracy)} at p = {SWEEP[-1]:g}."
+    )
+    if not any(v.kind == metrics.UNDER for v in found):
+        text += (
+            " That too large a p under-fits does not show on this run: the layers are wide enough."
+        )
+    lesson.chart(
+        lesson_figures.validation_curve(
+            "dropout p", SWEEP, [r.train_loss for r in readings], losses, lesson.palette()
+        ),
+        key="dropout-curve",
+        alt=text,
+    )
+    st.html(layout.point(text))
+
+
 shown = lesson.begin(LESSON)
 live.decision_boundary(shown.channel, labels=shown.labels, height=310)
 left, right = st.columns([3, 2], gap="small")
@@ -214,4 +249,26 @@ with left:
 with right:
     live.readout(shown.channel)
 st.caption(USUAL)
+with st.container(horizontal=True):
+    st.page_link(
+        "pages/microscope.py",
+        label="Both modes on one batch, sub-networks, the Monte-Carlo band, co-adaptation",
+        icon=":material/biotech:",
+    )
+    st.page_link(
+        "pages/images.py",
+        label="Whole maps dropped, in one, two and three dimensions",
+        icon=":material/image:",
+    )
+with st.expander("How much is too much? The validation curve over p", icon=":material/show_chart:"):
+    st.caption(
+        "The experiment in the controls with one rate for all hidden layers, p from 0 to 0.9: one "
+        "stack, the same batches; a larger p drops the same units and more."
+    )
+    lesson.further_run(
+        "dropout-sweep",
+        "Train the sweep",
+        tuple(shown.experiment.replace("regularization.dropout", p) for p in SWEEP),
+        draw_sweep,
+    )
 lesson.finish(shown)

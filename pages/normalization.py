@@ -123,6 +123,7 @@ LESSON = lesson.Lesson(
     start=START,
     controls=(
         "lr",
+        "init_scale",
         "batch_size",
         "norm_position",
         "activation",
@@ -236,9 +237,8 @@ def draw_stress(kind: str, values: tuple[str, ...], models: tuple[str, ...], fra
             + (f", diverged at {lost}" if lost else "")
         )
     text = (
-        f"Learnt, with a training loss below {LEARNT:g} at the end, for {name} – "
-        + "; ".join(parts)
-        + "."
+        f"Learnt, with a training loss below {LEARNT:g} at the end, for {name} "
+        f"{values[0]} to {values[-1]} – " + "; ".join(parts) + "."
     )
     lesson.chart(
         lesson_figures.stress(name, values, models, frame.lanes, lesson.palette()),
@@ -281,4 +281,9 @@ with st.expander("Under stress: steps, starts, batches, positions", icon=":mater
         lambda frame, _: draw_stress(kind, values, models, frame),
     )
 live.decision_boundary(shown.channel, labels=shown.labels, height=300)
+st.page_link(
+    "pages/images.py",
+    label="Batch norm on images, in one, two and three dimensions",
+    icon=":material/image:",
+)
 lesson.finish(shown)

@@ -352,11 +352,6 @@ def stress(
     ``lanes`` holds the values of the first label, then those of the second, and so on.
     """
     figure = _panels(("training loss at the end", "validation accuracy"), horizontal_spacing=0.09)
-    figure.add_hline(y=np.log(2), line={"color": palette.muted, "dash": "dot"}, row=1, col=1)
-    figure.add_annotation(
-        x=0, xref="x domain", y=np.log(2), text="guessing", showarrow=False, xanchor="left",
-        yanchor="bottom", row=1, col=1,
-    )  # fmt: skip
     for i, label in enumerate(labels):
         group = lanes[i * len(values) : (i + 1) * len(values)]
         lost = np.array([lane.status == "diverged" for lane in group])
@@ -375,6 +370,11 @@ def stress(
                 customdata=loss, hovertemplate=f"{label}, {name} %{{x}}: "
                 + ("%{customdata:.3g}" if col == 1 else "%{y:.0%}") + "<extra></extra>",
             )  # fmt: skip
+    figure.add_hline(y=np.log(2), line={"color": palette.muted, "dash": "dot"}, row=1, col=1)
+    figure.add_annotation(
+        x=0, xref="x domain", y=np.log(2), text="guessing", showarrow=False, xanchor="left",
+        yanchor="bottom", row=1, col=1,
+    )  # fmt: skip
     figure.update_xaxes(title_text=name, type="category")
     figure.update_yaxes(range=[0, STRESS_TOP * 1.06], row=1, col=1)
     figure.update_yaxes(range=[0.4, 1.02], tickformat=".0%", row=1, col=2)

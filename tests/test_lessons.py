@@ -382,6 +382,25 @@ def test_the_sweep_over_noise_ends_with_its_lowest() -> None:
     assert any("Lowest validation loss" in p for p in lesson_points(at))
 
 
+# --- dropout --------------------------------------------------------------------------------------
+
+
+def test_the_usual_rates_stand_beside_their_controls() -> None:
+    at = opened("dropout", short("dropout"))
+    usual = [h.value for h in at.sidebar.html if "rv-usual" in h.value]
+    assert ["0.3–0.5" in u for u in usual] == [True, False]
+    assert ["0.1–0.3" in u for u in usual] == [False, True]
+
+
+def test_the_sweep_over_p_says_where_it_over_and_under_fits() -> None:
+    at = finished(opened("dropout", short("dropout")))
+    next(b for b in at.button if b.label == "Train the sweep").click().run()
+    finished(at, lambda at: "dropout p" in titles(at))
+    (told,) = [p for p in lesson_points(at) if "Lowest validation loss" in p]
+    by_kind = re.findall(r"\d\.\d|(?<= )0(?=[,;.])", told[told.index("Verdicts") :].split("Tr")[0])
+    assert len(by_kind) == 10, "every p has its verdict"
+
+
 # --- normalization ------------------------------------------------------------------------------
 
 

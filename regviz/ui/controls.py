@@ -350,6 +350,25 @@ def _dropout() -> None:
             _slider(f"Dropout p, layer {i + 1}", f"p.{i}", 0.0, 0.9, 0.05, help=p_help)
     else:
         _slider("Dropout p", "p", 0.0, 0.9, 0.05, help=p_help)
+    if values["model.kind"] == "mlp" and layers:
+        _usual("0.3–0.5, on the output none")
+
+
+def _input_dropout() -> None:
+    _slider(
+        "Input dropout p",
+        "regularization.input_dropout",
+        0.0,
+        0.9,
+        0.05,
+        help="Dropout on the input features. Usual: 0.1-0.3, and only with many features.",
+    )
+    _usual("0.1–0.3, with many features")
+
+
+def _usual(text: str) -> None:
+    """Draw the usual range of the slider above it."""
+    st.html(f'<p class="rv-note rv-usual">usual {text}</p>')
 
 
 def _dropout_per_layer() -> None:
@@ -393,7 +412,7 @@ def _dropout_place(path: str) -> None:
     """Draw the control of one place where a sequence model drops, its usual range below it."""
     label, usual = next(place[1:] for place in _DROPOUT_PLACES if place[0] == path)
     _slider(label, path, 0.0, 0.9, 0.05, help=_DROPPED[path])
-    st.html(f'<p class="rv-note rv-usual">usual {usual}</p>')
+    _usual(usual)
 
 
 _DROPPED = {
@@ -473,14 +492,7 @@ WIDGETS: dict[str, Callable[[], None]] = {
         f"{_EARLY}.restore_best_weights",
         help="After stopping, go back to the weights of the best epoch.",
     ),
-    "input_dropout": lambda: _slider(
-        "Input dropout p",
-        "regularization.input_dropout",
-        0.0,
-        0.9,
-        0.05,
-        help="Dropout on the input features. Usual: 0.1-0.3, and only with many features.",
-    ),
+    "input_dropout": _input_dropout,
     "dropout_per_layer": _dropout_per_layer,
     "dropout_kind": lambda: _choice(
         "Dropout kind",
