@@ -141,8 +141,8 @@ LESSON = lesson.Lesson(
     code_ran=code_ran,
     tasks=(
         lesson.Task(
-            "p = 0.9 on layers of 16, and points that are easier to tell apart: too much of it. Does "
-            "the model still fit its training points?",
+            "p = 0.9 on layers of 16, and points that are easier to tell apart: too much of it. "
+            "Does the model still fit its training points?",
             START.replace("regularization.dropout", 0.9)
             .replace("model.hidden", [16, 16])
             .replace("data.noise", 0.15),

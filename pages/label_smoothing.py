@@ -191,11 +191,21 @@ with left:
     )
 with right:
     live.readout(shown.channel)
-if shown.last_finished is not None:
-    lanes_shown = shown.last_finished[0].lanes
+targets, diagram = st.columns([1, 3], gap="small")
+with targets:
+    epsilon = shown.experiment.regularization.label_smoothing
+    hard, soft = (soft_targets(np.array([1]), 2, e)[0] for e in (0.0, epsilon))
     lesson.chart(
-        lesson_figures.reliability(lanes_shown, shown.labels, lesson.palette()),
-        key="reliability",
-        alt="Reliability diagram and confidence histogram of the finished run.",
+        lesson_figures.smoothed_targets(hard, soft, lesson.palette()),
+        key="targets",
+        alt=f"A target of 0 and 1 becomes {soft[0]:.3g} and {soft[1]:.3g} at ε = {epsilon:g}.",
     )
+with diagram:
+    if shown.last_finished is not None:
+        lanes_shown = shown.last_finished[0].lanes
+        lesson.chart(
+            lesson_figures.reliability(lanes_shown, shown.labels, lesson.palette()),
+            key="reliability",
+            alt="Reliability diagram and confidence histogram of the finished run.",
+        )
 lesson.finish(shown)

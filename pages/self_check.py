@@ -94,6 +94,22 @@ def active(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     )
 
 
+def noisy_inputs(frame: Frame, lanes: Lanes) -> tuple[int, str]:
+    """Answer “Which losses does noise on the inputs lower?”."""
+    plain, noisy = (metrics.read(lane) for lane in frame.lanes)
+    lower_train, lower_val = (
+        noisy.train_loss < plain.train_loss,
+        noisy.val_loss < plain.val_loss,
+    )
+    right = 3 if not (lower_train or lower_val) else 2 if lower_train and lower_val else 0
+    right = 1 if lower_val and not lower_train else right
+    return right, (
+        f"training loss {plain.train_loss:.3f} without and {noisy.train_loss:.3f} with noise, "
+        f"validation loss {plain.val_loss:.3f} and {noisy.val_loss:.3f}, all measured without it. "
+        "Noise acts like a penalty on the slope, and is paid for in the training loss."
+    )
+
+
 def boundary(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     """Answer “How does a regularized boundary differ?”."""
     plain, held = (sure(lane) for lane in frame.lanes)
@@ -273,6 +289,15 @@ QUESTIONS = {
         MOONS,
         (("without", {}), ("dropout", {"dropout": 0.5})),
         "Srivastava et al. 2014; torch.nn.Dropout",
+    ),
+    "Noise": _question(
+        "noise",
+        "Which losses does noise of σ = 0.2 on the training inputs lower?",
+        ("the training loss only", "the validation loss only", "both", "neither"),
+        noisy_inputs,
+        MOONS,
+        (("without", {}), ("σ = 0.2", {"input_noise": 0.2})),
+        "Bishop 1995",
     ),
     "Boundary": _question(
         "boundary",

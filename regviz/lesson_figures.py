@@ -140,6 +140,20 @@ def reliability(
     return _styled(figure, "Reliability diagram and confidence", palette, 340)
 
 
+def smoothed_targets(hard: NDArray[Any], soft: NDArray[Any], palette: Palette = LIGHT) -> go.Figure:
+    """Draw one sample's target before and after smoothing, a bar for each class."""
+    classes = [f"class {k}" for k in range(len(hard))]
+    figure = go.Figure()
+    for i, (name, values) in enumerate((("hard target", hard), ("soft target", soft))):
+        figure.add_bar(
+            x=classes, y=values, name=name, text=[f"{v:.3g}" for v in values],
+            textposition="outside", cliponaxis=False, marker={"color": palette.lane(i)},
+            hovertemplate=f"{name}, %{{x}}: %{{y:.3f}}<extra></extra>",
+        )  # fmt: skip
+    figure.update_yaxes(range=[0, 1.12])
+    return _styled(figure, "What the loss asks for", palette, 340)
+
+
 def input_statistics(
     frames: Sequence[Frame], labels: Sequence[str], palette: Palette = LIGHT
 ) -> go.Figure:

@@ -382,6 +382,20 @@ def test_the_sweep_over_noise_ends_with_its_lowest() -> None:
     assert any("Lowest validation loss" in p for p in lesson_points(at))
 
 
+# --- label smoothing ------------------------------------------------------------------------------
+
+
+def test_the_targets_are_drawn_as_they_are_smoothed() -> None:
+    at = opened("label_smoothing", short("label_smoothing"))
+    for epsilon in (0.1, 0.4):
+        control(at, "Label smoothing ε").set_value(epsilon).run()
+        specs_of = [json.loads(c.proto.spec) for c in at.get("plotly_chart")]
+        (figure,) = [s for s in specs_of if "asks for" in s["layout"]["title"]["text"]]
+        hard, soft = (trace["text"] for trace in figure["data"])
+        assert hard == ["0", "1"]
+        assert soft == [f"{epsilon / 2:.3g}", f"{1 - epsilon / 2:.3g}"]
+
+
 # --- dropout --------------------------------------------------------------------------------------
 
 

@@ -297,6 +297,12 @@ def finish(shown: Shown) -> None:
         with tabs[THEORY]:
             for i, check in enumerate(lesson.checks):
                 follow_check(shown, f"check-{i}", check)
+    if not lesson.answer_first:
+        st.page_link(
+            "pages/self_check.py",
+            label="Check yourself: questions that an experiment answers",
+            icon=":material/quiz:",
+        )
     if visit.job is not None and visit.job.reason and visit.job.state != "failed":
         st.html(layout.note(visit.job.reason))
 
