@@ -10,15 +10,20 @@ each by name. A frame of two lanes stays below 20 kB:
   so bins add up exactly;
 - points are uint16 over the extent of their picture, at most 1,000 of them.
 
+A sweep is one message: a frame, whole, for each value, its boundaries of at most 80 x 80 and its
+curves of 200 points; 21 values of two lanes are some 450 kB. Figures that change as a whole travel
+as Plotly's JSON, once for each theme.
+
 The other end of this module is ``regviz/ui/live.js``.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +42,8 @@ BINS = 128
 MAX_POINTS = 1000
 STORED_GRID = 64
 LAST_GRID = 256
+SWEEP_GRID = 80
+SWEEP_POINTS = 200
 
 Cell = str | tuple[str, str]
 """Text, or (text, tone) with the tone ``good``, ``warn``, ``bad`` or ``muted``."""
@@ -118,6 +125,23 @@ def shrink_boundary(boundary: NDArray[np.uint8], most: int) -> NDArray[np.uint8]
     return boundary if boundary.shape == (len(rows), len(columns)) else boundary[rows][:, columns]
 
 
+def resample_boundary(boundary: NDArray[np.uint8], most: int) -> NDArray[np.uint8]:
+    """Return the boundary on at most ``most`` x ``most`` nodes, evenly over the same extent.
+
+    Linear between the nodes there were: contours stay where they are.
+    """
+    out = boundary.astype(np.float32)
+    for axis, n in enumerate(boundary.shape):
+        if n <= most:
+            continue
+        at = np.linspace(0, n - 1, most)
+        low = np.minimum(at.astype(np.int64), n - 2)
+        part = (at - low).astype(np.float32)
+        part = part[:, None] if axis == 0 else part
+        out = (1 - part) * out.take(low, axis) + part * out.take(low + 1, axis)
+    return out.round().astype(np.uint8)
+
+
 def half_precision(values: NDArray[np.float32]) -> NDArray[np.float16]:
     """Round to float16; what is too large for it becomes infinite, which draws as a gap."""
     with np.errstate(over="ignore"):
@@ -181,7 +205,7 @@ def pack_frame(
     header["frame"] = _picture(message, "", frame, LAST_GRID if frame.done else LIVE_GRID)
     if table is not None:
         header["frame"]["table"] = _table(table(frame))
-    _curves(message, header, frame)
+    _curves(message, frame)
     _views(message, header, frame, with_points=with_points)
     return message.to_bytes(header)
 
@@ -207,9 +231,90 @@ def pack_bundle(
         if table is not None:
             entry["table"] = _table(table(frame))
         header["stored"].append(entry)
-    _curves(message, header, newest)
+    _curves(message, newest)
     _views(message, header, newest, with_points=True)
     return message.to_bytes(header)
+
+
+def pack_sweep(
+    channel: str,
+    run: str,
+    frames: Sequence[Frame],
+    *,
+    values: Sequence[str],
+    name: str,
+    state: str = "finished",
+    table: TableOf | None = None,
+    start: int = 0,
+) -> bytes:
+    """Pack the end of one run for each value of a field, for a slider over the values.
+
+    Parameters
+    ----------
+    channel, run, state, table
+        As for :func:`pack_frame`.
+    frames
+        One frame for each value, all with the same number of lanes.
+    values
+        Each value as text, as in ``("0", "1e-6", "1e-4")``.
+    name
+        The field's label, as in ``"L2 λ"``.
+    start
+        Which value the slider points at to begin with.
+
+    Returns
+    -------
+    bytes
+        The message; its header's ``id`` follows from all of its content.
+
+    Raises
+    ------
+    ValueError
+        If there is no frame, not one frame for each value, frames of different numbers of lanes,
+        or no value at ``start``.
+    """
+    if not frames or len(frames) != len(values):
+        raise ValueError(
+            f"pack_sweep: got {len(frames)} frames for {len(values)} values; give one for each."
+        )
+    counts = sorted({len(frame.lanes) for frame in frames})
+    if len(counts) > 1:
+        raise ValueError(f"pack_sweep: got frames of {counts} lanes; give equally many to each.")
+    if not 0 <= start < len(values):
+        raise ValueError(f"pack_sweep: got start={start}; give one of 0 to {len(values) - 1}.")
+    message = _Message()
+    views: dict[bytes, tuple[int, DataView]] = {}
+    entries = []
+    for i, frame in enumerate(frames):
+        head = _head(channel, run, frame, state)
+        entry: dict[str, Any] = {key: head[key] for key in ("epoch", "epochs", "done", "lanes")}
+        entry["picture"] = _picture(message, f"{i}.", frame, SWEEP_GRID, resample_boundary)
+        if table is not None:
+            entry["picture"]["table"] = _table(table(frame))
+        _curves(message, frame, f"{i}.", SWEEP_POINTS)
+        if frame.data is not None:
+            own = [views.setdefault(_content(view), (len(views), view)) for view in frame.data]
+            entry["view"] = [place for place, _ in own]
+        entries.append(entry)
+    header = _head(channel, run, frames[start], state)
+    header["sweep"] = {"name": name, "values": list(values), "start": start, "entries": entries}
+    if views:
+        header["views"] = [_described(view) for _, view in views.values()]
+        # where each value has data of its own (its noise is what is swept), fewer points of each
+        most = MAX_POINTS if len(views) <= 2 else MAX_POINTS // 4
+        for i, view in views.values():
+            _points(message, i, view, most)
+    digest = hashlib.blake2b(message.to_bytes(header), digest_size=12)
+    return message.to_bytes(header | {"id": digest.hexdigest()})
+
+
+def pack_figures(channel: str, figures: Mapping[str, tuple[str, str]]) -> bytes:
+    """Pack whole figures as Plotly's JSON: of each name the light one and the dark one."""
+    message = _Message()
+    for i, texts in enumerate(figures.values()):
+        for theme, text in zip(("light", "dark"), texts, strict=True):
+            message.add(f"{theme}{i}", np.frombuffer(text.encode(), np.uint8))
+    return message.to_bytes({"channel": channel, "figures": list(figures)})
 
 
 def unpack(data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -252,12 +357,18 @@ def _end(lane: LaneFrame) -> list[float | None]:
     return [value if math.isfinite(value) else None for value in last]
 
 
-def _picture(message: _Message, prefix: str, frame: Frame, most: int) -> dict[str, Any]:
+def _picture(
+    message: _Message,
+    prefix: str,
+    frame: Frame,
+    most: int,
+    shrink: Callable[[NDArray[np.uint8], int], NDArray[np.uint8]] = shrink_boundary,
+) -> dict[str, Any]:
     """What changes with the epoch: boundaries, histograms, exact zeros."""
     lanes = frame.lanes
     for i, lane in enumerate(lanes):
         if lane.boundary is not None:
-            message.add(f"{prefix}b{i}", shrink_boundary(lane.boundary, most))
+            message.add(f"{prefix}b{i}", shrink(lane.boundary, most))
     entry: dict[str, Any] = {
         "epoch": frame.epoch,
         "restored": [lane.restored for lane in lanes],
@@ -288,14 +399,14 @@ def _layers(message: _Message, prefix: str, lanes: Sequence[LaneFrame]) -> list[
     return out
 
 
-def _curves(message: _Message, header: dict[str, Any], frame: Frame) -> None:
+def _curves(message: _Message, frame: Frame, prefix: str = "", most: int = CURVE_POINTS) -> None:
     for i, lane in enumerate(frame.lanes):
         n = lane.history.shape[1]
-        at = thin(n, CURVE_POINTS, [lane.best_epoch - 1, lane.stopped_epoch - 1])
+        at = thin(n, most, [lane.best_epoch - 1, lane.stopped_epoch - 1])
         if len(at) < n:
-            message.add(f"e{i}", (at + 1).astype(np.uint16 if n < 65536 else np.uint32))
+            message.add(f"{prefix}e{i}", (at + 1).astype(np.uint16 if n < 65536 else np.uint32))
         rows = np.stack([lane.curve(name)[at] for name in CURVES])
-        message.add(f"c{i}", half_precision(rows))
+        message.add(f"{prefix}c{i}", half_precision(rows))
 
 
 def _views(message: _Message, header: dict[str, Any], frame: Frame, *, with_points: bool) -> None:
@@ -303,12 +414,26 @@ def _views(message: _Message, header: dict[str, Any], frame: Frame, *, with_poin
         return
     unique = list({id(view): view for view in frame.data}.values())
     place = {id(view): i for i, view in enumerate(unique)}
-    header["views"] = [{"extent": list(view.extent), "classes": view.n_classes} for view in unique]
+    header["views"] = [_described(view) for view in unique]
     header["view"] = [place[id(view)] for view in frame.data]
     for i, view in enumerate(unique if with_points else ()):
-        positions, kinds = quantize_points(view, MAX_POINTS // len(unique))
-        message.add(f"p{i}", positions)
-        message.add(f"k{i}", kinds)
+        _points(message, i, view, MAX_POINTS // len(unique))
+
+
+def _described(view: DataView) -> dict[str, Any]:
+    return {"extent": list(view.extent), "classes": view.n_classes}
+
+
+def _points(message: _Message, i: int, view: DataView, most: int) -> None:
+    positions, kinds = quantize_points(view, most)
+    message.add(f"p{i}", positions)
+    message.add(f"k{i}", kinds)
+
+
+def _content(view: DataView) -> bytes:
+    """Bytes that tell data sets apart: runs of a sweep may hold equal ones of their own."""
+    parts = (view.x, view.y, view.is_val, np.array(view.extent))
+    return b"".join(part.tobytes() for part in parts)
 
 
 def _table(table: Table) -> dict[str, Any]:

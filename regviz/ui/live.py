@@ -21,6 +21,10 @@ configuration changes); the feed gets one message of raw bytes for each frame
 one small message, however many charts look at it. Until the first frame of a new run comes, the
 old picture stays.
 
+A finished sweep goes to the same charts as one message (:func:`sweep_feed`), and the scrubber then
+moves over its values in the browser alone. Charts of another kind that change as a whole, as a
+heat map that fills, are mounted with :func:`figure` and moved by :func:`feed_figures`.
+
 The browser needs Plotly's JavaScript at ``static/plotly.min.js`` beside the main script
 (:func:`ensure_plotly_js` puts it there) and ``server.enableStaticServing``.
 """
@@ -31,7 +35,7 @@ import filecmp
 import functools
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, Protocol
@@ -43,7 +47,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from regviz import figures
 from regviz.frames import Frame
-from regviz.packing import Table, pack_bundle, pack_frame, pack_waiting
+from regviz.packing import Table, pack_bundle, pack_figures, pack_frame, pack_waiting, unpack
 from regviz.palette import DARK, LIGHT
 from regviz.specs import Experiment, canonical_key
 
@@ -52,9 +56,12 @@ __all__ = [
     "decision_boundary",
     "ensure_plotly_js",
     "feed",
+    "feed_figures",
+    "figure",
     "loss_curves",
     "readout",
     "scrubber",
+    "sweep_feed",
     "weight_histogram",
 ]
 
@@ -214,21 +221,44 @@ def weight_histogram(
 
 
 def scrubber(
-    channel: str, *, labels: Sequence[str], epochs: int, key: str = "epoch-scrubber"
+    channel: str,
+    *,
+    labels: Sequence[str],
+    epochs: int,
+    values: Sequence[str] | None = None,
+    name: str = "Epoch",
+    key: str = "epoch-scrubber",
 ) -> None:
-    """Mount the slider over the epochs of the run; it works in the browser alone.
+    """Mount the slider over the epochs of the run, or a sweep's values; all in the browser alone.
 
-    While the run goes on it follows the newest frame. Moved back, it shows the stored frame of
-    that epoch in every chart of the channel, and both losses of each lane there; moved to the far
-    right (or with the key End) it follows again. On its first use in a run it asks the server,
-    through the feed, for all stored frames.
+    Over epochs: while the run goes on it follows the newest frame. Moved back, it shows the stored
+    frame of that epoch in every chart of the channel, and both losses of each lane there; moved to
+    the far right (or with the key End) it follows again. On its first use in a run it asks the
+    server, through the feed, for all stored frames.
+
+    Over ``values``, those of the message that :func:`sweep_feed` brings: each place shows the run
+    with that value; a button plays through them.
+
+    Parameters
+    ----------
+    channel, labels, epochs, key
+        As for the charts.
+    values
+        The swept values as text, or None for the epochs.
+    name
+        What the slider is over, as in ``"L2 λ"``: its accessible name.
     """
     with st.container(key=key):
         _mount(
             "scrubber",
             channel,
             key,
-            {"labels": list(labels), "epochs": epochs},
+            {
+                "labels": list(labels),
+                "epochs": epochs,
+                "values": None if values is None else list(values),
+                "name": name,
+            },
         )
 
 
@@ -236,6 +266,55 @@ def readout(channel: str, *, key: str = "readout") -> None:
     """Mount the table of numbers that :func:`feed` brings with each frame (its ``table``)."""
     with st.container(key=key):
         _mount("readout", channel, key, {})
+
+
+FigurePair = tuple[str, str] | tuple[go.Figure, go.Figure]
+"""A figure in the light theme and in the dark one, each as Plotly's JSON or as a figure."""
+
+
+def figure(
+    channel: str,
+    *,
+    key: str,
+    name: str,
+    height: int,
+    skeleton: FigurePair,
+    on_click: Callable[[dict[str, Any]], None] | None = None,
+) -> None:
+    """Mount a Plotly figure that :func:`feed_figures` changes in place.
+
+    Parameters
+    ----------
+    channel
+        Whose figures to show.
+    key
+        Key of the ``st.container`` around the chart; also the file name of its saved picture.
+    name
+        The name that the feed gives the figure.
+    height
+        In pixels, in a window 900 pixels high, as for the other charts.
+    skeleton
+        What to show until the feed brings a figure of that name.
+    on_click
+        Called, before the script runs again, with the point or cell that was clicked:
+        ``{"curveNumber", "pointNumber", "x", "y", "customdata"}``, what a trace has of them.
+    """
+    light, dark = _both(skeleton)
+    _plot(
+        "figure",
+        channel,
+        key,
+        f'{{"light":{light},"dark":{dark}}}',
+        height=height,
+        options={"name": name, "click": on_click is not None},
+        filename=key,
+        on_click=on_click,
+    )
+
+
+def _both(pair: FigurePair) -> tuple[str, str]:
+    light, dark = (f if isinstance(f, str) else str(f.to_json()) for f in pair)
+    return light, dark
 
 
 # --- the feed --------------------------------------------------------------------------------
@@ -300,6 +379,49 @@ def feed(
     _feed_component()(key=name, data=data, height="content", on_wanted_change=note)
 
 
+def sweep_feed(channel: str, message: bytes | None) -> None:
+    """Send a sweep (:func:`regviz.packing.pack_sweep`) to the charts of ``channel``, once.
+
+    Call it in each run of the script, in a fragment or outside: what has been sent is not sent
+    again, unless the message is another one or the browser says that it has none (another page was
+    open meanwhile). With None, the charts keep what they show. At most one for a channel.
+    """
+    name = f"regviz-sweep-{channel}"
+    told = st.session_state.setdefault(f"{name}-sent", {"id": ""})
+    known = "" if message is None else str(unpack(message)[0]["id"])
+    if message is None or told["id"] == known:
+        data = pack_waiting(channel, known, state="sweep" if known else "none")
+    else:
+        data = message
+    told["id"] = known
+
+    def note() -> None:
+        """The browser has no such message: send it below."""
+        asked = st.session_state[name].wanted
+        if isinstance(asked, dict) and asked.get("what") == "sweep":
+            told["id"] = ""
+
+    _feed_component()(key=name, data=data, height="content", on_wanted_change=note)
+
+
+def feed_figures(channel: str, shown: Mapping[str, FigurePair]) -> None:
+    """Send figures to the charts that :func:`figure` has mounted; call it in the page's fragment.
+
+    They are drawn in place: a zoom stays, and nothing is blank in between. A figure that has not
+    changed is not drawn again.
+
+    Parameters
+    ----------
+    channel
+        As given to the charts; at most one feed of figures for a channel.
+    shown
+        Of each name the figure in the light theme and in the dark one.
+    """
+    name = f"regviz-figures-{channel}"
+    data = pack_figures(channel, {key: _both(pair) for key, pair in shown.items()})
+    _feed_component()(key=name, data=data, height="content", on_wanted_change=lambda: None)
+
+
 def _run_id(job: LiveJob) -> str:
     return f"{hash(canonical_key(job.experiments)) & 0xFFFFFFFF:08x}-{id(job):x}"
 
@@ -344,15 +466,34 @@ def _plot_component() -> Any:
     )
 
 
-def _mount(kind: str, channel: str, key: str, data: dict[str, Any], figure: str = "null") -> None:
+def _mount(
+    kind: str,
+    channel: str,
+    key: str,
+    data: dict[str, Any],
+    figure: str = "null",
+    on_click: Callable[[dict[str, Any]], None] | None = None,
+) -> None:
     """Mount a view. Its data goes as bytes of JSON: for a dict, Streamlit would import pandas to
     look for data frames in it, which costs the web process 50 MB."""
     rest = json.dumps({"kind": kind, "channel": channel, "palette": _palettes(), **data})
+    name = f"regviz-{channel}-{key}"
+    listens: dict[str, Any] = {}
+    if on_click is not None:
+        listened = on_click
+
+        def clicked() -> None:
+            point = st.session_state[name].clicked
+            if isinstance(point, dict):
+                listened(point)
+
+        listens["on_clicked_change"] = clicked
     _plot_component()(
-        key=f"regviz-{channel}-{key}",
+        key=name,
         data=f'{{"figure":{figure},{rest[1:]}'.encode(),
         # the browser sets the height: that of the boundary follows from width and aspect
         height="content",
+        **listens,
     )
 
 
@@ -365,6 +506,7 @@ def _plot(
     height: int,
     options: dict[str, Any],
     filename: str,
+    on_click: Callable[[dict[str, Any]], None] | None = None,
 ) -> None:
     _ensure_plotly_js_once()
     with st.container(key=key):
@@ -374,6 +516,7 @@ def _plot(
             key,
             {"options": options, "filename": filename, "height": height},
             figure,
+            on_click,
         )
 
 
