@@ -43,6 +43,8 @@ MAX_POINTS = 1000
 STORED_GRID = 64
 LAST_GRID = 256
 SWEEP_GRID = 80
+SWEEP_NODES = 42 * SWEEP_GRID**2
+"""Of all boundaries of a sweep together; more values or lanes get coarser ones."""
 SWEEP_POINTS = 200
 
 Cell = str | tuple[str, str]
@@ -282,13 +284,14 @@ def pack_sweep(
         raise ValueError(f"pack_sweep: got frames of {counts} lanes; give equally many to each.")
     if not 0 <= start < len(values):
         raise ValueError(f"pack_sweep: got start={start}; give one of 0 to {len(values) - 1}.")
+    grid = int(max(40, min(SWEEP_GRID, math.sqrt(SWEEP_NODES / (len(frames) * counts[0])))))
     message = _Message()
     views: dict[bytes, tuple[int, DataView]] = {}
     entries = []
     for i, frame in enumerate(frames):
         head = _head(channel, run, frame, state)
         entry: dict[str, Any] = {key: head[key] for key in ("epoch", "epochs", "done", "lanes")}
-        entry["picture"] = _picture(message, f"{i}.", frame, SWEEP_GRID, resample_boundary)
+        entry["picture"] = _picture(message, f"{i}.", frame, grid, resample_boundary)
         if table is not None:
             entry["picture"]["table"] = _table(table(frame))
         _curves(message, frame, f"{i}.", SWEEP_POINTS)
