@@ -108,6 +108,12 @@ PAGES = [
         help="More data from the same data: a sound and a sentence, changed.",
     ),
     st.Page(
+        "pages/sweep.py",
+        title="Sweep",
+        icon=":material/grid_on:",
+        help="How much regularization is enough? A whole range, or a plane, trained at once.",
+    ),
+    st.Page(
         "pages/misconceptions.py",
         title="What goes wrong",
         icon=":material/report:",

@@ -30,6 +30,8 @@ HISTORY = (
 HISTOGRAM_BINS = 128
 RELIABILITY_BINS = 15
 MAX_STORED_FRAMES = 100
+MAX_STORED_LANES = 800
+"""Frames times lanes that are kept of a run."""
 _MAGIC = b"RVF1"
 
 
@@ -265,11 +267,12 @@ class FrameStore:
     When ``cap`` frames are held, every second one is dropped and from then on only every second
     frame is taken, and so on: the list stays evenly spaced however long the run is. The newest
     frame is always the last entry. A stored frame's history is a slice of the newest one's, so a
-    long run does not hold its curves a hundred times.
+    long run does not hold its curves a hundred times. The more lanes, the fewer frames: a sweep
+    of a thousand models would else fill the memory.
     """
 
     def __init__(self, cap: int = MAX_STORED_FRAMES) -> None:
-        self._cap = cap
+        self._most = cap
         self._kept: list[Frame] = []
         self._every = 1
         self._seen = 0
@@ -281,7 +284,7 @@ class FrameStore:
             frame = dataclasses.replace(frame, data=self.latest.data)
         if self._seen % self._every == 0:
             self._kept.append(_without_history(frame))
-            if len(self._kept) >= self._cap:
+            if len(self._kept) >= max(4, min(self._most, MAX_STORED_LANES // len(frame.lanes))):
                 self._kept = self._kept[::2]
                 self._every *= 2
         self._seen += 1

@@ -1,0 +1,451 @@
+"""Sweep: one or two fields over a range, all values trained at once, then scrubbed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from regviz import metrics, specs, sweep_figures, sweeps
+from regviz.frames import Frame
+from regviz.packing import Cell, pack_sweep
+from regviz.palette import DARK, LIGHT
+from regviz.specs import Experiment, SpecError
+from regviz.sweeps import FIELDS, MEASURES, Axis, Outcome, Sweep
+from regviz.ui import controls, layout, live, run
+
+PAGE = "sweep"
+LOOK = "sweep-look"
+"""Channel of the charts under the scrubber."""
+START = Experiment.from_dict(
+    {
+        "data": {"n_samples": 300, "noise": 0.3},
+        "model": {"hidden": [32, 32]},
+        "training": {"lr": 0.01, "epochs": 200},
+    }
+)
+CONTROLS = (
+    "data_set", "samples", "noise", "label_noise", "irrelevant_features", "hidden_layers", "units",
+    "activation", "dropout", "l1", "l2", "weight_decay", "optimizer", "lr", "batch_size", "epochs",
+    "seed",
+)  # fmt: skip
+NO_SECOND = "none"
+L2, DECAY, DROPOUT, RATE = (
+    "regularization.l2", "regularization.weight_decay", "regularization.dropout", "training.lr",
+)  # fmt: skip
+Range = tuple[str, float, float, int]
+PRESETS: dict[str, tuple[Experiment, tuple[Range, ...], int]] = {
+    "L2 λ, 21 values": (START, ((L2, 1e-5, 1.0, 21),), 1),
+    "L2 λ × dropout p, 8 × 8": (START, ((L2, 1e-5, 1.0, 8), (DROPOUT, 0.0, 0.7, 8)), 1),
+    "Dropout p, 5 seeds": (START, ((DROPOUT, 0.0, 0.9, 10),), 5),
+    "Weight decay: the course's grid": (
+        START.replace("training.optimizer", "adamw"),
+        ((DECAY, 1e-6, 1e-2, 6),),
+        3,
+    ),
+    "Learning rate × L2 λ": (START, ((RATE, 1e-3, 1.0, 7), (L2, 1e-5, 1.0, 8)), 1),
+    "Label noise × dropout p": (
+        START,
+        (("data.label_noise", 0.0, 0.4, 5), (DROPOUT, 0.0, 0.8, 9)),
+        1,
+    ),
+}
+SUGGESTED = (21, 8)
+"""Values of a field just chosen: alone, and in a plane."""
+
+
+# --- what is asked for ------------------------------------------------------------------------
+
+
+def _show(base: Experiment, ranges: tuple[Range, ...], seeds: int) -> None:
+    """Put a sweep into the controls."""
+    controls.scope(PAGE)
+    controls.load(base)
+    fields = [path for path, *_ in ranges]
+    state: dict[str, Any] = {"seeds": seeds, "field": fields[0]}
+    state["second"] = fields[1] if len(ranges) > 1 else NO_SECOND
+    for i, (path, low, high, count) in enumerate(ranges):
+        state |= {f"low.{i}.{path}": low, f"high.{i}.{path}": high, f"count.{i}.{path}": count}
+    st.session_state[f"{PAGE}.asked"] = state
+    for key in [str(k) for k in st.session_state]:
+        if key.startswith(f"{PAGE}.w."):
+            del st.session_state[key]
+
+
+def _asked() -> dict[str, Any]:
+    """What the sweep's own controls say; it outlives them while another page is shown."""
+    asked: dict[str, Any] = st.session_state[f"{PAGE}.asked"]
+    return asked
+
+
+def _widget(name: str) -> str:
+    """Return the key of a control, and take in what was just done with it."""
+    key = f"{PAGE}.w.{name}"
+    if key in st.session_state:
+        _asked()[name] = st.session_state[key]
+    return key
+
+
+def _range(i: int, path: str, alone: bool) -> Axis:
+    """Draw the range of one field and return its values."""
+    field, asked = FIELDS[path], _asked()
+    names = [f"{end}.{i}.{path}" for end in ("low", "high", "count")]
+    for name, value in zip(names, (field.low, field.high, SUGGESTED[not alone]), strict=True):
+        asked.setdefault(name, value)
+    keys = [_widget(name) for name in names]
+    columns = st.columns(2)
+    step = max(field.low, 1e-6) if field.log else 1.0 if field.whole else 0.05
+    for column, name, key, word in zip(columns, names, keys, ("from", "to"), strict=False):
+        with column:
+            asked[name] = st.number_input(
+                f"{field.label} {word}",
+                value=float(asked[name]),
+                step=step,
+                format="%g" if field.log else "%.2f",
+                key=key,
+                help="On a logarithmic axis; 0 comes before it by itself." if field.zero else None,
+            )
+    most = sweeps.MAX_VALUES if alone else sweeps.MAX_SIDE
+    asked[names[2]] = min(asked[names[2]], most)
+    asked[names[2]] = st.slider(f"Values of {field.label}", 2, most, asked[names[2]], key=keys[2])
+    return sweeps.spread(path, asked[names[0]], asked[names[1]], asked[names[2]])
+
+
+def _sweep_controls() -> tuple[tuple[Axis, ...], int]:
+    asked = _asked()
+    paths = list(FIELDS)
+    keys = {name: _widget(name) for name in ("field", "second", "seeds")}
+    asked["field"] = st.selectbox(
+        "Field",
+        paths,
+        paths.index(asked["field"]),
+        format_func=lambda p: FIELDS[p].label,
+        key=keys["field"],
+        help="What is varied; every value is one model of a single stack.",
+    )
+    others = [NO_SECOND, *(p for p in paths if p != asked["field"])]
+    second = asked["second"] if asked["second"] in others else NO_SECOND
+    ranges = st.container()
+    asked["second"] = st.selectbox(
+        "Second field",
+        others,
+        others.index(second),
+        format_func=lambda p: p if p == NO_SECOND else FIELDS[p].label,
+        key=keys["second"],
+        help="With a second one the sweep is a plane.",
+    )
+    alone = asked["second"] == NO_SECOND
+    axes = []
+    with ranges:
+        axes.append(_range(0, asked["field"], alone))
+    if not alone:
+        axes.append(_range(1, asked["second"], alone))
+    asked["seeds"] = st.slider(
+        "Seeds",
+        1,
+        sweeps.MAX_SEEDS,
+        asked["seeds"],
+        key=keys["seeds"],
+        help="Each cell is trained this many times, with other initial weights, batches and masks.",
+    )
+    return tuple(axes), asked["seeds"]
+
+
+def _open_preset() -> None:
+    name = st.session_state[f"{PAGE}.preset"]
+    if name is not None:
+        _show(*PRESETS[name])
+
+
+def _open_link() -> None:
+    """Show what the address asks for on arrival; a sweep without one starts with the first preset.
+
+    ``e`` is the base experiment, ``over`` one ``path~low~high~count`` for each field.
+    """
+    if f"{PAGE}.asked" in st.session_state:
+        return
+    base, ranges, seeds = next(iter(PRESETS.values()))
+    said = ""
+    try:
+        if "e" in st.query_params:
+            base = specs.from_link(st.query_params["e"])
+        over = st.query_params.get_all("over")[:2]
+        if over:
+            ranges = tuple(_read_range(text) for text in over)
+        seeds = _whole("seeds", st.query_params.get("seeds", str(seeds)))
+    except SpecError as error:
+        said = f"{error} Shown is the usual start."
+        base, ranges, seeds = next(iter(PRESETS.values()))
+    _show(base, ranges, seeds)
+    st.session_state[f"{PAGE}.said"] = said
+
+
+def _read_range(text: str) -> Range:
+    path, *numbers = text.split("~")
+    try:
+        low, high = (float(number) for number in numbers[:2])
+        axis = sweeps.spread(path, low, high, _whole("over", numbers[2]))
+    except (ValueError, IndexError):
+        raise SpecError(f"over: got {text[:60]!r}; give FIELD~FROM~TO~COUNT.") from None
+    return axis.path, low, high, int(numbers[2])
+
+
+def _whole(name: str, text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 6):
+        raise SpecError(f"{name}: got {text[:20]!r}; give a whole number.")
+    return min(max(int(text), 1), sweeps.MAX_SEEDS) if name == "seeds" else int(text)
+
+
+def _write_link(base: Experiment, axes: tuple[Axis, ...], seeds: int) -> None:
+    asked = _asked()
+    over = []
+    for i, axis in enumerate(axes):
+        low, high, count = (asked[f"{end}.{i}.{axis.path}"] for end in ("low", "high", "count"))
+        over.append(f"{axis.path}~{low:g}~{high:g}~{count}")
+    st.query_params.from_dict({"e": specs.to_link(base), "over": over, "seeds": str(seeds)})
+
+
+# --- what is said ------------------------------------------------------------------------------
+
+
+def _sentence(sweep: Sweep, seen: Outcome) -> str:
+    """Return what this sweep has come to, in its own numbers."""
+    best = seen.best()
+    if best is None:
+        return "No model of this sweep has a validation loss yet."
+    mean = seen.mean("val_loss")
+    cell = " and ".join(f"{a.label} = {a.texts[i]}" for a, i in zip(sweep.axes, best, strict=True))
+    seeds = f" (mean of {sweep.seeds} seeds)" if sweep.seeds > 1 else ""
+    text = f"Lowest validation loss {mean[best]:.3f}{seeds} at {cell}"
+    zero = tuple(0 for _ in sweep.axes)
+    if all(axis.values[0] == 0 for axis in sweep.axes) and best != zero:
+        text += f"; with {'both' if len(zero) > 1 else 'it'} at 0 it is {mean[zero]:.3f}"
+    text += "."
+    choice = sweeps.one_standard_error(sweep.axes[0], seen) if len(best) == 1 else None
+    if choice is not None:
+        axis = sweep.axes[0]
+        same = "the same value" if choice == best[0] else f"{axis.texts[choice]}"
+        text += f" The most regularized value within one standard error of it: {same}."
+    if any(i in (0, n - 1) for i, n in zip(best, mean.shape, strict=True)):
+        text += " The best lies at the edge of the range: widen it to be sure."
+    gone = int(seen.diverged.sum())
+    if gone:
+        text += f" {gone} model{'s' if gone > 1 else ''} diverged."
+    return text
+
+
+def _table(frame: Frame) -> live.Table:
+    readings = [metrics.read(lane) for lane in frame.lanes]
+    rows: list[tuple[Cell, ...]] = [
+        ("Train accuracy", *(metrics.percent(r.train_accuracy) for r in readings)),
+        ("Validation accuracy", *(metrics.percent(r.val_accuracy) for r in readings)),
+        ("Gap", *(metrics.points(r.gap) for r in readings)),
+        ("Train loss", *(f"{r.train_loss:.3f}" for r in readings)),
+        ("Validation loss", *(f"{r.val_loss:.3f}" for r in readings)),
+        ("Exact zeros", *(f"{r.zeros:,} / {r.weights:,}" for r in readings)),
+        ("Best epoch", *(str(r.best_epoch or "–") for r in readings)),
+    ]
+    return live.Table(("", *st.session_state[f"{PAGE}.labels"]), tuple(rows))
+
+
+def _pictures(sweep: Sweep, seen: Outcome | None, measure: str) -> tuple[Any, Any]:
+    draw = sweep_figures.validation_curve if len(sweep.axes) == 1 else sweep_figures.plane
+    return tuple(draw(sweep, seen, measure, palette) for palette in (LIGHT, DARK))
+
+
+def _clicked(point: dict[str, Any]) -> None:
+    """Remember the cell that was clicked; the page that follows opens it in the Playground."""
+    st.session_state[f"{PAGE}.clicked"] = point
+
+
+def _cell_of(sweep: Sweep, point: dict[str, Any]) -> tuple[int, ...] | None:
+    places = (point.get("x"),) if len(sweep.axes) == 1 else (point.get("y"), point.get("x"))
+    if not all(isinstance(p, int | float) for p in places):
+        return None
+    cell = tuple(round(float(p)) for p in places if p is not None)
+    inside = all(0 <= i < n for i, n in zip(cell, sweep.shape, strict=False))
+    return cell if inside else None
+
+
+# --- the page ----------------------------------------------------------------------------------
+
+layout.within_app()
+controls.scope(PAGE)
+_open_link()
+said = st.session_state.get(f"{PAGE}.said", "")
+kept = st.session_state.get(f"{PAGE}.sweep")
+with st.sidebar:
+    try:
+        with st.expander("Sweep", expanded=True, key="group-sweep"):
+            axes, seeds = _sweep_controls()
+        with st.expander("Experiment", expanded=True, key="group-experiment"):
+            base = controls.some(CONTROLS)
+        sweep = Sweep(base, axes, seeds)
+        sweep.experiments  # noqa: B018  values that do not fit the base are found out here
+        _write_link(base, axes, seeds)
+    except SpecError as error:
+        if kept is None:
+            raise
+        sweep, said = kept, str(error)
+if sweep != kept:
+    st.session_state[f"{PAGE}.said"] = ""
+st.session_state[f"{PAGE}.sweep"] = sweep
+
+clicked = st.session_state.pop(f"{PAGE}.clicked", None)
+cell = None if clicked is None else _cell_of(sweep, clicked)
+if cell is not None:
+    st.switch_page("pages/playground.py", query_params={"e": specs.to_link(sweep.at(cell))})
+
+visit = run.follow(sweep.experiments, PAGE)
+moving, state, job = visit.moving, visit.state, visit.job
+plane = len(sweep.axes) == 2
+
+with st.container(
+    key="top", horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
+):
+    st.title("How much regularization is enough?", anchor=False, width="content")
+    st.selectbox(
+        "Preset",
+        list(PRESETS),
+        index=None,
+        key=f"{PAGE}.preset",
+        placeholder="Ready-made sweeps",
+        on_change=_open_preset,
+        label_visibility="collapsed",
+        width=300,
+    )
+with st.container(key="transport", horizontal=True, vertical_alignment="center", gap="small"):
+    going = state in ("queued", "running")
+    for label, action, icon, off in (
+        ("Play", run.PLAY, ":material/play_arrow:", going or job is None),
+        ("Pause", run.PAUSE, ":material/pause:", not going),
+        ("Restart", run.RESTART, ":material/replay:", job is None),
+    ):
+        st.button(
+            label,
+            key=f"do-{action}",
+            icon=icon,
+            on_click=run.press,
+            args=(action, PAGE),
+            disabled=off,
+        )
+    status_box = st.container(key="run-status", width=190)
+    measure = st.segmented_control(
+        "Measure",
+        list(MEASURES),
+        default="val_loss",
+        format_func=MEASURES.__getitem__,
+        key=f"{PAGE}.measure",
+        label_visibility="collapsed",
+        required=True,
+    )
+with st.container(key="notices"):
+    for text in (said, visit.refused):
+        if text:
+            st.error(layout.plain(text), icon=":material/error:")
+    if state == "failed" and job is not None:
+        st.error(layout.plain(job.reason), icon=":material/error:")
+        st.button("Retry", icon=":material/replay:", on_click=run.press, args=(run.RESTART, PAGE))
+point_box = st.container(key="verdict-lines")
+live.figure(
+    PAGE,
+    key="sweep-figure",
+    name="sweep",
+    height=430 if plane else 370,
+    skeleton=_pictures(sweep, None, measure),
+    on_click=_clicked,
+)
+st.caption("Every point is a model of this one stack: click it to open it in the Playground.")
+
+
+@st.fragment(run_every=2 * run.TICK if moving else None)
+def _tick() -> None:
+    frame, lanes = visit.look()
+    with status_box:
+        st.html(layout.status(*run.status_text(visit)))
+    fits = frame is not None and lanes == sweep.experiments
+    seen = sweeps.outcome(sweep, frame) if fits and frame is not None and frame.epoch else None
+    with point_box:
+        if seen is None:
+            st.html(layout.note(f"{len(sweep.experiments)} models are about to train."))
+        else:
+            st.html(layout.point(_sentence(sweep, seen)))
+    live.feed_figures(PAGE, {"sweep": _pictures(sweep, seen, measure)})
+    if moving and (not visit.moving or run.current(PAGE) is not visit):
+        st.rerun()
+
+
+_tick()
+
+# --- one value after the other, in the browser --------------------------------------------------
+
+frame, lanes = visit.look()
+done = job is not None and job.state == "finished" and lanes == sweep.experiments
+if done and frame is not None:
+    scrubbed = sweep.axes[-1]
+    row: tuple[int, ...] = ()
+    if plane:
+        first = sweep.axes[0]
+        row = (
+            st.select_slider(
+                f"{first.label}, for the pictures below",
+                range(len(first.values)),
+                format_func=lambda i: first.texts[i],
+                key=f"{PAGE}.row",
+            ),
+        )
+    labels = (f"{scrubbed.label} = {scrubbed.texts[0]}", f"{scrubbed.label} as chosen")
+    st.session_state[f"{PAGE}.labels"] = labels
+    one_each = [
+        sweeps.one_lane(frame, [sweep.lane((*row, 0)), sweep.lane((*row, i))])
+        for i in range(len(scrubbed.values))
+    ]
+    live.sweep_feed(
+        LOOK,
+        pack_sweep(
+            LOOK,
+            f"{hash((sweep, row)) & 0xFFFFFFFF:08x}",
+            one_each,
+            values=scrubbed.texts,
+            name=scrubbed.label,
+            table=_table,
+        ),
+    )
+    live.scrubber(
+        LOOK,
+        labels=labels,
+        epochs=sweep.base.training.epochs,
+        values=scrubbed.texts,
+        name=scrubbed.label,
+    )
+    live.decision_boundary(LOOK, labels=labels, height=362)
+    left, middle, right = st.columns([9, 8, 7], gap="small")
+    with left:
+        live.loss_curves(LOOK, labels=labels, epochs=sweep.base.training.epochs, height=305)
+    with middle:
+        live.weight_histogram(
+            LOOK, labels=labels, layers=len(sweep.base.model.hidden) + 1, height=305
+        )
+    with right:
+        live.readout(LOOK)
+
+    with st.expander("The sweep as a file and as a command", icon=":material/code:"):
+        seen = sweeps.outcome(sweep, frame)
+        st.download_button(
+            "Download the table",
+            sweeps.to_csv(sweep, seen),
+            file_name="sweep.csv",
+            mime="text/csv",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+        st.download_button(
+            "Download the base experiment",
+            specs.experiments_to_json([sweep.base]),
+            file_name="experiment.json",
+            mime="application/json",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+        st.caption("The same models, number for number, without the browser:")
+        st.code(sweep.command, language="bash", wrap_lines=True)
