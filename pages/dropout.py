@@ -66,24 +66,66 @@ def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
 def code_ran(frame: Frame, lanes: Lanes) -> str:
     """Run both conventions with this page's p on one layer, many times over."""
     p = max(lanes[1].dropout_rates, default=0.0)
-    rng = np.random.default_rng(lanes[1].training.seed)
+    ran = both_conventions(p, lanes[1].training.seed)
+    x, inverted, classic = ran["x"], ran["inverted"], ran["classic"]
+    return (
+        f"x = {row(x)} at p = {p:g}, mean of {REPEATS} masks. Inverted: {row(inverted.mean(0))} in "
+        f"training, {row(ran['inverted_use'])} in use; variance {row(inverted.var(0))}, where "
+        f"x²p/(1-p) says {row(x**2 * p / (1 - p))}. Classic: {row(classic.mean(0))} in training, "
+        f"{row(ran['classic_use'])} in use. Each convention agrees with itself, the classic one at "
+        f"the scale 1-p = {1 - p:g}. A gradient of 1 comes back as {ran['back'].mean():.2f} on "
+        "average."
+    )
+
+
+def both_conventions(p: float, seed: int) -> dict[str, np.ndarray]:
+    """Run both conventions with this p on one small layer, over many masks."""
+    rng = np.random.default_rng(seed)
     x = np.linspace(0.5, 2.0, 4)
     many = np.tile(x, (REPEATS, 1))
     inverted, mask = dropout_forward(many, p, training=True, rng=rng)
-    use, _ = dropout_forward(x[None], p, training=False, rng=rng)
-    classic = classic_dropout(many, p, training=True, rng=rng)
-    classic_use = classic_dropout(x[None], p, training=False, rng=rng)
-    back = dropout_backward(np.ones_like(mask), mask)
+    return {
+        "x": x,
+        "inverted": inverted,
+        "inverted_use": dropout_forward(x[None], p, training=False, rng=rng)[0],
+        "classic": classic_dropout(many, p, training=True, rng=rng),
+        "classic_use": classic_dropout(x[None], p, training=False, rng=rng),
+        "back": dropout_backward(np.ones_like(mask), mask),
+    }
 
-    def row(values: np.ndarray) -> str:
-        return ", ".join(f"{v:.2f}" for v in np.ravel(values))
 
-    return (
-        f"x = {row(x)} at p = {p:g}, mean of {REPEATS} masks. Inverted: {row(inverted.mean(0))} in "
-        f"training, {row(use)} in use; variance {row(inverted.var(0))}, where x²p/(1-p) says "
-        f"{row(x**2 * p / (1 - p))}. Classic: {row(classic.mean(0))} in training, "
-        f"{row(classic_use)} in use. Each convention agrees with itself, the classic one at the "
-        f"scale 1-p = {1 - p:g}. A gradient of 1 comes back as {back.mean():.2f} on average."
+def row(values: np.ndarray) -> str:
+    """Return numbers as text."""
+    return ", ".join(f"{v:.2f}" for v in np.ravel(values))
+
+
+def conventions(p: float, seed: int) -> str:
+    """Return the table of both conventions, with what came out for this p."""
+    ran = both_conventions(p, seed)
+    return lesson.markdown_table(
+        (
+            f"x = {row(ran['x'])}",
+            "one mask in training",
+            f"mean of {REPEATS} masks",
+            "in use",
+            "what its p means",
+        ),
+        [
+            (
+                "**inverted**: torch, Keras, this app",
+                f"x·m/(1-p): {row(ran['inverted'][0])}",
+                row(ran["inverted"].mean(axis=0)),
+                f"x: {row(ran['inverted_use'])}",
+                f"p of *dropping*, here {p:g}",
+            ),
+            (
+                "**classic**: Srivastava et al. 2014",
+                f"x·m: {row(ran['classic'][0])}",
+                row(ran["classic"].mean(axis=0)),
+                f"(1-p)·x: {row(ran['classic_use'])}",
+                f"theirs is of *keeping*: {1 - p:g}",
+            ),
+        ],
     )
 
 
@@ -249,6 +291,16 @@ with left:
 with right:
     live.readout(shown.channel)
 st.caption(USUAL)
+with st.expander("Two conventions, and two meanings of p", icon=":material/compare_arrows:"):
+    st.markdown(
+        conventions(
+            max(shown.experiment.dropout_rates, default=0.0), shown.experiment.training.seed
+        )
+    )
+    st.caption(
+        "In each convention the mean in training is what comes out in use; they differ by the "
+        "factor 1-p, which the next layer can make up for. Both at once, or neither, is wrong."
+    )
 with st.container(horizontal=True):
     st.page_link(
         "pages/microscope.py",

@@ -186,7 +186,7 @@ def theatre(frame: Frame, lanes: Lanes) -> None:
         return
     told = dataclasses.replace(now, patience=patience)
     left, right = st.columns([3, 2], gap="small")
-    kept = [float(losses[at - 1]) for at, _ in ends]
+    kept = [float(losses[at - 1]) if at else float("nan") for at, _ in ends]
     text = what_if(losses.tolist(), patience, best, stop, frame.lanes[1].stopped_epoch)
     with left:
         states = trace(losses.tolist(), told)
@@ -237,4 +237,15 @@ with right:
     live.readout(shown.channel)
 if shown.last_finished is not None:
     theatre(*shown.last_finished)
+with st.container(horizontal=True):
+    st.page_link(
+        "pages/misconceptions.py",
+        label="What if it watches the training loss instead?",
+        icon=":material/report:",
+    )
+    st.page_link(
+        "pages/overfitting.py",
+        label="Where does over-fitting begin? Mark it yourself",
+        icon=":material/flag:",
+    )
 lesson.finish(shown)

@@ -406,6 +406,20 @@ def test_the_usual_rates_stand_beside_their_controls() -> None:
     assert ["0.1–0.3" in u for u in usual] == [False, True]
 
 
+def test_both_conventions_agree_with_themselves_for_the_p_in_the_controls() -> None:
+    at = opened("dropout", short("dropout"))
+    control(at, "Dropout p").set_value(0.2).run()
+    (table,) = [m.value for m in at.markdown if "**inverted**" in m.value]
+    inverted, classic = table.splitlines()[2:4]
+    for line, scale, means in ((inverted, 1.0, "here 0.2"), (classic, 0.8, "0.8")):
+        mean, use = (
+            [float(v) for v in re.findall(r"\d\.\d\d", cell)] for cell in line.split("|")[3:5]
+        )
+        np.testing.assert_allclose(use, scale * np.linspace(0.5, 2.0, 4), atol=0.006)
+        np.testing.assert_allclose(mean, use, atol=0.1)
+        assert means in line
+
+
 def test_the_sweep_over_p_says_where_it_over_and_under_fits() -> None:
     at = finished(opened("dropout", short("dropout")))
     next(b for b in at.button if b.label == "Train the sweep").click().run()

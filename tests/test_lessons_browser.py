@@ -27,6 +27,14 @@ LESSONS = (
     "Combining",
 )
 
+DRAWN = {
+    "Weight penalties": ("weight-ridges", "input-groups"),
+    "Early stopping": ("stopping-theatre", "patience-curve"),
+    "Normalization": ("input-statistics",),
+    "Label smoothing": ("targets", "reliability"),
+}
+"""Charts of the finished run, by their keys."""
+
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
@@ -87,6 +95,8 @@ def test_every_lesson_trains_draws_and_does_not_complain(page: Page, complaints:
         if title == "Sequences":
             masks = page.locator(".st-key-sequences-masks .main-svg")
             expect(masks.first).to_be_visible(timeout=20_000)
+        for chart in DRAWN.get(title, ()):
+            expect(page.locator(f".st-key-{chart} .main-svg").first).to_be_visible(timeout=20_000)
         if title == "Label smoothing":
             expect(page.locator(".st-key-reliability .main-svg").first).to_be_visible()
             page.get_by_role("tab", name="Theory check").click()
