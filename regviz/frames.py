@@ -125,6 +125,10 @@ class LaneFrame:
         after the other; ``map_shapes`` are the layers' (channels, side).
     map_kept
         float32 (10, all channels) or None: the share of each map that train mode kept.
+    test
+        float32 (2,) or None: loss and accuracy on the locked test set, eval mode, by the weights
+        that the frame shows. In the last frame only, of a run of at most 64 lanes. Whoever shows
+        it says so first: it is to be looked at once.
     """
 
     status: str
@@ -154,6 +158,7 @@ class LaneFrame:
     maps: NDArray[np.float32] | None = None
     map_shapes: tuple[tuple[int, int], ...] = ()
     map_kept: NDArray[np.float32] | None = None
+    test: NDArray[np.float32] | None = None
 
     def curve(self, name: str) -> NDArray[np.float32]:
         """Return one row of the history by its name."""

@@ -58,6 +58,7 @@ RESULT_GRID = 60  # points along each side of the boundary in a result file
 _SLICE = 0.005  # seconds after which a long epoch hands control back
 _DRAW_LIMIT = 2**17  # uniform numbers drawn at a time for one layer; part of the random stream
 _FEW_LANES = 6  # a frame of more holds no feature maps
+_TESTED_LANES = 64  # a frame of more holds no result on the test set
 _LIVE_WORK, _LAST_WORK = 1e8, 4e9  # multiply-adds that a live and a last boundary may cost
 
 _INIT, _ORDER, _DROPOUT, _NOISE, _AUGMENTATION, _LOOK = range(6)
@@ -354,18 +355,20 @@ class _Stack:
                     since = time.perf_counter()
         self._look(cross_entropy(logits, targets).mean(dim=1))
 
+    def _judge(self, logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the loss of each point, and 1 where the model is right on it, (lanes, n) each."""
+        if self.n_classes == 2:
+            targets = y.unsqueeze(2).to(torch.float32)
+            right = (logits.squeeze(2) > 0) == (y == 1)
+        else:
+            targets = functional.one_hot(y, self.n_classes).to(torch.float32)
+            right = logits.argmax(dim=2) == y
+        return cross_entropy(logits, targets), right.to(torch.float32)
+
     def _look(self, train_mode_loss: Tensor) -> None:
         """Record the epoch, and take out the lanes that it ends."""
         network, n = self.network, self.n_train
-        logits = network.evaluate(self.x_eval)
-        hard = self.y_eval
-        if self.n_classes == 2:
-            targets = hard.unsqueeze(2).to(torch.float32)
-            right = (logits.squeeze(2) > 0) == (hard == 1)
-        else:
-            targets = functional.one_hot(hard, self.n_classes).to(torch.float32)
-            right = logits.argmax(dim=2) == hard
-        loss, right = cross_entropy(logits, targets), right.to(torch.float32)
+        loss, right = self._judge(network.evaluate(self.x_eval), self.y_eval)
         rows = [
             loss[:, :n].mean(dim=1),
             train_mode_loss,
@@ -526,6 +529,14 @@ class _Stack:
             )
         return looks
 
+    def tested(self, network: AnyNetwork, lanes: Sequence[int]) -> NDArray[np.float32]:
+        """Return loss and accuracy of each lane on the locked test set, (lanes, 2)."""
+        sets = [make_dataset(self.experiments[lane].data) for lane in lanes]
+        x = torch.from_numpy(np.stack([d.x_test for d in sets])).to(self.device)
+        y = torch.from_numpy(np.stack([d.y_test for d in sets])).to(self.device)
+        loss, right = self._judge(network.evaluate(x), y)
+        return torch.stack([loss.mean(dim=1), right.mean(dim=1)], dim=1).cpu().numpy()
+
     def looks(self, network: AnyNetwork, lanes: Sequence[int]) -> list[dict[str, Any]]:
         """Return what the last frame holds of each lane beyond the others, by the kind of data."""
         if isinstance(network, ConvNetwork):
@@ -581,6 +592,9 @@ class _Stack:
             x, y = self.x[which, self.n_train :], self.y[which, self.n_train :]
             reliability = reliability_bins(network.evaluate(x), y)
             looks = self.looks(network, lanes) if last else [{} for _ in lanes]
+            if last and len(self.experiments) <= _TESTED_LANES:
+                for look, tested in zip(looks, self.tested(network, lanes), strict=True):
+                    look["test"] = tested
             for i, lane in enumerate(lanes):
                 stop, at = self.stops[lane], self.lane_epoch[lane]
                 frames[lane] = LaneFrame(

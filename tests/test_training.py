@@ -587,3 +587,28 @@ def test_input_norms_are_those_of_the_weights_that_leave_each_input() -> None:
     assert without.input_norms is not None
     assert (with_l1.input_norms[2:] == 0).any()
     assert (without.input_norms > 0).all()
+
+
+def test_the_last_frame_holds_the_test_set_by_the_weights_it_shows() -> None:
+    stops = vary(regularization__early_stopping={"patience": 1}, training__epochs=30)
+    digits = vary(data__kind="digits", data__n_samples=200, data__noise=0.0)
+    for e in (vary(data__label_noise=0.2), stops, digits):
+        run = Run([e, e.replace("training.seed", 1)])
+        assert run.frame().lanes[0].test is None  # locked until the end
+        for _ in run.steps():
+            pass
+        data = make_dataset(e.data)
+        for at, lane in enumerate(run.frame().lanes):
+            network, place = run._stacks[0].one(at)
+            x = torch.from_numpy(data.x_test)
+            logits = network.evaluate(x.expand(network.parameters.lanes, -1, -1))[place].numpy()
+            if data.n_classes == 2:
+                logits = np.concatenate([np.zeros_like(logits), logits], axis=1)
+            top = logits.max(axis=1, keepdims=True)
+            p = np.exp(logits - top) / np.exp(logits - top).sum(axis=1, keepdims=True)
+            loss = -np.log(p[np.arange(len(p)), data.y_test]).mean()
+            right = (logits.argmax(axis=1) == data.y_test).mean()
+            assert lane.test is not None
+            np.testing.assert_allclose(lane.test, [loss, right], rtol=1e-4)
+    many = list(train([vary(training__seed=s, training__epochs=1) for s in range(65)]))[-1]
+    assert many.lanes[0].test is None
