@@ -15,8 +15,7 @@ from regviz.sweeps import FIELDS, MEASURES, Axis, Outcome, Sweep
 from regviz.ui import controls, layout, live, run
 
 PAGE = "sweep"
-LOOK = "sweep-look"
-"""Channel of the charts under the scrubber."""
+LOOK = "sweep-look"  # channel of the charts under the scrubber
 START = Experiment.from_dict(
     {
         "data": {"n_samples": 300, "noise": 0.3},
@@ -50,8 +49,7 @@ PRESETS: dict[str, tuple[Experiment, tuple[Range, ...], int]] = {
         1,
     ),
 }
-SUGGESTED = (21, 8)
-"""Values of a field just chosen: alone, and in a plane."""
+SUGGESTED = (21, 8)  # values of a field just chosen: alone, and in a plane
 
 
 # --- what is asked for ------------------------------------------------------------------------
@@ -65,7 +63,8 @@ def _show(base: Experiment, ranges: tuple[Range, ...], seeds: int) -> None:
     state: dict[str, Any] = {"seeds": seeds, "field": fields[0]}
     state["second"] = fields[1] if len(ranges) > 1 else NO_SECOND
     for i, (path, low, high, count) in enumerate(ranges):
-        state |= {f"low.{i}.{path}": low, f"high.{i}.{path}": high, f"count.{i}.{path}": count}
+        ends = {f"low.{i}.{path}": float(low), f"high.{i}.{path}": float(high)}
+        state |= {**ends, f"count.{i}.{path}": count}
     st.session_state[f"{PAGE}.asked"] = state
     for key in [str(k) for k in st.session_state]:
         if key.startswith(f"{PAGE}.w."):
@@ -79,10 +78,13 @@ def _asked() -> dict[str, Any]:
 
 
 def _widget(name: str) -> str:
-    """Return the key of a control, and take in what was just done with it."""
+    """Return the key of a control, after taking in what was just done with it, or else putting
+    in what it shall show: a browser keeps what it has until it is told otherwise."""
     key = f"{PAGE}.w.{name}"
     if key in st.session_state:
         _asked()[name] = st.session_state[key]
+    else:
+        st.session_state[key] = _asked()[name]
     return key
 
 
@@ -90,8 +92,13 @@ def _range(i: int, path: str, alone: bool) -> Axis:
     """Draw the range of one field and return its values."""
     field, asked = FIELDS[path], _asked()
     names = [f"{end}.{i}.{path}" for end in ("low", "high", "count")]
-    for name, value in zip(names, (field.low, field.high, SUGGESTED[not alone]), strict=True):
+    usual = (float(field.low), float(field.high), SUGGESTED[not alone])
+    for name, value in zip(names, usual, strict=True):
         asked.setdefault(name, value)
+    most = sweeps.MAX_VALUES if alone else sweeps.MAX_SIDE
+    if asked[names[2]] > most:
+        asked[names[2]] = most
+        st.session_state.pop(f"{PAGE}.w.{names[2]}", None)
     keys = [_widget(name) for name in names]
     columns = st.columns(2)
     step = max(field.low, 1e-6) if field.log else 1.0 if field.whole else 0.05
@@ -99,14 +106,12 @@ def _range(i: int, path: str, alone: bool) -> Axis:
         with column:
             asked[name] = st.number_input(
                 f"{field.label} {word}",
-                value=float(asked[name]),
+                value=asked[name],
                 step=step,
                 format="%g" if field.log else "%.2f",
                 key=key,
                 help="On a logarithmic axis; 0 comes before it by itself." if field.zero else None,
             )
-    most = sweeps.MAX_VALUES if alone else sweeps.MAX_SIDE
-    asked[names[2]] = min(asked[names[2]], most)
     asked[names[2]] = st.slider(f"Values of {field.label}", 2, most, asked[names[2]], key=keys[2])
     return sweeps.spread(path, asked[names[0]], asked[names[1]], asked[names[2]])
 
@@ -115,6 +120,8 @@ def _sweep_controls() -> tuple[tuple[Axis, ...], int]:
     asked = _asked()
     paths = list(FIELDS)
     keys = {name: _widget(name) for name in ("field", "second", "seeds")}
+    if asked["second"] == asked["field"]:
+        asked["second"] = st.session_state[keys["second"]] = NO_SECOND
     asked["field"] = st.selectbox(
         "Field",
         paths,
@@ -124,12 +131,11 @@ def _sweep_controls() -> tuple[tuple[Axis, ...], int]:
         help="What is varied; every value is one model of a single stack.",
     )
     others = [NO_SECOND, *(p for p in paths if p != asked["field"])]
-    second = asked["second"] if asked["second"] in others else NO_SECOND
     ranges = st.container()
     asked["second"] = st.selectbox(
         "Second field",
         others,
-        others.index(second),
+        others.index(asked["second"]),
         format_func=lambda p: p if p == NO_SECOND else FIELDS[p].label,
         key=keys["second"],
         help="With a second one the sweep is a plane.",
