@@ -751,10 +751,11 @@ class Run:
     def steps(self) -> Iterator[None]:
         """Train; hand control back after each epoch and, in a long one, every few milliseconds.
 
-        Stacks take turns, the one that is least far first.
+        Stacks take turns by epochs, not by the part of their own epochs: so :attr:`epoch` goes on
+        as long as any lane does, though the one that asks for the most may stop early.
         """
         while not self.done:
-            stack = min((s for s in self._stacks if s.lanes), key=lambda s: s.epoch / s.epochs)
+            stack = min((s for s in self._stacks if s.lanes), key=lambda s: s.epoch)
             epoch = stack.train_epoch()
             while True:
                 # entered anew for each piece: the modes belong to the thread, and between two

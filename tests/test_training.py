@@ -133,6 +133,20 @@ def test_every_strength_is_a_vector_over_lanes_and_acts(field: str) -> None:
         assert not np.array_equal(a.curve("train_loss"), b.curve("train_loss"))
 
 
+def test_the_epoch_goes_on_though_the_run_of_most_epochs_stops_early() -> None:
+    stops = BASE.replace("training.epochs", 100)
+    stops = stops.replace("regularization.early_stopping.patience", 0)
+    stops = stops.replace("regularization.early_stopping.min_delta", 10.0)  # nothing improves
+    run = Run([stops, BASE.replace("training.epochs", 6)])
+    seen = [run.epoch]
+    for _ in run.steps():
+        if run.epoch != seen[-1]:
+            seen.append(run.epoch)
+    assert [lane.epoch for lane in run.frame().lanes][1] == 6
+    assert run.frame().lanes[0].status == "stopped"
+    assert seen == list(range(7))
+
+
 def test_different_shapes_go_to_different_stacks_and_come_back_in_order() -> None:
     experiments = [
         vary(model__hidden=[5]),
