@@ -604,16 +604,48 @@ def _difference(mapping: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str
     return out
 
 
-def to_link(experiment: Experiment) -> str:
-    """Return the experiment as the value of a link's query parameter.
+def pack_link(value: object) -> str:
+    """Return a JSON value as the value of a link's query parameter: deflated, in URL-safe base64.
 
-    Only what differs from the defaults is written, deflated and in URL-safe base64. The deflate
-    stream ends in a checksum, so a link that lost its tail is refused, never misread.
+    The deflate stream ends in a checksum, so a link that lost its tail is refused, never misread.
     """
-    small = _difference(experiment.to_dict(), Experiment().to_dict())
-    text = json.dumps(small, sort_keys=True, separators=(",", ":"))
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
     packed = zlib.compress(text.encode(), 9)
     return base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
+
+
+def unpack_link(link: str, what: str = "experiment") -> Any:
+    """Read what :func:`pack_link` wrote.
+
+    Raises
+    ------
+    SpecError
+        If the text is too long, was cut or changed, or unpacks to something other than JSON.
+    """
+    broken = f"the link does not hold a whole {what} (was it cut?); copy it again in full."
+    if len(link) > _LINK_LIMIT:
+        raise SpecError(broken)
+    try:
+        raw = link.encode("ascii")
+        packed = base64.b64decode(raw + b"=" * (-len(raw) % 4), altchars=b"-_", validate=True)
+        unpack = zlib.decompressobj()
+        text = unpack.decompress(packed, _LINK_LIMIT)
+    except (UnicodeEncodeError, binascii.Error, zlib.error):
+        raise SpecError(broken) from None
+    if not unpack.eof or unpack.unused_data:
+        raise SpecError(broken)
+    return parse_json(text)
+
+
+def to_small(experiment: Experiment) -> dict[str, Any]:
+    """Return what differs from the defaults: what a link holds of an experiment."""
+    return _difference(experiment.to_dict(), Experiment().to_dict())
+
+
+def to_link(experiment: Experiment) -> str:
+    """Return the experiment as the value of a link's query parameter: what differs from the
+    defaults, packed."""
+    return pack_link(to_small(experiment))
 
 
 def from_link(link: str) -> Experiment:
@@ -624,16 +656,4 @@ def from_link(link: str) -> Experiment:
     SpecError
         If the text was cut, changed, or holds something that is not an experiment.
     """
-    broken = "the link does not hold a whole experiment (was it cut?); copy it again in full."
-    if len(link) > _LINK_LIMIT:
-        raise SpecError(broken)
-    try:
-        raw = link.encode("ascii")
-        packed = base64.b64decode(raw + b"=" * (-len(raw) % 4), altchars=b"-_", validate=True)
-        unpack = zlib.decompressobj()
-        text = unpack.decompress(packed, _LINK_LIMIT)
-        if not unpack.eof or unpack.unused_data:
-            raise SpecError(broken)
-        return Experiment.from_dict(parse_json(text))
-    except (UnicodeEncodeError, binascii.Error, zlib.error):
-        raise SpecError(broken) from None
+    return Experiment.from_dict(unpack_link(link))
