@@ -18,6 +18,7 @@ from tests.test_labs import run_lab
 THEORY = [
     "dropout_ridge",
     "noise_ridge",
+    "noise_tikhonov",
     "early_stopping_ridge",
     "l1_path",
     "decay_equivalence",

@@ -83,6 +83,7 @@ CONTROLS = [
     ("Hidden layers", 3, "model.hidden", (8, 8, 8)),
     ("Units 2", 32, "model.hidden", (8, 32)),
     ("Activation", "tanh", "model.activation", "tanh"),
+    ("Initial weights ×", 3.0, "model.init_scale", 3.0),
     ("Normalization", "batch", "model.norm", "batch"),
     ("Normalization position", "after", "model.norm_position", "after"),
     ("Optimizer", "adamw", "training.optimizer", "adamw"),
