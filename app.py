@@ -12,7 +12,7 @@ import streamlit as st
 
 from regviz import metrics, presets
 from regviz.engine import shared_engine
-from regviz.ui import controls, layout, live, run
+from regviz.ui import controls, layout, live, present, run
 
 ICON = str(Path(__file__).parent / "static" / "icon.svg")
 PAGES = [
@@ -136,7 +136,7 @@ def _settled() -> int:
     """
     gc.collect()
     gc.freeze()
-    return len((metrics, presets, controls, layout, live, run))
+    return len((metrics, presets, controls, layout, live, present, run))
 
 
 st.set_page_config(
@@ -149,4 +149,5 @@ shared_engine()
 _settled()
 layout.style()
 st.logo(ICON, size="large")
+present.presenting()
 st.navigation(PAGES, position="top").run()

@@ -209,6 +209,35 @@ def _epoch(visitor: Visitor) -> int:
     return int(found[1])
 
 
+def test_keys_for_who_presents(visitor: Visitor) -> None:
+    visitor.open(LONG)
+    visitor.reaches("running")
+    keys = visitor.page.keyboard
+    keys.press(" ")
+    visitor.reaches("paused")
+    visitor.quiet()
+    at = _epoch(visitor)
+    scrubber = visitor.page.get_by_role("slider", name="Epoch", exact=True)
+    expect(scrubber).to_have_value(str(at))
+    keys.press("ArrowLeft")
+    expect(scrubber).not_to_have_value(str(at))
+    keys.press("r")
+    visitor.reaches("running")
+    keys.press("p")
+    sidebar = visitor.page.locator(".stSidebar")
+    expect(sidebar).to_be_hidden()
+    keys.press("c")
+    expect(sidebar).to_be_visible()
+    # what has the keyboard keeps its own keys
+    here = visitor.page.url
+    visitor.slider("L1 λ").press("ArrowRight")
+    visitor.page.wait_for_url(lambda url: url != here)
+    assert visitor.experiment().regularization.l1 == 1e-6
+    keys.press("p")
+    expect(sidebar).to_be_visible()
+    assert visitor.complaints == []
+
+
 def test_the_scrubber_shows_an_earlier_epoch_and_comes_back(visitor: Visitor) -> None:
     visitor.open(LONG.replace("training.epochs", 500))  # long enough for some frames on the way
     visitor.reaches("finished")
