@@ -3,10 +3,13 @@
 The file named by ``REGVIZ_TEST_CONTROL`` holds ``{"run": text, "kind": "moons" | "digits",
 "at": frame, "frames": count, "slow": seconds, "charts": true | false, "layers": count,
 "log": true | false, "diverged": [losses]}``; the lanes with a loss there end with it and diverged.
+With ``"sweep": text`` the page shows the runs of a made-up sweep instead, another one for another
+text, and a heat map of ``"at"`` that says where it was clicked; ``"own"``: each has its own data.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import time
@@ -15,9 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 
 from regviz.frames import DataView, Frame, LaneFrame
+from regviz.packing import pack_sweep, unpack
 from regviz.specs import Experiment
 from regviz.ui import live
 
@@ -117,6 +122,62 @@ class MadeUpJob:
         return [self._frame(at) for at in range(self.at + 1)]
 
 
+def sweep_message(name: str, count: int = 21, *, own: bool = False, channel: str = "test") -> bytes:
+    """Return a sweep over ``count`` values: curves of many lengths, waves that move."""
+    frames = []
+    for i in range(count):
+        frame = made_up_frame(f"{name}{chr(65 + i)}" if own else name, 100 + 5 * i, layers=4)
+        lanes = tuple(
+            dataclasses.replace(
+                lane,
+                status="stopped" if i % 3 == 1 and k == 1 else "finished",
+                stopped_epoch=lane.epoch if i % 3 == 1 and k == 1 else 0,
+                restored=i % 3 == 1 and k == 1,
+            )
+            for k, lane in enumerate(frame.lanes)
+        )
+        frames.append(dataclasses.replace(frame, lanes=lanes))
+    values = ["0", *(f"{10 ** (-6 + 0.2 * i):.1e}" for i in range(1, count))]
+    return pack_sweep(channel, name, frames, values=values, name="L2 λ", table=_table)
+
+
+def _heat_map(level: int) -> tuple[go.Figure, go.Figure]:
+    z = [[level + row + column for column in range(8)] for row in range(8)]
+    cells = [[[row, column] for column in range(8)] for row in range(8)]
+    both = [
+        go.Figure(go.Heatmap(z=z, customdata=cells), {"title": f"level {level}", "height": 300})
+        for _ in ("light", "dark")
+    ]
+    return both[0], both[1]
+
+
+def _sweep_page(name: str, *, own: bool) -> None:
+    message = sweep_message(name, own=own)
+    live.loss_curves("test", labels=LABELS, epochs=EPOCHS, height=300)
+    values = unpack(message)[0]["sweep"]["values"]
+    live.scrubber("test", labels=LABELS, epochs=EPOCHS, values=values, name="L2 λ")
+    live.readout("test")
+    live.decision_boundary("test", labels=LABELS)
+    live.weight_histogram("test", labels=LABELS, layers=4)
+    live.sweep_feed("test", message)
+    clicks = st.session_state.setdefault("clicks", [])
+    live.figure(
+        "test",
+        key="plane",
+        name="plane",
+        height=300,
+        skeleton=_heat_map(0),
+        on_click=clicks.append,
+    )
+    st.text(f"clicked {clicks}")
+
+    @st.fragment(run_every=0.1)
+    def tick() -> None:
+        live.feed_figures("test", {"plane": _heat_map(int(_control().get("at", 0)))})
+
+    tick()
+
+
 def _control() -> dict[str, Any]:
     return json.loads(Path(os.environ["REGVIZ_TEST_CONTROL"]).read_text())
 
@@ -130,6 +191,9 @@ def _page() -> None:
     accuracy = st.checkbox("Accuracy")
     st.button("Again")
     control = _control()
+    if "sweep" in control:
+        _sweep_page(control["sweep"], own=bool(control.get("own")))
+        return
     if control.get("charts", True):
         live.loss_curves(
             "test",
