@@ -806,7 +806,7 @@ function sketchTraces(gd, figure) {
     const pencil = pencilOf({})
     const x = two(scaleOf(full.xaxis)(x0))
     const style = `fill:none;stroke:${line.color};stroke-width:${line.width}px;stroke-dasharray:${dashes(line)}`
-    pencil.path({ d: `M${x},0V${full.yaxis._length}`, style, "clip-path": pencil.clip })
+    pencil.path({ d: `M${x},${full.yaxis._length}V0`, style, "clip-path": pencil.clip })
   }
   for (const pencil of used) pencil.done()
 }
@@ -870,11 +870,10 @@ function placed(x, y, r, symbol) {
 
 function sketchBars(trace, pencil, px, py, yaxis) {
   const edge = trace.marker.line
-  const whole = (v) => two(Math.round(v) - (edge.width % 2) / 2) // as Plotly places a bar's edges
   trace.y.forEach((v, i) => {
     if (v === null || v === undefined) return
-    const [left, right] = [trace.x[i] + trace.offset[i], trace.x[i] + trace.offset[i] + trace.width[i]].map(px).map(whole)
-    const [floor, top] = [yaxis.type === "log" ? yaxis._length * 2 : py(0), py(v)].map(whole)
+    const [left, right] = [trace.x[i] + trace.offset[i], trace.x[i] + trace.offset[i] + trace.width[i]].map(px).map(two)
+    const [floor, top] = [yaxis.type === "log" ? yaxis._length * 2 : py(0), py(v)].map(two)
     const style = `fill:${trace.marker.color};stroke:${edge.color};stroke-width:${edge.width}px`
     pencil.path({ d: `M${left},${floor}V${top}H${right}V${floor}Z`, style, "clip-path": pencil.clip })
   })
@@ -1050,6 +1049,7 @@ class LossCurves extends Chart {
         const y = Array.from(values[row], (v) => (this.draws(v) ? v : null))
         const mode = y.filter((v) => v !== null).length < FEW ? "lines+markers" : "lines"
         Object.assign(figure.data[4 * i + k], { x: epochs, y, mode })
+        figure.data[4 * i + k].line.simplify = false // as sketches are drawn
       })
       const validation = figure.data[4 * i + 1].y
       const events = []
