@@ -494,7 +494,7 @@ class Chart {
   render(c, picture, skeleton) {
     const figure = structuredClone(this.skeleton)
     if (picture !== null) this.fill(figure, c, picture)
-    if (!skeleton && picture !== null && c.scrubbing && this.sketch(figure)) return
+    if (!skeleton && picture !== null && c.scrubbing && guarded(() => this.sketch(figure))) return
     this.react(figure)
   }
 
@@ -793,7 +793,7 @@ function sketchTraces(gd, figure) {
     if (trace.type !== type) return
     const pencil = pencilOf(trace)
     used.add(pencil)
-    if (!on(trace, i) || trace.x.length === 0) return
+    if (!on(trace, i) || trace.x.every((v) => v === null)) return // such as are in the legend alone
     const [xaxis, yaxis] = [trace.xaxis ?? "x", trace.yaxis ?? "y"].map((id) => full[`${id[0]}axis${id.slice(1)}`])
     one(trace, pencil, scaleOf(xaxis), scaleOf(yaxis), yaxis)
   })
