@@ -63,8 +63,7 @@ def _show(base: Experiment, ranges: tuple[Range, ...], seeds: int) -> None:
     state: dict[str, Any] = {"seeds": seeds, "field": fields[0]}
     state["second"] = fields[1] if len(ranges) > 1 else NO_SECOND
     for i, (path, low, high, count) in enumerate(ranges):
-        ends = {f"low.{i}.{path}": float(low), f"high.{i}.{path}": float(high)}
-        state |= {**ends, f"count.{i}.{path}": count}
+        state |= {f"ends.{i}.{path}": (float(low), float(high)), f"count.{i}.{path}": count}
     st.session_state[f"{PAGE}.asked"] = state
     for key in [str(k) for k in st.session_state]:
         if key.startswith(f"{PAGE}.w."):
@@ -91,29 +90,25 @@ def _widget(name: str) -> str:
 def _range(i: int, path: str, alone: bool) -> Axis:
     """Draw the range of one field and return its values."""
     field, asked = FIELDS[path], _asked()
-    names = [f"{end}.{i}.{path}" for end in ("low", "high", "count")]
-    usual = (float(field.low), float(field.high), SUGGESTED[not alone])
-    for name, value in zip(names, usual, strict=True):
-        asked.setdefault(name, value)
+    ends, count = f"ends.{i}.{path}", f"count.{i}.{path}"
+    asked.setdefault(ends, (float(field.low), float(field.high)))
+    asked.setdefault(count, SUGGESTED[not alone])
     most = sweeps.MAX_VALUES if alone else sweeps.MAX_SIDE
-    if asked[names[2]] > most:
-        asked[names[2]] = most
-        st.session_state.pop(f"{PAGE}.w.{names[2]}", None)
-    keys = [_widget(name) for name in names]
-    columns = st.columns(2)
-    step = max(field.low, 1e-6) if field.log else 1.0 if field.whole else 0.05
-    for column, name, key, word in zip(columns, names, keys, ("from", "to"), strict=False):
-        with column:
-            asked[name] = st.number_input(
-                f"{field.label} {word}",
-                value=asked[name],
-                step=step,
-                format="%g" if field.log else "%.2f",
-                key=key,
-                help="On a logarithmic axis; 0 comes before it by itself." if field.zero else None,
-            )
-    asked[names[2]] = st.slider(f"Values of {field.label}", 2, most, asked[names[2]], key=keys[2])
-    return sweeps.spread(path, asked[names[0]], asked[names[1]], asked[names[2]])
+    if asked[count] > most:
+        asked[count] = most
+        st.session_state.pop(f"{PAGE}.w.{count}", None)
+    stops = sorted({*field.stops, *asked[ends]})
+    asked[ends] = st.select_slider(
+        f"{field.label}, from and to",
+        stops,
+        asked[ends],
+        format_func=sweeps.written,
+        key=_widget(ends),
+        help="Evenly spaced in the logarithm; 0 comes before it by itself." if field.zero else None,
+    )
+    asked[count] = st.slider(f"Values of {field.label}", 2, most, asked[count], key=_widget(count))
+    low, high = asked[ends]
+    return sweeps.spread(path, low, high, asked[count])
 
 
 def _sweep_controls() -> tuple[tuple[Axis, ...], int]:
@@ -206,7 +201,8 @@ def _write_link(base: Experiment, axes: tuple[Axis, ...], seeds: int) -> None:
     asked = _asked()
     over = []
     for i, axis in enumerate(axes):
-        low, high, count = (asked[f"{end}.{i}.{axis.path}"] for end in ("low", "high", "count"))
+        low, high = asked[f"ends.{i}.{axis.path}"]
+        count = asked[f"count.{i}.{axis.path}"]
         over.append(f"{axis.path}~{low:g}~{high:g}~{count}")
     st.query_params.from_dict({"e": specs.to_link(base), "over": over, "seeds": str(seeds)})
 
@@ -232,7 +228,8 @@ def _sentence(sweep: Sweep, seen: Outcome) -> str:
         axis = sweep.axes[0]
         same = "the same value" if choice == best[0] else f"{axis.texts[choice]}"
         text += f" The most regularized value within one standard error of it: {same}."
-    if any(i in (0, n - 1) for i, n in zip(best, mean.shape, strict=True)):
+    ends = zip(sweep.axes, best, strict=True)
+    if any(i == len(a.values) - 1 or (i == 0 and a.values[0] > 0) for a, i in ends):
         text += " The best lies at the edge of the range: widen it to be sure."
     gone = int(seen.diverged.sum())
     if gone:
@@ -400,7 +397,7 @@ if done and frame is not None:
                 key=f"{PAGE}.row",
             ),
         )
-    labels = (f"{scrubbed.label} = {scrubbed.texts[0]}", f"{scrubbed.label} as chosen")
+    labels = (f"{scrubbed.label} = {scrubbed.texts[0]}", "chosen")
     st.session_state[f"{PAGE}.labels"] = labels
     one_each = [
         sweeps.one_lane(frame, [sweep.lane((*row, 0)), sweep.lane((*row, i))])

@@ -109,12 +109,9 @@ def plane(
     seen: Outcome | None,
     measure: str = "val_loss",
     palette: Palette = LIGHT,
-    *,
-    chosen: tuple[int, int] | None = None,
 ) -> go.Figure:
     """Draw a measure over two fields as a heat map, the first field upwards; where there is room
-    each cell says its number. The best cell (lowest mean validation loss) is a star, ``chosen``
-    a frame."""
+    each cell says its number. The best cell (lowest mean validation loss) has a star."""
     rows, columns = sweep.axes
     shape = (len(rows.values), len(columns.values))
     mean = np.full(shape, np.nan)
@@ -141,15 +138,13 @@ def plane(
         colorbar={"title": {"text": _named(measure), "side": "right"}, "thickness": 14},
     )
     best = None if seen is None else seen.best()
-    for at, name, marker in (
-        (best, "lowest validation loss", {"symbol": "star", "size": 15, "color": palette.warn}),
-        (chosen, "shown below", {"symbol": "square-open", "size": 34, "color": palette.primary}),
-    ):
-        figure.add_scatter(
-            x=[] if at is None else [at[1]], y=[] if at is None else [at[0]], mode="markers",
-            name=name, showlegend=at is not None, hoverinfo="skip",
-            marker={**marker, "line": {"color": palette.text, "width": 1.5}},
-        )  # fmt: skip
+    figure.add_scatter(  # in the cell's corner: the number stays readable
+        x=[] if best is None else [best[1] - 0.36], y=[] if best is None else [best[0] + 0.22],
+        mode="markers", name="lowest validation loss", showlegend=best is not None,
+        hoverinfo="skip",
+        marker={"symbol": "star", "size": 13, "color": palette.warn,
+                "line": {"color": palette.text, "width": 1}},
+    )  # fmt: skip
     figure.update_xaxes(range=[-0.5, shape[1] - 0.5], showgrid=False, **_ticks(columns))
     figure.update_yaxes(range=[-0.5, shape[0] - 0.5], showgrid=False, **_ticks(rows))
     figure = _styled(

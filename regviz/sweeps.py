@@ -45,6 +45,18 @@ class Field:
     least: float = 0.0
     most: float = math.inf
 
+    @property
+    def stops(self) -> tuple[float, ...]:
+        """Where a range may begin and end: 1, 2, 5 in each decade, or even steps."""
+        if self.log:
+            first = math.floor(math.log10(self.low)) - 1
+            last = math.ceil(math.log10(self.high)) + 1
+            grid = (float(f"{m}e{e}") for e in range(first, last) for m in (1, 2, 5))
+            return tuple(value for value in grid if self.least <= value <= self.most)
+        step = 1.0 if self.whole else 0.05
+        top = min(self.most, 2 * self.high)
+        return tuple(round(i * step, 2) for i in range(round(top / step) + 1))
+
 
 FIELDS: dict[str, Field] = {
     field.path: field

@@ -55,6 +55,9 @@ def test_a_field_s_usual_range_gives_values_that_read_back(path: str, count: int
     assert (axis.values[0] == 0) == (field.zero or field.low == 0)
     for value in axis.values:
         SMALL.replace(path, value)  # every one is a valid experiment
+    stops = field.stops
+    assert {field.low, field.high} <= set(stops)
+    spread(path, stops[0], stops[-1], count)
 
 
 def test_the_course_s_grid_of_weight_decay() -> None:
@@ -184,6 +187,6 @@ def test_the_plane_has_the_first_field_upwards_and_a_star_on_the_best() -> None:
     np.testing.assert_allclose(figure.data[0].z, seen.mean("val_loss"))
     best = seen.best()
     assert best is not None
-    assert (figure.data[1].y[0], figure.data[1].x[0]) == best
+    assert (round(figure.data[1].y[0]), round(figure.data[1].x[0])) == best
     assert (figure.layout.yaxis.title.text, figure.layout.xaxis.title.text) == ("L2 λ", "Dropout p")
     assert len(sweep_figures.plane(sweep, None).data) == len(figure.data)
