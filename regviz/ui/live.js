@@ -845,27 +845,12 @@ function sketchScatter(trace, pencil, px, py, yaxis) {
         (many ? ";opacity:0.7" : ""), // as Plotly draws marks of several sizes
     }
   }
-  if (!many) {
-    // a cloud of equal points is one path
-    const { shape, style } = lookOf(marker.symbol, marker.size)
-    const [, sx, rest] = /^M([\d.]+),0(.*)$/.exec(shape) ?? []
-    const d = rest === undefined ? [] : xs.map((x, i) => (ys[i] === null || !Number.isFinite(ys[i]) ? "" : placed(x, ys[i], Number(sx), marker.symbol)))
-    pencil.path({ d: d.join(""), style, "clip-path": clip })
-    return
-  }
+  const same = many ? null : lookOf(marker.symbol ?? "circle", marker.size)
   xs.forEach((x, i) => {
     if (ys[i] === null || !Number.isFinite(ys[i])) return
-    const { shape, style } = lookOf(marker.symbol[i], marker.size[i])
+    const { shape, style } = many ? lookOf(marker.symbol[i], marker.size[i]) : same
     pencil.path({ d: shape, style, transform: `translate(${two(x)},${two(ys[i])})`, "clip-path": clip })
   })
-}
-
-/* A circle or diamond of that radius at a place. */
-function placed(x, y, r, symbol) {
-  const [left, top] = [two(x), two(y)]
-  return symbol.startsWith("diamond")
-    ? `M${two(left + r)},${top}l${-r},${r}l${-r},${-r}l${r},${-r}Z`
-    : `M${two(left + r)},${top}a${r},${r} 0 1,1 ${-2 * r},0a${r},${r} 0 1,1 ${2 * r},0Z`
 }
 
 function sketchBars(trace, pencil, px, py, yaxis) {
