@@ -12,20 +12,11 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tests.app_server import AppServer
 
 ENDED = re.compile("finished|stopped")
-LESSONS = (
-    "Over-fitting",
-    "Dropout",
-    "Weight penalties",
-    "Early stopping",
-    "Normalization",
-    "Noise",
-    "Label smoothing",
-    "Images",
-    "Image augmentation",
-    "Sequences",
-    "Attention",
-    "Combining",
-)
+SECTIONS = {
+    "Basics": ("Over-fitting", "Dropout", "Weight penalties", "Early stopping"),
+    "Techniques": ("Normalization", "Noise", "Label smoothing", "Image augmentation", "Combining"),
+    "Networks": ("Images", "Sequences", "Attention"),
+}
 
 DRAWN = {
     "Weight penalties": ("weight-ridges", "input-groups"),
@@ -53,7 +44,7 @@ def complaints() -> list[str]:
 
 @pytest.fixture
 def page(browser: Browser, app_server: AppServer, complaints: list[str]) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 2800, "height": 1400})
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
     page = context.new_page()
     page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -63,12 +54,10 @@ def page(browser: Browser, app_server: AppServer, complaints: list[str]) -> Iter
     context.close()
 
 
-def go(page: Page, title: str) -> None:
-    """Go to a page by its link, as a visitor does."""
-    link = page.get_by_role("link", name=title, exact=True)
-    if not link.first.is_visible():
-        page.get_by_text(re.compile(r"^\d+ more$")).click()
-    link.first.click()
+def go(page: Page, section: str, title: str) -> None:
+    """Go to a page by its section of the header, as a visitor does."""
+    page.locator(".stAppHeader").get_by_role("button", name=section, exact=True).click()
+    page.get_by_role("menuitem", name=title, exact=True).click()
 
 
 def ended(page: Page) -> None:
@@ -82,10 +71,13 @@ def settled(page: Page) -> None:
 
 
 def test_every_lesson_trains_draws_and_does_not_complain(page: Page, complaints: list[str]) -> None:
-    for title in LESSONS:
-        go(page, title)
+    for section, title in ((name, title) for name, titles in SECTIONS.items() for title in titles):
+        go(page, section, title)
         expect(page.locator(".st-key-prediction")).to_be_visible(timeout=20_000)
         ended(page)
+        header = page.locator(".stAppHeader")
+        here = header.get_by_role("button", name=section, exact=True)
+        expect(here).to_have_css("font-weight", "600")
         expect(page.locator(".rv-point").first).to_contain_text(re.compile(r"\d"))
         expect(page.locator(".st-key-loss-curves .main-svg").first).to_be_visible()
         expect(page.locator(".st-key-readout table")).to_contain_text("Validation loss")
@@ -109,7 +101,7 @@ def test_every_lesson_trains_draws_and_does_not_complain(page: Page, complaints:
 def test_the_self_check_waits_for_the_answer_and_compares(
     page: Page, complaints: list[str]
 ) -> None:
-    go(page, "Self-check")
+    go(page, "Workshop", "Self-check")
     question = page.locator(".st-key-prediction")
     expect(question).to_be_visible(timeout=20_000)
     expect(page.locator(".st-key-run-status")).to_have_count(0)
@@ -122,7 +114,7 @@ def test_the_self_check_waits_for_the_answer_and_compares(
 
 
 def test_the_sequence_lesson_leads_to_the_wrong_lstm(page: Page, complaints: list[str]) -> None:
-    go(page, "Sequences")
+    go(page, "Networks", "Sequences")
     page.get_by_role("button", name="nn.LSTM(dropout=p): what goes wrong").click(timeout=20_000)
     wanted = page.get_by_role("radio", name="nn.LSTM(dropout=p)")
     expect(wanted).to_be_checked(timeout=20_000)

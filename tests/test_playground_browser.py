@@ -305,13 +305,14 @@ def test_another_page_and_back_finds_everything_as_it_was(visitor: Visitor) -> N
     visitor.reaches("epoch 60/60 finished")
     visitor.quiet()
     numbers, picture = visitor.numbers(), visitor.picture()
-    links = visitor.page.locator(".stAppHeader").get_by_role("link")
-    links.nth(1).click()
+    header = visitor.page.locator(".stAppHeader")
+    header.get_by_role("button", name="Basics", exact=True).click()
+    visitor.page.get_by_role("menuitem").first.click()
     expect(visitor.page.get_by_role("heading", level=1)).not_to_have_text(
         "What does regularization change?"
     )
     visitor.quiet()
-    links.filter(has_text="Playground").click()
+    header.get_by_role("link", name="Playground", exact=True).click()
     visitor.reaches("epoch 60/60 finished")
     visitor.quiet()
     visitor.shows(picture)

@@ -18,6 +18,13 @@ def style() -> None:
     st.html(f"<style>{_colours()}{_sheet()}</style>")
 
 
+def here(place: int) -> None:
+    """Mark the section of the header, counted from 0, that the shown page is in."""
+    item = f".stAppHeader nav > .rc-overflow-item:nth-child({place + 1}) > button"
+    mixed = "color-mix(in srgb, currentColor 10%, transparent)"
+    st.html(f"<style>{item} {{ background: {mixed}; font-weight: 600; }}</style>")
+
+
 def within_app() -> None:
     """Have a page run inside ``app.py``; called first by every page but the default one.
 
