@@ -136,6 +136,12 @@ PAGES = {
             icon=":material/grid_on:",
             help="How much regularization is enough? A whole range, or a plane, trained at once.",
         ),
+        st.Page(
+            "pages/compare.py",
+            title="Compare",
+            icon=":material/compare:",
+            help="Up to six configurations side by side, with several seeds. Which is best?",
+        ),
     ],
 }
 

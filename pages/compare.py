@@ -1,0 +1,507 @@
+"""Compare: up to six configurations side by side, on the same data, with several seeds."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from html import escape
+
+import numpy as np
+import streamlit as st
+
+from regviz import compare_figures, comparison, metrics, presets
+from regviz.compare_figures import BANDS
+from regviz.comparison import Comparison, Scores
+from regviz.frames import Frame
+from regviz.limits import parameter_count
+from regviz.palette import DARK, LIGHT
+from regviz.specs import Experiment, SpecError, to_link
+from regviz.ui import compare, controls, layout, lesson, live, run
+
+PAGE = "compare"
+TICK = 0.3  # seconds between two looks: curves and histograms are sent as whole figures
+MAX_UPLOAD_MB = 1
+WHY_ONCE = (
+    "The test set has had no part in this so far. Look at it once, when you have chosen: whoever "
+    "looks, changes something and looks again is choosing by it, and then its best number is too "
+    "good by luck, as that of the validation set is now."
+)
+
+# --- what is asked for ------------------------------------------------------------------------
+
+
+def _notify(text: str) -> None:
+    """Say something about what was asked; it stays until the comparison is another one."""
+    st.session_state[f"{PAGE}.notice"] = (text, compare.current())
+
+
+def _do(make: Callable[[], Comparison]) -> None:
+    """Change the comparison, or say why not."""
+    _notify(compare.change(make))
+
+
+def _open_link() -> None:
+    """Open what the address asks for, on arrival and when someone goes back in the history."""
+    link = st.query_params.get("c")
+    if link is None or link == st.session_state.get(f"{PAGE}.link"):
+        return
+    try:
+        compare.put(comparison.from_link(link))
+    except SpecError as error:
+        _notify(f"{_sentence(error)} Shown is what was here before.")
+
+
+def _open_upload() -> None:
+    upload = st.session_state[f"{PAGE}.upload"]
+    if upload is None:
+        return
+    seeds = compare.current().seeds
+    _do(lambda: comparison.from_json(upload.getvalue(), seeds))
+
+
+def _sentence(error: SpecError) -> str:
+    text = str(error)
+    return text[:1].upper() + text[1:] if text.startswith("the ") else text
+
+
+def _rename(i: int, key: str) -> None:
+    _do(lambda: compare.current().rename(i, st.session_state[key]))
+
+
+def _edit(i: int | None) -> None:
+    st.session_state[f"{PAGE}.editing"] = i
+
+
+def _editor() -> str:
+    """Draw the controls of the configuration that is being edited; return what is wrong."""
+    now = compare.current()
+    i = st.session_state.get(f"{PAGE}.editing")
+    if i is None or i >= len(now.entries):
+        return ""
+    with st.sidebar:
+        st.caption("Move a control; the models train again.")
+        st.session_state[f"{PAGE}.which"] = i
+        st.selectbox(
+            "Configuration",
+            range(len(now.entries)),
+            format_func=lambda k: f"{k + 1} · {now.names[k]}",
+            key=f"{PAGE}.which",
+            on_change=lambda: _edit(st.session_state[f"{PAGE}.which"]),
+        )
+        st.button("Done", icon=":material/check:", on_click=_edit, args=(None,), width="stretch")
+        before = now.entries[i].experiment
+        controls.scope(PAGE)
+        if st.session_state.get(f"{PAGE}.in-controls") != (i, before):
+            controls.load(before)
+        try:
+            after = controls.panel()
+        except SpecError as error:
+            return _sentence(error)
+    st.session_state[f"{PAGE}.in-controls"] = (i, after)
+    if after != before:
+        compare.put(now.change(i, after))
+    return ""
+
+
+def _add_preset() -> None:
+    name = st.session_state[f"{PAGE}.preset"]
+    if name is not None:
+        _do(lambda: compare.current().add(presets.by_name(name).experiment))
+    st.session_state[f"{PAGE}.preset"] = None
+
+
+# --- what is drawn ----------------------------------------------------------------------------
+
+
+def _tools(now: Comparison, link: str) -> None:
+    st.selectbox(
+        "Add a preset",
+        [p.name for p in presets.PRESETS],
+        index=None,
+        key=f"{PAGE}.preset",
+        placeholder="Add a preset",
+        on_change=_add_preset,
+        label_visibility="collapsed",
+        disabled=len(now.entries) >= comparison.MOST,
+        width=230,
+    )
+    with st.popover("Share", icon=":material/share:"):
+        st.caption("Copy this link: it opens the same comparison, with the same result.")
+        address = (st.context.url or "").split("?")[0].rstrip("/")
+        st.code(f"{address}?c={link}", language=None, wrap_lines=True)
+        st.download_button(
+            "Download the comparison",
+            comparison.to_json(now),
+            file_name="comparison.json",
+            mime="application/json",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+        st.file_uploader(
+            "Open a comparison",
+            type="json",
+            key=f"{PAGE}.upload",
+            on_change=_open_upload,
+            max_upload_size=MAX_UPLOAD_MB,
+        )
+    st.button(
+        "Start again",
+        icon=":material/undo:",
+        help="Six ways to train one network, from nothing to several techniques together.",
+        on_click=_do,
+        args=(lambda: comparison.START,),
+    )
+
+
+def _transport(visit: run.Visit, now: Comparison) -> None:
+    state, no_job = visit.state, visit.job is None
+    going = state in ("queued", "running")
+    for label, action, icon, off in (
+        ("Play", run.PLAY, ":material/play_arrow:", going or no_job),
+        ("Pause", run.PAUSE, ":material/pause:", not going),
+        ("Step", run.STEP, ":material/skip_next:", no_job),
+        ("Restart", run.RESTART, ":material/replay:", no_job),
+    ):
+        st.button(
+            label,
+            key=f"do-{action}",
+            icon=icon,
+            on_click=run.press,
+            args=(action, PAGE),
+            disabled=off,
+        )
+
+
+def _cards(now: Comparison) -> None:
+    """Draw the name of each configuration over its column, with what can be done to it."""
+    n = len(now.entries)
+    st.html(
+        "<style>"
+        + "".join(
+            f".st-key-card-{i} button {{ border-top: 4px solid "
+            f"light-dark({LIGHT.lane(i)}, {DARK.lane(i)}); }}"
+            for i in range(n)
+        )
+        + "</style>"
+    )
+    for i, (column, entry, name) in enumerate(
+        zip(st.columns(n, gap="small"), now.entries, now.names, strict=True)
+    ):
+        with (
+            column,
+            st.container(key=f"card-{i}"),
+            st.popover(layout.plain(f"{i + 1} · {name}"), width="stretch"),
+        ):
+            key = f"{PAGE}.name.{i}"
+            st.session_state[key] = entry.name
+            st.text_input(
+                "Name",
+                key=key,
+                placeholder=name,
+                max_chars=comparison.MAX_NAME,
+                help="Empty: by what sets it apart.",
+                on_change=_rename,
+                args=(i, key),
+            )
+            acts: tuple[tuple[str, str, Callable[[], Comparison], bool], ...] = (
+                (
+                    "Duplicate",
+                    ":material/content_copy:",
+                    functools.partial(now.duplicate, i),
+                    n == comparison.MOST,
+                ),
+                (
+                    "To the left",
+                    ":material/arrow_back:",
+                    functools.partial(now.move, i, i - 1),
+                    i == 0,
+                ),
+                (
+                    "To the right",
+                    ":material/arrow_forward:",
+                    functools.partial(now.move, i, i + 1),
+                    i == n - 1,
+                ),
+                ("Remove", ":material/delete:", functools.partial(now.remove, i), n == 1),
+            )
+            st.button(
+                "Edit", key=f"{PAGE}.edit.{i}", icon=":material/tune:", on_click=_edit, args=(i,),
+                width="stretch",
+            )  # fmt: skip
+            for label, icon, make, off in acts:
+                st.button(
+                    label, key=f"{PAGE}.{label}.{i}", icon=icon, on_click=_do, args=(make,),
+                    disabled=off, width="stretch",
+                )  # fmt: skip
+            if st.button(
+                "Open in the Playground", key=f"{PAGE}.open.{i}", icon=":material/open_in_new:",
+                width="stretch",
+            ):  # fmt: skip
+                st.switch_page("pages/playground.py", query_params={"e": to_link(entry.experiment)})
+
+
+def _count(values: np.ndarray) -> str:
+    """Return the mean over seeds of something that is counted, and its range."""
+    if not np.isfinite(values).all():
+        return "–"
+    low, high = int(values.min()), int(values.max())
+    return f"{low:,}" if low == high else f"{values.mean():,.0f} ({low:,}–{high:,})"
+
+
+def _ranking(shown: Comparison, seen: Scores, *, with_test: bool) -> str:
+    """Return the table of the configurations by validation loss, as HTML."""
+    head = ["", "configuration", "validation loss", "gap", "right in training",
+            "right in validation", "best epoch", "exact zeros", "parameters"]  # fmt: skip
+    if with_test:
+        head += ["test loss", "right in test", "rank there"]
+    test_order = seen.order("test_loss")
+    rows = []
+    for rank, i in enumerate(seen.order(), start=1):
+        wrong = int(seen.diverged[i].sum())
+        loss = comparison.written(seen.val_loss[i])
+        if wrong:
+            loss = f"diverged ({wrong} of {shown.seeds})" if shown.seeds > 1 else "diverged"
+        row = [
+            str(rank),
+            shown.names[i],
+            loss,
+            metrics.points(float(seen.gap[i].mean())),
+            metrics.percent(float(seen.train_accuracy[i].mean())),
+            metrics.percent(float(seen.val_accuracy[i].mean())),
+            _count(seen.best_epoch[i]),
+            _count(seen.zeros[i]),
+            f"{parameter_count(shown.experiments[i]):,}",
+        ]
+        if with_test:
+            row += [
+                comparison.written(seen.test_loss[i]),
+                metrics.percent(float(seen.test_accuracy[i].mean())),
+                str(test_order.index(i) + 1),
+            ]
+        cells = "".join(f"<td>{escape(cell)}</td>" for cell in row)
+        color = f"light-dark({LIGHT.lane(i)}, {DARK.lane(i)})"
+        rows.append(f'<tr style="--lane: {color}">{cells}</tr>')
+    title = "".join(f"<th>{escape(text)}</th>" for text in head)
+    return (
+        f'<table class="rv-ranking"><thead><tr>{title}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table>"
+    )
+
+
+def _over_panels(now: Comparison) -> tuple[str, ...]:
+    """Return what stands over each boundary: of a model that goes back to its best epoch, which
+    is added there, the number alone."""
+    labels = []
+    for i, (e, name) in enumerate(zip(now.experiments, now.names, strict=True), start=1):
+        rule = e.regularization.early_stopping
+        goes_back = rule is not None and rule.restore_best_weights
+        room = 40 if len(now.names) < 4 else 24
+        labels.append(
+            f"{i}" if goes_back and room < 30 else compare_figures.short(f"{i} · {name}", room)
+        )
+    return tuple(labels)
+
+
+def _of(lanes: tuple[Experiment, ...], now: Comparison) -> Comparison | None:
+    """Return the comparison whose run these lanes are: this one, or the one before it."""
+    if lanes == now.lanes:
+        st.session_state[f"{PAGE}.shown"] = now
+        return now
+    kept: Comparison | None = st.session_state.get(f"{PAGE}.shown")
+    return kept if kept is not None and kept.lanes == lanes else None
+
+
+@functools.lru_cache(maxsize=16)
+def _empty(names: tuple[str, ...], height: int) -> tuple[str, str]:
+    light, dark = (compare_figures.empty(names, p, height=height).to_json() for p in (LIGHT, DARK))
+    return light, dark
+
+
+# --- the page ---------------------------------------------------------------------------------
+
+layout.within_app()
+_open_link()
+said = _editor()
+now = compare.current()
+link = comparison.to_link(now)
+st.session_state[f"{PAGE}.link"] = link
+st.query_params["c"] = link
+visit = run.follow(now.lanes, PAGE)
+moving, state = visit.moving, visit.state
+fits = visit.lanes == now.lanes  # not so where it was refused
+
+with st.container(
+    key="top", horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
+):
+    st.title("Which one is best, and is it luck?", anchor=False, width="content")
+    with st.container(
+        key="tools", horizontal=True, vertical_alignment="center", width="content", gap="small"
+    ):
+        _tools(now, link)
+with st.container(key="transport", horizontal=True, vertical_alignment="center", gap="small"):
+    _transport(visit, now)
+    status_box = st.container(key="run-status", width=190)
+    with st.container(key="scrub"):
+        live.scrubber(
+            PAGE, labels=now.names, epochs=max(e.training.epochs for e in now.experiments)
+        )
+with st.container(key="notices"):
+    notice, noticed = st.session_state.get(f"{PAGE}.notice", ("", None))
+    for text in (notice if noticed == now else "", said, visit.refused):
+        if text:
+            st.error(layout.plain(text), icon=":material/error:")
+    if now.apart:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.warning(layout.plain(now.conditions), icon=":material/warning:")
+            st.button(
+                f"Bring all onto the data and seed of “{layout.plain(now.names[0])}”",
+                key=f"{PAGE}.alike",
+                on_click=_do,
+                args=(now.alike,),
+            )
+    if state == "failed" and visit.job is not None:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.error(layout.plain(visit.job.reason), icon=":material/error:")
+            st.button(
+                "Retry", icon=":material/replay:", on_click=run.press, args=(run.RESTART, PAGE)
+            )
+with st.container(key="words", horizontal=True, gap="medium", vertical_alignment="center"):
+    with st.container():
+        point_box = st.container(key="verdict-lines")
+        if not now.apart:
+            st.html(layout.note(now.conditions))
+    with st.container(key="compare-view", horizontal=True, width="content", gap="medium"):
+        st.session_state[f"{PAGE}.seeds"] = now.seeds
+        st.slider(
+            "Seeds",
+            1,
+            comparison.MAX_SEEDS,
+            key=f"{PAGE}.seeds",
+            help="Each configuration is trained this many times, with other initial weights, "
+            "batches and masks.",
+            on_change=lambda: _do(
+                lambda: Comparison(compare.current().entries, st.session_state[f"{PAGE}.seeds"])
+            ),
+            width=150,
+        )
+        band = st.segmented_control(
+            "Band",
+            list(BANDS),
+            default="range",
+            required=True,
+            format_func=lambda name: BANDS[name],
+            key=f"{PAGE}.band",
+            persist_state="session",
+            disabled=now.seeds == 1,
+        )
+        with st.container(key="view", width="content"):
+            show_accuracy = st.toggle("Accuracy", key=f"{PAGE}.accuracy", persist_state="session")
+            log_scale = st.toggle("Log scale", key=f"{PAGE}.log", persist_state="session")
+with st.container(key="compare-cards"):
+    _cards(now)
+live.decision_boundary(PAGE, labels=_over_panels(now), show_difference=False, height=400)
+live.figure(
+    PAGE, key="loss-curves", name="curves", height=compare_figures.CURVES_HEIGHT,
+    skeleton=_empty(now.names, compare_figures.CURVES_HEIGHT),
+)  # fmt: skip
+live.figure(
+    PAGE, key="weight-histogram", name="weights", height=compare_figures.HISTOGRAM_HEIGHT,
+    skeleton=_empty(now.names, compare_figures.HISTOGRAM_HEIGHT),
+)  # fmt: skip
+
+
+def _pictures(frame: Frame, of: Comparison) -> dict[str, tuple[str, str]]:
+    """Return curves and histograms of a frame, each in a column of its own; a change of theme
+    runs the page again, so that of the theme shown is enough."""
+    colors = lesson.palette()
+    curves = compare_figures.curves(
+        frame.lanes,
+        of.names,
+        colors,
+        band=band or "range",
+        epochs=max(e.training.epochs for e in of.experiments),
+        show_accuracy=show_accuracy,
+        log_scale=log_scale,
+    ).to_json()
+    weights = compare_figures.histograms(
+        frame.lanes[:: of.seeds], of.names, colors, log_scale=log_scale
+    ).to_json()
+    return {"curves": (curves, curves), "weights": (weights, weights)}
+
+
+@st.fragment(run_every=TICK if moving else None)
+def _tick() -> None:
+    """Everything that changes while the run goes on; asks for a full run when it ends."""
+    frame, lanes = visit.look()
+    of = _of(lanes, now)
+    with status_box:
+        st.html(layout.status(*run.status_text(visit)))
+    known = frame is not None and frame.epoch > 0 and of is not None
+    if known:
+        assert frame is not None
+        assert of is not None
+        seen = comparison.scores(of, frame)
+        with point_box:
+            st.html(layout.point(comparison.said(of, seen)))
+        live.feed_figures(PAGE, _pictures(frame, of))
+        open_now = frame.done and compare.is_revealed(of)
+        st.html(_ranking(of, seen, with_test=open_now))
+        if open_now:
+            st.html(layout.point(comparison.holds(of, seen)))
+    else:
+        with point_box:
+            st.html(layout.note("The first epoch is on its way."))
+        live.feed_figures(PAGE, {})
+    job = visit.job if fits else None
+    first = None if job is None else compare.FirstSeeds(job, now.seeds)
+    live.feed(PAGE, first, run=f"{id(job):x}")
+    if moving and (not visit.moving or run.current(PAGE) is not visit):
+        st.rerun()
+
+
+_tick()
+with st.container(key="test-set", horizontal=True, vertical_alignment="center", gap="medium"):
+    before = compare.looks_before(now)
+    if not compare.is_revealed(now):
+        text = WHY_ONCE
+        if before:
+            text = (
+                f"You have seen the test set of these data for {before} other "
+                f"comparison{'s' if before > 1 else ''}. To choose by that is to choose by the "
+                "test set; for an honest number give all of them another data seed first."
+            )
+        st.button(
+            "Reveal the test set",
+            icon=":material/lock_open:",
+            on_click=compare.reveal,
+            args=(now,),
+            disabled=state != "finished" or not fits,
+        )
+        st.html(layout.note(text))
+    else:
+        st.html(
+            layout.note(
+                "The test set is revealed: 1000 new points of the same kind (of digits, what is "
+                "left over), no part of training or choosing. "
+                + (
+                    "It was not the first look at them."
+                    if before
+                    else "Whoever now changes something because of them chooses by the test set."
+                )
+            )
+        )
+with st.expander("The comparison as code and as a file", icon=":material/code:"):
+    st.caption(
+        "The same runs without the browser, number for number; the file is also one for "
+        "`python -m regviz run`."
+    )
+    listed = ",\n    ".join(
+        f"Experiment.from_dict({e.to_dict()!r})" for e in now.lanes[:: now.seeds]
+    )
+    st.code(
+        f"from regviz import Experiment, fit\n\nconfigurations = [\n    {listed},\n]\n"
+        'results = fit([\n    e.replace("training.seed", e.training.seed + k)\n'
+        f"    for e in configurations\n    for k in range({now.seeds})\n])\n",
+        language="python",
+        wrap_lines=True,
+    )

@@ -1,0 +1,136 @@
+"""The comparison of a session: what every page can add to, and the Compare page shows.
+
+It lives in the session, so it survives going from page to page. What it starts with makes room
+for the first configuration that somebody adds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from regviz import comparison, sweeps
+from regviz.comparison import Comparison
+from regviz.engine import Job
+from regviz.frames import Frame
+from regviz.specs import DataSpec, Experiment, SpecError
+from regviz.ui import layout
+
+_KEPT = "compare.comparison"
+
+
+def current() -> Comparison:
+    """Return the session's comparison."""
+    kept: Comparison = st.session_state.get(_KEPT, comparison.START)
+    return kept
+
+
+def put(changed: Comparison) -> None:
+    """Make ``changed`` the session's comparison."""
+    st.session_state[_KEPT] = changed
+
+
+def is_untouched() -> bool:
+    """Whether nobody has changed anything yet."""
+    return _KEPT not in st.session_state
+
+
+def change(make: Callable[[], Comparison]) -> str:
+    """Put what ``make`` returns; the sentence of what is refused, else an empty one."""
+    try:
+        put(make())
+    except SpecError as error:
+        return str(error)
+    return ""
+
+
+def add(experiment: Experiment) -> str:
+    """Add a configuration and return one sentence on what came of it.
+
+    The first one begins a comparison of its own, with its twin without regularization.
+    """
+    if is_untouched():
+        pair = dict.fromkeys((experiment.without_regularization(), experiment))
+        put(Comparison.of(tuple(pair), seeds=comparison.START.seeds))
+    else:
+        refused = change(lambda: current().add(experiment))
+        if refused:
+            return refused
+    now = current()
+    return (
+        f"Added to the comparison: “{now.names[-1]}”, {len(now.entries)} of {comparison.MOST}. "
+        "It is trained on the page Compare."
+    )
+
+
+def button(experiment: Experiment, *, key: str = "add-to-comparison") -> None:
+    """Draw the button that adds what a page shows."""
+
+    def added() -> None:
+        st.toast(layout.plain(add(experiment)), icon=":material/compare:")
+
+    st.button(
+        "Add to comparison",
+        key=key,
+        icon=":material/library_add_check:",
+        help="Puts this configuration beside up to five others on the page Compare.",
+        on_click=added,
+    )
+
+
+# --- the locked test set ----------------------------------------------------------------------
+
+
+def _revealed() -> dict[frozenset[str], frozenset[DataSpec]]:
+    seen: dict[frozenset[str], frozenset[DataSpec]] = st.session_state.setdefault(
+        "compare.revealed", {}
+    )
+    return seen
+
+
+def is_revealed(shown: Comparison) -> bool:
+    """Whether the test set was revealed for these configurations, with whatever seeds."""
+    return shown.key in _revealed()
+
+
+def reveal(shown: Comparison) -> None:
+    """Reveal the test set for these configurations, for good."""
+    _revealed()[shown.key] = frozenset(e.data for e in shown.experiments)
+
+
+def looks_before(shown: Comparison) -> int:
+    """Return for how many other comparisons the test set of these data was revealed."""
+    data = {e.data for e in shown.experiments}
+    return sum(bool(data & of) for key, of in _revealed().items() if key != shown.key)
+
+
+class FirstSeeds:
+    """A job of a comparison as if each configuration had been trained with its first seed alone:
+    what a picture of single models shows."""
+
+    def __init__(self, job: Job, seeds: int) -> None:
+        self._job, self._seeds = job, seeds
+
+    @property
+    def state(self) -> str:
+        """The job's."""
+        return self._job.state
+
+    @property
+    def experiments(self) -> tuple[Experiment, ...]:
+        """The configurations."""
+        return self._job.experiments[:: self._seeds]
+
+    def latest(self) -> Frame | None:
+        """Return the newest frame's first seeds."""
+        frame = self._job.latest()
+        return None if frame is None else self.of(frame)
+
+    def frames(self) -> list[Frame]:
+        """Return the first seeds of the frames kept."""
+        return [self.of(frame) for frame in self._job.frames()]
+
+    def of(self, frame: Frame) -> Frame:
+        """Return a frame's first seeds."""
+        return sweeps.one_lane(frame, range(0, len(frame.lanes), self._seeds))
