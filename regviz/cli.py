@@ -1,4 +1,5 @@
-"""The command line: train without a browser (``run``, ``sweep``) or start the app (``serve``).
+"""The command line: train without a browser (``run``, ``sweep``), make slides of it (``render``)
+or start the app (``serve``).
 
 The result goes to the file of ``-o``, else to standard output; progress and the summary go to
 standard error. Exit code 0: trained; 2: refused, with one sentence on standard error; 130:
@@ -9,18 +10,30 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import itertools
 import json
 import os
+import re
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
-from regviz.specs import MAX_LANES, Experiment, SpecError, experiments_from_json
+from regviz.specs import (
+    MAX_LANES,
+    Experiment,
+    SpecError,
+    experiments_from_json,
+    parse_json,
+    to_link,
+)
+
+if TYPE_CHECKING:
+    from regviz.render import Source
 
 # Nothing here imports torch before a run is known to be good: a mistyped field is answered in
 # a tenth of a second, not in two.
@@ -58,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.set_defaults(command=None)
-    commands = parser.add_subparsers(title="commands", metavar="{run,sweep,serve}")
+    commands = parser.add_subparsers(title="commands", metavar="{run,sweep,render,serve}")
 
     run = commands.add_parser(
         "run", help="train the experiments of a file", description="Train a file's experiments."
@@ -103,6 +116,8 @@ def _parser() -> argparse.ArgumentParser:
             help="where to train (default: REGVIZ_DEVICE, else auto)",
         )
 
+    _add_render(commands)
+
     serve = commands.add_parser(
         "serve", help="start the app", description="Start the app and its trainer processes."
     )
@@ -110,6 +125,71 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--address", help="address to listen on (default: all of the machine's)")
     serve.set_defaults(command=_serve)
     return parser
+
+
+def _add_render(commands: argparse._SubParsersAction[Any]) -> None:
+    render = commands.add_parser(
+        "render",
+        help="make slides of experiments or of their results",
+        description="Make pictures, animations, a page or a deck. A spec is trained first; a "
+        "result file is drawn as it is, and what it does not hold (weights, the frames of an "
+        "animation) is trained again.",
+        epilog="example: python -m regviz render spec.json -o slide.png -o deck.pptx --twin",
+    )
+    render.add_argument("source", metavar="SPEC-or-RESULT.json", help="what to draw")
+    render.add_argument(
+        "-o",
+        "--output",
+        action="append",
+        required=True,
+        metavar="FILE",
+        help="file to write; its ending says what: png, svg, pdf, html, gif, webp or pptx; may "
+        "be given several times",
+    )
+    render.add_argument(
+        "--figure",
+        action="append",
+        metavar="NAME",
+        help="boundary, curves, accuracy, histogram or numbers; may be given several times "
+        "(default: boundary and curves)",
+    )
+    render.add_argument(
+        "--layout", metavar="NAME", help="one, two (side by side) or grid (2x2) (default: fitting)"
+    )
+    render.add_argument("--theme", default="light", help="light or dark (default: light)")
+    render.add_argument(
+        "--font-size", type=float, default=18, metavar="PT", help="in points (default: 18)"
+    )
+    render.add_argument("--title", metavar="TEXT", help="default: made from the settings")
+    render.add_argument(
+        "--caption",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="the settings below the figures (default: yes)",
+    )
+    render.add_argument(
+        "--link", metavar="ADDRESS", help="of your app: adds a QR code that opens the experiment"
+    )
+    render.add_argument(
+        "--twin",
+        action="store_true",
+        help="also draw the first experiment without any regularization, as the app does",
+    )
+    render.add_argument("--runs", metavar="1,2,...", help="only these runs of the file")
+    render.add_argument(
+        "--label", action="append", default=[], metavar="TEXT", help="a run's name, one for each"
+    )
+    render.add_argument("--epoch", type=int, metavar="N", help="as it was then (default: the end)")
+    render.add_argument(
+        "--frames", type=int, default=60, metavar="N", help="of an animation (default: 60)"
+    )
+    render.add_argument(
+        "--seconds", type=float, default=6, metavar="S", help="of an animation (default: 6)"
+    )
+    render.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), default="cpu", help="default: cpu"
+    )
+    render.set_defaults(command=_render)
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -123,6 +203,108 @@ def _sweep(arguments: argparse.Namespace) -> int:
     return _train(experiments, arguments)
 
 
+def _render(arguments: argparse.Namespace) -> int:
+    from regviz import slides
+
+    formats = [_format(path, tuple(slides.FORMATS)) for path in arguments.output]
+    slide = slides.Slide(
+        figures=tuple(arguments.figure or ("boundary", "curves")),
+        layout=arguments.layout,
+        theme=arguments.theme,
+        font_size=arguments.font_size,
+        title=arguments.title,
+        caption=arguments.caption,
+        frames=arguments.frames,
+        seconds=arguments.seconds,
+    )
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    from regviz import render
+
+    source = _source(arguments)
+    if arguments.link is not None:
+        link = _address(arguments.link, source.experiments[-1])
+        slide = dataclasses.replace(slide, link=link)
+    with contextlib.ExitStack() as stack:
+        writers = [stack.enter_context(_output_bytes(path)) for path in arguments.output]
+        interrupted = stack.enter_context(_interruption())
+        device = "cpu"
+        if arguments.device != "cpu":
+            from regviz.training import pick_device
+
+            device = pick_device(arguments.device)
+        with _progress_bar(sys.stderr) as progress:
+            runs, remark = render.obtain(
+                source,
+                figures=slide.figures,
+                formats=formats,
+                frames=slide.frames,
+                epoch=arguments.epoch,
+                labels=arguments.label,
+                device=device,
+                progress=progress,
+                should_stop=lambda: bool(interrupted),
+            )
+        if runs is None:
+            return INTERRUPTED
+        if arguments.figure is None and not runs.has("boundary"):
+            slide = dataclasses.replace(slide, figures=("curves", "accuracy"))
+        # all are drawn before the first is written: a refused one leaves nothing behind
+        files = [slides.render(runs, slide, format) for format in formats]
+        for write, file in zip(writers, files, strict=True):
+            write(file)
+    if remark:
+        print(f"{arguments.source}: {remark}", file=sys.stderr)
+    for path, file in zip(arguments.output, files, strict=True):
+        print(f"{path}: {len(file) / 1000:,.0f} kB", file=sys.stderr)
+    return 0
+
+
+def _format(path: str, known: Sequence[str]) -> str:
+    ending = Path(path).suffix.lower().removeprefix(".")
+    if ending not in known:
+        raise SpecError(f"{path}: cannot make a .{ending}; end it in {', '.join(known)}.")
+    return ending
+
+
+def _source(arguments: argparse.Namespace) -> Source:
+    from regviz.render import Source, source_from_value
+    from regviz.slides import MAX_RUNS
+
+    path = arguments.source
+    try:
+        source = source_from_value(parse_json(_bytes(path)))
+    except SpecError as error:
+        raise SpecError(f"{path}: {error}") from None
+    if arguments.runs is not None:
+        try:
+            numbers = [int(part) for part in arguments.runs.split(",")]
+        except ValueError:
+            raise SpecError(f'--runs: got "{arguments.runs}"; give numbers, as in 1,3.') from None
+        source = source.only(numbers)
+    if arguments.twin:
+        if source.lanes is not None:
+            raise SpecError("--twin: a result file holds what was trained; give a spec instead.")
+        plain = source.experiments[0].without_regularization()
+        source = Source((plain, *source.experiments))
+    if len(source.experiments) > MAX_RUNS:
+        raise SpecError(
+            f"{path}: holds {len(source.experiments)} runs and a slide holds {MAX_RUNS}; choose "
+            "some with --runs."
+        )
+    if arguments.label and len(arguments.label) != len(source.experiments):
+        raise SpecError(
+            f"--label: got {len(arguments.label)} for {len(source.experiments)} runs; give one "
+            "for each."
+        )
+    return source
+
+
+def _address(address: str, experiment: Experiment) -> str:
+    if not re.fullmatch(r"https?://[^\s?#]+", address):
+        raise SpecError(f'--link: got "{address}"; give an address that starts with https://.')
+    return f"{address.rstrip('/')}/?e={to_link(experiment)}"
+
+
 def _serve(arguments: argparse.Namespace) -> int:
     from regviz.ui.server import serve
 
@@ -133,11 +315,15 @@ def _serve(arguments: argparse.Namespace) -> int:
 # --- what to train -----------------------------------------------------------------------------
 
 
-def _read(path: str) -> tuple[Experiment, ...]:
+def _bytes(path: str) -> bytes:
     try:
-        text = Path(path).read_bytes()
+        return Path(path).read_bytes()
     except OSError as error:
         raise SpecError(f"{path}: cannot be read: {error.strerror}.") from None
+
+
+def _read(path: str) -> tuple[Experiment, ...]:
+    text = _bytes(path)
     try:
         return experiments_from_json(text)
     except SpecError as error:
@@ -250,6 +436,13 @@ def _output(path: str | None) -> Iterator[Callable[[str], object]]:
     if path is None:
         yield sys.stdout.write
         return
+    with _output_bytes(path) as write:
+        yield lambda text: write(text.encode())
+
+
+@contextlib.contextmanager
+def _output_bytes(path: str) -> Iterator[Callable[[bytes], object]]:
+    """Open a file for writing, as :func:`_output` does, and yield what writes its bytes."""
     target = Path(os.path.realpath(path))
     # a pipe or /dev/null is written to; a file is replaced when the new one is complete
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
@@ -259,14 +452,14 @@ def _output(path: str | None) -> Iterator[Callable[[str], object]]:
         return SpecError(f"{path}: cannot be written: {error.strerror}.")
 
     try:
-        file = (target if in_place else part).open("w", encoding="utf-8")
+        file = (target if in_place else part).open("wb")
     except OSError as error:
         raise refused(error) from None
 
-    def write(text: str) -> None:
+    def write(content: bytes) -> None:
         try:
             with file:
-                file.write(text)
+                file.write(content)
             if not in_place:
                 part.replace(target)
         except OSError as error:

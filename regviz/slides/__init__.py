@@ -1,0 +1,250 @@
+"""Slides: finished runs as pictures, animations, pages and decks to be shown in a lecture.
+
+``render(runs, slide, "png")`` is all there is to know: :class:`Runs` is what was trained,
+:class:`Slide` says what of it is shown and how, and the answer is the file's bytes. Equal runs and
+equal slides give equal bytes.
+
+========== ============================================ =========================
+format     what it is                                   where it is made
+========== ============================================ =========================
+png        3840 x 2160 pixels (1920 x 1080, scale 2)    :mod:`regviz.slides.stills`
+svg, pdf   vector; a PDF has as many pages as needed    :mod:`regviz.slides.stills`
+gif, webp  the training, 960 x 540 pixels               :mod:`regviz.slides.animation`
+html       plays and scrubs, from a file, offline       :mod:`regviz.slides.page`
+pptx       a deck, 16:9, one figure a slide             :mod:`regviz.slides.deck`
+========== ============================================ =========================
+
+All of them are made without a browser. What draws (matplotlib, Pillow, python-pptx) is imported
+when something is drawn and not before; :func:`regviz.slides.apart.render` draws in a process of
+its own, for a server that has better things to do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from regviz.frames import Frame
+from regviz.palette import DARK, LIGHT, Palette
+from regviz.specs import Experiment, SpecError
+
+__all__ = ["FIGURES", "FORMATS", "LAYOUTS", "MOVING", "THEMES", "Runs", "Slide", "render"]
+
+FORMATS = {
+    "png": "image/png",
+    "svg": "image/svg+xml",
+    "pdf": "application/pdf",
+    "gif": "image/gif",
+    "webp": "image/webp",
+    "html": "text/html",
+    "pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+}
+"""Each format, by its file extension, and its media type."""
+
+MOVING = ("gif", "webp", "html")
+"""Formats that show the training itself, and so need frames of it, not only the last."""
+
+FIGURES = {
+    "boundary": "Decision boundary",
+    "curves": "Loss curves",
+    "accuracy": "Accuracy curves",
+    "histogram": "Weights per layer",
+    "numbers": "Numbers",
+}
+"""What can stand on a slide, and its title there."""
+
+LAYOUTS = {"one": (1, 1), "two": (1, 2), "grid": (2, 2)}
+"""Rows and columns of figures."""
+
+THEMES: dict[str, Palette] = {"light": LIGHT, "dark": DARK}
+MAX_RUNS = 6
+MOST_FRAMES = 200
+
+
+@dataclass(frozen=True)
+class Slide:
+    """What a slide shows and how; equal values give equal slides.
+
+    Attributes
+    ----------
+    figures
+        Names from :data:`FIGURES`, in order.
+    layout
+        A name from :data:`LAYOUTS`, or None: the smallest that holds all figures (in a deck,
+        one figure a slide).
+    theme
+        ``light`` or ``dark``.
+    font_size
+        In points on a slide of 13.33 x 7.5 inches, as PowerPoint counts them; titles are larger,
+        the caption smaller.
+    title
+        None: made from what was trained. ``""``: none.
+    caption
+        Whether the settings, all that differ from the defaults and the seeds, stand below.
+    link
+        An address shown as a QR code; None: none.
+    frames
+        Pictures of an animation, at most.
+    seconds
+        How long an animation runs, without the pause at its end.
+
+    Raises
+    ------
+    SpecError
+        For anything out of range, by name.
+    """
+
+    figures: tuple[str, ...] = ("boundary", "curves")
+    layout: str | None = None
+    theme: str = "light"
+    font_size: float = 18.0
+    title: str | None = None
+    caption: bool = True
+    link: str | None = None
+    frames: int = 60
+    seconds: float = 6.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "figures", tuple(self.figures))
+        if not self.figures:
+            raise SpecError("figures: got none; give at least one.")
+        for name in self.figures:
+            _choose("figure", name, FIGURES)
+        if self.layout is not None:
+            _choose("layout", self.layout, LAYOUTS)
+        _choose("theme", self.theme, THEMES)
+        _within("font size", self.font_size, 10, 32)
+        _within("frames", self.frames, 2, MOST_FRAMES)
+        _within("seconds", self.seconds, 1, 60)
+
+    @property
+    def palette(self) -> Palette:
+        """The colours of the theme."""
+        return THEMES[self.theme]
+
+    def pages(self, layout: str | None = None) -> list[tuple[str, ...]]:
+        """Return the figures page by page, as many on each as the layout holds.
+
+        ``layout`` is taken where the slide leaves it open; without either, all figures stand on
+        one page if a page holds so many.
+        """
+        rows, columns = LAYOUTS[self.layout or layout or _smallest(len(self.figures))]
+        most = rows * columns
+        return [self.figures[i : i + most] for i in range(0, len(self.figures), most)]
+
+    def shape(self, figures: int) -> tuple[int, int]:
+        """Return the (rows, columns) of a page with so many figures."""
+        return LAYOUTS[self.layout or _smallest(figures)]
+
+
+def _smallest(figures: int) -> str:
+    return "one" if figures == 1 else "two" if figures == 2 else "grid"
+
+
+def _choose(name: str, value: object, options: Any) -> None:
+    if value not in options:
+        raise SpecError(f'{name}: got "{value}"; choose one of {", ".join(options)}.')
+
+
+def _within(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise SpecError(f"{name}: got {value:g}; give a number from {low:g} to {high:g}.")
+
+
+@dataclass(frozen=True)
+class Runs:
+    """What was trained: experiments, what they are called, and frames of their training.
+
+    Attributes
+    ----------
+    experiments
+        At most six, in the order of the frames' lanes.
+    frames
+        Oldest first; a still shows the last one, which holds the data. An animation shows all.
+    labels
+        Name of each run; left out, the settings in which the runs differ.
+    has_weights
+        Whether the frames hold the weights' histograms; what a result file holds does not.
+
+    Raises
+    ------
+    SpecError
+        If there are too many runs, or labels do not fit them.
+    """
+
+    experiments: tuple[Experiment, ...]
+    frames: tuple[Frame, ...]
+    labels: tuple[str, ...] = field(default=())
+    has_weights: bool = True
+
+    def __post_init__(self) -> None:
+        from regviz.slides import words
+
+        count = len(self.experiments)
+        if not 1 <= count <= MAX_RUNS:
+            raise SpecError(f"runs: got {count}; a slide holds 1 to {MAX_RUNS}, choose some.")
+        if self.labels and len(self.labels) != count:
+            raise SpecError(f"labels: got {len(self.labels)} for {count} runs; give one for each.")
+        if not self.frames or any(len(frame.lanes) != count for frame in self.frames):
+            raise ValueError("Runs needs at least one frame, with one lane for each experiment")
+        if self.frames[-1].data is None:
+            raise ValueError("Runs needs the data of its last frame; got a frame without")
+        object.__setattr__(self, "labels", tuple(self.labels) or words.labels(self.experiments))
+
+    @property
+    def last(self) -> Frame:
+        """The newest frame."""
+        return self.frames[-1]
+
+    def moments(self, most: int) -> list[Frame]:
+        """Return at most ``most`` frames, evenly over the epochs, first and last among them."""
+        if len(self.frames) <= most:
+            return list(self.frames)
+        first, last = self.frames[0].epoch, self.last.epoch
+        picked = {0, len(self.frames) - 1}
+        for k in range(1, most - 1):
+            wanted = first + (last - first) * k / (most - 1)
+            picked.add(
+                min(range(len(self.frames)), key=lambda i: abs(self.frames[i].epoch - wanted))
+            )
+        return [self.frames[i] for i in sorted(picked)]
+
+    def has(self, figure: str) -> bool:
+        """Whether these runs have what a figure shows."""
+        if figure == "boundary":
+            return any(lane.boundary is not None for lane in self.last.lanes)
+        return figure != "histogram" or self.has_weights
+
+
+def render(runs: Runs, slide: Slide, format: str) -> bytes:
+    """Return the slide as a file of one of :data:`FORMATS`.
+
+    Raises
+    ------
+    SpecError
+        If the format does not exist or cannot show these runs or figures: one sentence.
+    """
+    _choose("format", format, FORMATS)
+    for name in slide.figures:
+        if not runs.has(name):
+            reason = (
+                "a boundary needs two classes and two inputs"
+                if name == "boundary"
+                else "these runs do not hold their weights"
+            )
+            raise SpecError(f"figure: {name} cannot be drawn, because {reason}; choose another.")
+    if format == "pptx":
+        from regviz.slides import deck
+
+        return deck.build(deck.deck_slides(runs, slide))
+    if format == "html":
+        from regviz.slides import page
+
+        return page.html(runs, slide)
+    if format in ("gif", "webp"):
+        from regviz.slides import animation
+
+        return animation.animation(runs, slide, format)
+    from regviz.slides import stills
+
+    return stills.still(runs, slide, format)

@@ -1,0 +1,109 @@
+"""Slides drawn in a process of their own, for a server; ``python -m regviz.slides`` is that one.
+
+Drawing takes a second or two and 150 MB, and other people's pages wait while it holds this
+process; so it is done elsewhere, at most two at a time, niced, and given up after a minute. What
+crosses over is a JSON header and the frames' own bytes (:meth:`Frame.to_bytes`); nothing is
+unpickled.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import IO
+
+from regviz import slides
+from regviz.frames import Frame
+from regviz.slides import FORMATS, MOVING, Runs, Slide
+from regviz.specs import Experiment, SpecError
+
+TIMEOUT = 60.0
+_ROOT = Path(__file__).resolve().parents[2]
+_PLACES = threading.BoundedSemaphore(2)
+_REFUSED = 2
+
+
+def render(runs: Runs, slide: Slide, format: str, *, timeout: float = TIMEOUT) -> bytes:
+    """Return what :func:`regviz.slides.render` returns, drawn by another process.
+
+    Raises
+    ------
+    SpecError
+        As there; and if drawing takes too long or fails, in one sentence.
+    """
+    if format not in FORMATS:
+        raise SpecError(f'format: got "{format}"; choose one of {", ".join(FORMATS)}.')
+    # the data once, in the last frame, which is what a still needs
+    frames = runs.moments(slide.frames) if format in MOVING else [runs.last]
+    bodies = [frame.to_bytes(with_data=frame is runs.last) for frame in frames]
+    header = {
+        "format": format,
+        "experiments": [e.to_dict() for e in runs.experiments],
+        "labels": runs.labels,
+        "has_weights": runs.has_weights,
+        "slide": dataclasses.asdict(slide),
+        "frames": [len(body) for body in bodies],
+    }
+    head = json.dumps(header).encode()
+    return _ask(b"".join([struct.pack("<I", len(head)), head, *bodies]), timeout)
+
+
+def _ask(message: bytes, timeout: float) -> bytes:
+    with _PLACES:
+        try:
+            done = subprocess.run(
+                [sys.executable, "-m", "regviz.slides"],
+                input=message,
+                capture_output=True,
+                timeout=timeout,
+                check=False,
+                cwd=_ROOT,
+                env={**os.environ, "OMP_NUM_THREADS": "1", **_cache()},
+            )
+        except subprocess.TimeoutExpired:
+            raise SpecError(
+                f"slide: drawing took over {timeout:g} seconds; choose fewer frames or figures."
+            ) from None
+        except OSError as error:
+            raise SpecError(f"slide: nothing could be drawn: {error.strerror}.") from None
+    if done.returncode == _REFUSED and done.stderr:
+        raise SpecError(done.stderr.decode().strip())
+    if done.returncode:
+        raise SpecError("slide: drawing failed; choose another format or fewer figures.")
+    return done.stdout
+
+
+def _cache() -> dict[str, str]:
+    """Return where matplotlib keeps its list of fonts where there is no home to write to."""
+    if "MPLCONFIGDIR" in os.environ or os.access(Path.home(), os.W_OK):
+        return {}
+    return {"MPLCONFIGDIR": str(Path(tempfile.gettempdir()) / "regviz-matplotlib")}
+
+
+def answer(source: IO[bytes], sink: IO[bytes]) -> int:
+    """Read one request, write the file; the exit code, and one sentence on standard error."""
+    with contextlib.suppress(OSError):
+        os.nice(5)
+    (length,) = struct.unpack("<I", source.read(4))
+    head = json.loads(source.read(length))
+    try:
+        frames = [Frame.from_bytes(source.read(size)) for size in head["frames"]]
+        runs = Runs(
+            tuple(Experiment.from_dict(e) for e in head["experiments"]),
+            tuple(frames),
+            tuple(head["labels"]),
+            head["has_weights"],
+        )
+        sink.write(slides.render(runs, Slide(**head["slide"]), head["format"]))
+    except SpecError as error:
+        sys.stderr.write(f"{error}\n")
+        return _REFUSED
+    return 0

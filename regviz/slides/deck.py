@@ -1,0 +1,187 @@
+"""Slides as a PowerPoint deck: 16:9, one figure a slide, with alt text and speaker notes.
+
+:func:`deck_slides` draws; what it returns is small and may be collected over a session, from many
+runs; :func:`build` makes one deck of it.
+"""
+
+from __future__ import annotations
+
+import datetime
+import io
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from PIL import Image
+from pptx import Presentation
+from pptx.dml.color import RGBColor
+from pptx.enum.text import MSO_ANCHOR, MSO_AUTO_SIZE
+from pptx.util import Emu, Inches, Pt
+
+from regviz.slides import FIGURES, THEMES, Runs, Slide, stills, words
+from regviz.specs import SpecError
+
+_SCALE = 1.5
+"""Of the pictures in a deck: sharp on a screen of 2560 pixels."""
+_SIDE, _TOP, _FOOT = 0.35, 0.95, 0.75  # inches
+_THEN = datetime.datetime(2000, 1, 1)
+MOST_SLIDES = 100
+
+
+@dataclass(frozen=True)
+class DeckSlide:
+    """One slide of a deck, drawn and worded.
+
+    ``picture`` is a PNG, ``alt`` what it shows, for those who do not see it; ``notes`` what to say
+    and how to make it again; ``caption`` stands below, ``link`` as a code beside it.
+    """
+
+    title: str
+    picture: bytes
+    alt: str
+    caption: str
+    notes: str
+    link: str | None = None
+    theme: str = "light"
+    font_size: float = 18.0
+
+
+def deck_slides(runs: Runs, slide: Slide) -> list[DeckSlide]:
+    """Draw each figure as a slide of its own, or as many together as the slide's layout says."""
+    out = []
+    said = words.title(runs.experiments) if slide.title is None else slide.title
+    height = stills.HEIGHT - _TOP - _FOOT
+    for figures in slide.pages("one"):
+        with stills.drawing(stills.Style(slide.palette, slide.font_size)):
+            pixels = (stills.PIXELS[0], round(stills.PIXELS[1] * height / stills.HEIGHT))
+            page = stills.draw(runs, slide, figures, pixels=pixels, bare=True, height=height)
+            picture = stills.png(page.figure, _SCALE)
+        named = FIGURES[figures[0]] if len(figures) == 1 else ""
+        out.append(
+            DeckSlide(
+                title=": ".join(part for part in (named, said) if part),
+                picture=picture,
+                alt=" ".join(words.describe(name, runs) for name in figures),
+                caption=words.caption(runs.experiments) if slide.caption else "",
+                notes="\n\n".join(words.notes(name, runs, slide) for name in figures),
+                link=slide.link,
+                theme=slide.theme,
+                font_size=slide.font_size,
+            )
+        )
+    return out
+
+
+def build(slides: Sequence[DeckSlide]) -> bytes:
+    """Return a deck of these slides; equal slides give equal bytes.
+
+    Raises
+    ------
+    SpecError
+        If there are none, or too many.
+    """
+    if not 1 <= len(slides) <= MOST_SLIDES:
+        raise SpecError(f"deck: got {len(slides)} slides; give 1 to {MOST_SLIDES}.")
+    deck: Any = Presentation()
+    deck.slide_width, deck.slide_height = Inches(stills.WIDTH), Inches(stills.HEIGHT)
+    core = deck.core_properties
+    core.title, core.author, core.last_modified_by = slides[0].title, "regviz", "regviz"
+    core.created = core.modified = _THEN
+    for slide in slides:
+        _add(deck, slide)
+    out = io.BytesIO()
+    deck.save(out)
+    return _timeless(out.getvalue())
+
+
+def _add(deck: Any, slide: DeckSlide) -> None:
+    palette = THEMES[slide.theme]
+    page = deck.slides.add_slide(deck.slide_layouts[5])
+    page.background.fill.solid()
+    page.background.fill.fore_color.rgb = _color(palette.background)
+    width = Inches(stills.WIDTH - 2 * _SIDE)
+    title = page.shapes.title
+    title.left, title.top, title.width, title.height = (
+        Inches(_SIDE), Inches(0.12), width, Inches(_TOP - 0.15),
+    )  # fmt: skip
+    big = 1.45 * slide.font_size
+    while (
+        big > 14
+        and len(stills.wrap(slide.title, big, stills.WIDTH - 2 * _SIDE - 0.5, bold=True)) > 1
+    ):
+        big -= 1
+    _write(title.text_frame, slide.title, big, palette.text, bold=True)
+    title.text_frame.vertical_anchor = MSO_ANCHOR.MIDDLE
+    with Image.open(io.BytesIO(slide.picture)) as picture:
+        across, up = picture.size
+    height = min(stills.HEIGHT - _TOP - _FOOT, stills.WIDTH * up / across)
+    broad = Inches(height * across / up)
+    shape = page.shapes.add_picture(
+        io.BytesIO(slide.picture),
+        Emu((deck.slide_width - broad) // 2),
+        Inches(_TOP),
+        width=broad,
+    )
+    _describe(shape, "Figure", slide.alt)
+    code = 1.0 if slide.link else 0.0
+    if slide.caption:
+        box = page.shapes.add_textbox(
+            Inches(_SIDE), Inches(stills.HEIGHT - _FOOT), Inches(stills.WIDTH - 2 * _SIDE - code),
+            Inches(_FOOT - 0.08),
+        )  # fmt: skip
+        box.text_frame.word_wrap = True
+        _write(box.text_frame, slide.caption, max(10.0, 0.62 * slide.font_size), palette.muted)
+        box.text_frame.vertical_anchor = MSO_ANCHOR.BOTTOM
+        box.name = "Caption"
+    if slide.link:
+        qr = page.shapes.add_picture(
+            io.BytesIO(_qr(slide.link)),
+            Inches(stills.WIDTH - code - 0.06),
+            Inches(stills.HEIGHT - code - 0.06),
+            width=Inches(code),
+        )
+        _describe(qr, "Link", f"QR code of {slide.link}")
+        qr.click_action.hyperlink.address = slide.link
+    page.notes_slide.notes_text_frame.text = slide.notes
+
+
+def _write(frame: Any, text: str, size: float, color: str, *, bold: bool = False) -> None:
+    frame.text = text
+    frame.auto_size = MSO_AUTO_SIZE.NONE
+    for paragraph in frame.paragraphs:
+        for run in paragraph.runs:
+            run.font.size, run.font.bold = Pt(round(size)), bold
+            run.font.color.rgb = _color(color)
+
+
+def _describe(shape: Any, name: str, alt: str) -> None:
+    """Set the alt text; left alone, it would be the name of a file."""
+    properties = shape._element._nvXxPr.cNvPr
+    properties.set("name", name)
+    properties.set("descr", alt)
+
+
+def _color(color: str) -> RGBColor:
+    return RGBColor.from_string(color[1:].upper())
+
+
+def _qr(link: str) -> bytes:
+    matrix = stills.qr_matrix(link)
+    picture = Image.fromarray(255 * (1 - matrix)).resize(
+        (8 * matrix.shape[1], 8 * matrix.shape[0]), Image.Resampling.NEAREST
+    )
+    out = io.BytesIO()
+    picture.save(out, "PNG")
+    return out.getvalue()
+
+
+def _timeless(deck: bytes) -> bytes:
+    """Return the archive with all its dates the same: equal decks are equal files."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(deck)) as old, zipfile.ZipFile(out, "w") as new:
+        for info in old.infolist():
+            entry = zipfile.ZipInfo(info.filename, (2000, 1, 1, 0, 0, 0))
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            new.writestr(entry, old.read(info.filename))
+    return out.getvalue()

@@ -1,0 +1,262 @@
+"""Slides as one HTML file that plays and scrubs the training from a disk, without any network.
+
+The figures are those of the app (:mod:`regviz.figures`), filled with the last frame; what changes
+from frame to frame lies beside them, boundaries as bytes. Plotly's JavaScript is in the file, and
+the file forbids itself to fetch anything.
+"""
+
+from __future__ import annotations
+
+import base64
+import html as escaping
+import json
+import math
+from collections.abc import Callable, Sequence
+from importlib import resources
+from string import Template
+from typing import Any
+
+import plotly.graph_objects as go
+from plotly.offline import get_plotlyjs
+
+from regviz import figures, metrics
+from regviz.frames import Frame, LaneFrame
+from regviz.metrics import Reading
+from regviz.slides import FIGURES, LAYOUTS, Runs, Slide, words
+
+_NUMBERS: tuple[tuple[str, Callable[[Reading], str]], ...] = (
+    ("training loss", lambda r: words.number(r.train_loss)),
+    ("validation loss", lambda r: words.number(r.val_loss)),
+    ("training right", lambda r: metrics.percent(r.train_accuracy)),
+    ("validation right", lambda r: metrics.percent(r.val_accuracy)),
+    ("gap", lambda r: metrics.points(r.gap)),
+    ("best epoch", lambda r: str(r.best_epoch or "–")),
+    ("epochs trained", lambda r: str(r.trained)),
+    ("exact zeros", lambda r: f"{r.zeros:,} of {r.weights:,}"),
+)
+_FONT = 13.0  # the font size of a slide at which figures are as large as in the app
+_LINES = ("line", "marker")
+_ABOVE = {"boundary": 84, "curves": 56, "accuracy": 56, "histogram": 78}
+"""Pixels above a figure's axes, for its legend and its panels' titles."""
+
+
+def html(runs: Runs, slide: Slide) -> bytes:
+    """Return the page, UTF-8."""
+    palette, frames = slide.palette, runs.moments(slide.frames)
+    described = [_figure(name, runs, slide, frames) for name in slide.figures]
+    said = words.title(runs.experiments) if slide.title is None else slide.title
+    columns = min(len(slide.figures), LAYOUTS[slide.layout or "two"][1])
+    footer = []
+    if slide.caption:
+        footer.append(f"<p>{_safe(words.caption(runs.experiments))}</p>")
+    if slide.link:
+        footer.append(f'<p><a href="{_safe(slide.link)}">{_safe(slide.link)}</a></p>')
+    data = {
+        "epochs": [frame.epoch for frame in frames],
+        "interval": round(1000 * slide.seconds / len(frames)),
+        "figures": described,
+    }
+    template = Template(
+        resources.files("regviz.slides").joinpath("page.html").read_text(encoding="utf-8")
+    )
+    page = template.substitute(
+        title=_safe(said or words.title(runs.experiments)),
+        heading=_safe(said),
+        scheme=palette.name,
+        base=f"{15 * slide.font_size / _FONT:g}",
+        background=palette.background,
+        text=palette.text,
+        muted=palette.muted,
+        surface=palette.surface,
+        primary=palette.primary,
+        grid=palette.grid,
+        columns=columns,
+        hidden="" if len(frames) > 1 else "hidden",
+        last=len(frames) - 1,
+        figures="\n".join(
+            _box(i, name, runs, palette.lane) for i, name in enumerate(slide.figures)
+        ),
+        footer="\n".join(footer),
+        plotly=get_plotlyjs().replace("</script", "<\\/script"),
+        data=json.dumps(data, allow_nan=False, separators=(",", ":")).replace("</", "<\\/"),
+    )
+    return page.encode()
+
+
+def _safe(text: str) -> str:
+    return escaping.escape(text)
+
+
+def _box(number: int, name: str, runs: Runs, color: Callable[[int], str]) -> str:
+    """Return the place of one figure on the page."""
+    said = _safe(words.describe(name, runs))
+    if name != "numbers":
+        return (
+            f'<figure aria-label="{said}"><h2>{FIGURES[name]}</h2>'
+            f'<div><div id="figure-{number}"></div></div></figure>'
+        )
+    heads = "".join(
+        f'<th scope="col" style="color: {color(i)}">{_safe(label)}</th>'
+        for i, label in enumerate(runs.labels)
+    )
+    cells = "<td></td>" * len(runs.labels)
+    rows = "".join(f'<tr><th scope="row">{row}</th>{cells}</tr>' for row, _ in _NUMBERS)
+    return (
+        f'<div class="numbers"><table id="figure-{number}"><caption>{FIGURES[name]}</caption>'
+        f"<thead><tr><td></td>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _figure(name: str, runs: Runs, slide: Slide, frames: Sequence[Frame]) -> dict[str, Any]:
+    """Return one figure at the last frame, and what of it changes with each frame."""
+    lanes, data = runs.last.lanes, runs.last.data
+    assert data is not None
+    labels = [label if len(label) <= 60 else f"{label[:59]}…" for label in runs.labels]
+    out: dict[str, Any] = {"kind": name}
+    if name == "numbers":
+        out["steps"] = [
+            [[text(metrics.read(lane)) for lane in frame.lanes] for _, text in _NUMBERS]
+            for frame in frames
+        ]
+        return out
+    if name == "boundary":
+        figure = figures.decision_boundary(labels, show_difference=False, palette=slide.palette)
+        figures.fill_decision_boundary(figure, lanes, data, palette=slide.palette)
+        # pictures instead of heat maps: Plotly need not draw the points again with each frame
+        figure.data = [trace for trace in figure.data if trace.type == "scatter"]
+        drawn = [i for i, lane in enumerate(lanes) if lane.boundary is not None]
+        out["colors"] = {
+            "response": [
+                [int(c[k : k + 2], 16) for k in (1, 3, 5)] for c in slide.palette.response
+            ],
+            "contour": slide.palette.contour,
+        }
+        _arrange(figure, len(lanes), data[0].extent, slide)
+        figure.layout.images = [_picture(i, data[i].extent) for i in drawn]
+        out["steps"] = [[_pixels(frame.lanes[i]) for i in drawn] for frame in frames]
+    elif name == "histogram":
+        layers = len(lanes[0].layers)
+        figure = figures.weight_histogram(labels, layers=layers, palette=slide.palette)
+        figures.fill_weight_histogram(figure, labels, lanes)
+        out["steps"] = [
+            [[_weights(lane, layer) for lane in frame.lanes] for layer in range(layers)]
+            for frame in frames
+        ]
+    else:
+        accuracy = name == "accuracy"
+        longest = max(2, *(lane.history.shape[1] for lane in lanes))
+        figure = figures.loss_curves(
+            labels, epochs=longest, show_accuracy=accuracy, palette=slide.palette
+        )
+        figures.fill_loss_curves(figure, lanes)
+        names = ("train_accuracy", "val_accuracy") if accuracy else ("train_loss", "val_loss")
+        out["curves"] = [[_finite(lane, curve) for curve in names] for lane in lanes]
+        out["top"] = float(figure.layout.yaxis.range[1])
+        out["steps"] = [
+            [
+                {
+                    "epoch": lane.history.shape[1],
+                    "best": lane.best_epoch,
+                    "stopped": lane.stopped_epoch,
+                    "diverged": lane.status == "diverged",
+                }
+                for lane in frame.lanes
+            ]
+            for frame in frames
+        ]
+    out["figure"] = _for_browser(figure, name, slide.font_size / _FONT)
+    return out
+
+
+def _arrange(
+    figure: go.Figure, n: int, extent: tuple[float, float, float, float], slide: Slide
+) -> None:
+    """Put the panels of a boundary into the rows in which they come out largest."""
+    rows_of, columns_of = LAYOUTS[slide.layout or ("one", "two", "grid", "grid")[_few(slide)]]
+    width, height = 1750 / columns_of - 160, 800 / rows_of - 110
+    aspect = (extent[1] - extent[0]) / (extent[3] - extent[2])
+    columns = max(
+        range(1, n + 1),
+        key=lambda c: min(width / c - 30, (height / math.ceil(n / c) - 50) * aspect),
+    )
+    rows = math.ceil(n / columns)
+    gap_x, gap_y = 30 / width, 75 / height
+    w, h = (1 - gap_x * (columns - 1)) / columns, (1 - gap_y * (rows - 1)) / rows
+    for i in range(n):
+        row, column = divmod(i, columns)
+        left, top = column * (w + gap_x), 1 - row * (h + gap_y)
+        number = "" if i == 0 else str(i + 1)
+        x, y = figure.layout[f"xaxis{number}"], figure.layout[f"yaxis{number}"]
+        x.update(domain=[left, left + w], title={"text": "x₀" if i + columns >= n else ""})
+        y.update(domain=[max(0.0, top - h), top], showticklabels=column == 0)
+        y.title = {"text": "x₁" if column == 0 else "", "standoff": 8}
+        if i:
+            y.scaleanchor = None  # it follows from sharing both ranges with the first panel
+        figure.layout.annotations[i].update(x=left + w / 2, y=top)
+    bar = figure.data[-1].marker.colorbar
+    bar.update(
+        orientation="v", x=1.02, xanchor="left", y=0.5, yref="paper", yanchor="middle", len=0.8
+    )
+    bar.update(title={"text": "P(class 1)", "side": "right"}, thickness=16)
+    figure.layout.margin = {"l": 54, "r": 84, "b": 50}
+
+
+def _few(slide: Slide) -> int:
+    return min(len(slide.figures), 4) - 1
+
+
+def _picture(panel: int, extent: tuple[float, float, float, float]) -> dict[str, Any]:
+    """Return the place of a picture under the points of a panel."""
+    low, high, bottom, top = extent
+    n = "" if panel == 0 else str(panel + 1)
+    place = {"x": low, "y": top, "sizex": high - low, "sizey": top - bottom}
+    return {"xref": f"x{n}", "yref": f"y{n}", "sizing": "stretch", "layer": "below", **place}
+
+
+def _pixels(lane: LaneFrame) -> list[Any] | None:
+    if lane.boundary is None:
+        return None
+    return [*lane.boundary.shape, base64.b64encode(lane.boundary.tobytes()).decode()]
+
+
+def _weights(lane: LaneFrame, layer: int) -> dict[str, Any]:
+    limit = float(lane.limits[layer])
+    return {
+        "counts": lane.histogram[layer].tolist(),
+        "limit": limit if math.isfinite(limit) else 1.0,
+        "zeros": int(lane.zeros[layer]),
+    }
+
+
+def _finite(lane: LaneFrame, name: str) -> list[float | None]:
+    return [
+        float(f"{value:.4g}") if math.isfinite(value) else None
+        for value in lane.curve(name).tolist()
+    ]
+
+
+def _for_browser(figure: go.Figure, name: str, factor: float) -> dict[str, Any]:
+    """Return a figure as JSON values, its letters larger by a factor, as high as its place."""
+    value = json.loads(figure.to_json())
+    layout = value["layout"]
+    layout.pop("height", None)
+    layout.pop("meta", None)  # hints to the app
+    layout.pop("title", None)  # the page has headings
+    layout["margin"]["t"] = _ABOVE[name]
+    layout["legend"] |= {"y": 1}
+
+    def larger(part: Any, key: str) -> Any:
+        if isinstance(part, list):
+            return [larger(inner, "") for inner in part]
+        if not isinstance(part, dict):
+            return part
+        out = {name: larger(inner, name) for name, inner in part.items()}
+        grows = ("size",) if key.endswith("font") else ("size", "width") * (key in _LINES)
+        if key == "margin":
+            grows = tuple(out)
+        for name in grows:
+            if isinstance(out.get(name), (int, float)):
+                out[name] = round(out[name] * factor, 1)
+        return out
+
+    return {"data": larger(value["data"], "data"), "layout": larger(layout, "layout")}

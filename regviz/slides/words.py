@@ -1,0 +1,308 @@
+"""Slides: the words on them and beside them: labels, caption, title, alt text, what to say.
+
+Strings in, strings out; every number comes out of the frame that is drawn.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from regviz import metrics
+from regviz.specs import Experiment, experiments_to_json, to_link
+
+if TYPE_CHECKING:
+    from regviz.slides import Runs, Slide
+
+_NAMES = {
+    "data.n_samples": "{} points",
+    "data.noise": "noise σ = {}",
+    "data.label_noise": "label noise {}",
+    "data.irrelevant_features": "{} irrelevant inputs",
+    "data.val_fraction": "validation share {}",
+    "data.seed": "data seed {}",
+    "model.activation": "{}",
+    "model.norm": "{} norm",
+    "model.norm_position": "norm {} the activation",
+    "model.init_scale": "initial weights × {}",
+    "regularization.dropout": "dropout p = {}",
+    "regularization.dropout_kind": "{} dropout",
+    "regularization.input_dropout": "input dropout p = {}",
+    "regularization.l1": "L1 λ = {}",
+    "regularization.l2": "L2 λ = {}",
+    "regularization.weight_decay": "weight decay {}",
+    "regularization.label_smoothing": "label smoothing ε = {}",
+    "regularization.input_noise": "input noise σ = {}",
+    "regularization.early_stopping.patience": "early stopping, patience {}",
+    "regularization.early_stopping.min_delta": "min delta {}",
+    "regularization.recurrent_dropout": "recurrent dropout p = {}",
+    "regularization.attention_dropout": "attention dropout p = {}",
+    "regularization.residual_dropout": "residual dropout p = {}",
+    "training.optimizer": "{}",
+    "training.lr": "learning rate {}",
+    "training.batch_size": "batch size {}",
+    "training.epochs": "{} epochs",
+    "training.seed": "seed {}",
+    "training.momentum": "momentum {}",
+}
+_SPECIAL = {
+    ("model.norm", None): "no norm",
+    ("training.batch_size", None): "full batch",
+    ("regularization.early_stopping.restore_best_weights", False): "last weights kept",
+    ("regularization.early_stopping.restore_best_weights", True): "best weights restored",
+}
+_ALWAYS = ("data.kind", "data.seed", "model.hidden", "training.seed")
+_OFF = (None, 0, 0.0, False)
+
+
+def flat(experiment: Experiment) -> dict[str, Any]:
+    """Return every field of an experiment by its path; groups that are off have none."""
+    out: dict[str, Any] = {}
+
+    def walk(prefix: str, mapping: dict[str, Any]) -> None:
+        for name, value in mapping.items():
+            if isinstance(value, dict):
+                walk(f"{prefix}{name}.", value)
+            elif f"{prefix}{name}" != "regularization.early_stopping":
+                out[prefix + name] = value
+
+    walk("", experiment.to_dict())
+    return out
+
+
+_DEFAULTS = flat(Experiment.from_dict({"regularization": {"early_stopping": {"patience": 10}}}))
+
+
+def phrase(path: str, value: Any) -> str:
+    """Return one setting as people write it: ``dropout p = 0.5``."""
+    if path == "model.hidden":
+        return f"hidden units {'-'.join(map(str, value))}" if value else "a linear model"
+    try:
+        special = _SPECIAL.get((path, value))
+    except TypeError:  # a list
+        special = None
+    if special is not None:
+        return special
+    if isinstance(value, list):
+        shown = ", ".join(f"{entry:g}" for entry in value)
+    elif isinstance(value, float):
+        shown = f"{value:g}"
+    else:
+        shown = str(value)
+    pattern = _NAMES.get(path)
+    name = path.rsplit(".", 1)[-1].replace("_", " ")
+    return pattern.format(shown) if pattern else f"{name} {shown}"
+
+
+def varied(experiments: Sequence[Experiment]) -> list[str]:
+    """Return the paths of the fields in which experiments differ, in their usual order."""
+    fields = [flat(e) for e in experiments]
+    paths = list(dict.fromkeys(path for of in fields for path in of))
+    return [p for p in paths if len({json.dumps(of.get(p)) for of in fields}) > 1]
+
+
+def techniques(experiment: Experiment) -> list[str]:
+    """Return what regularizes an experiment, each as a phrase."""
+    out = []
+    for path, value in flat(experiment).items():
+        stopping = path.startswith("regularization.early_stopping.")
+        if not path.startswith("regularization.") or path.endswith("dropout_kind"):
+            continue
+        if stopping and not path.endswith("patience"):
+            continue
+        if stopping or (any(value) if isinstance(value, list) else value not in _OFF):
+            out.append(phrase(path, value))
+    return out
+
+
+def labels(experiments: Sequence[Experiment]) -> tuple[str, ...]:
+    """Return a name for each experiment: the settings in which they differ."""
+    paths = varied(experiments)
+    regularized = bool(paths) and all(path.startswith("regularization.") for path in paths)
+    out: list[str] = []
+    for e in experiments:
+        of = flat(e)
+        if len(experiments) == 1 or (regularized and not e.regularization.any):
+            text = ", ".join(techniques(e)) or "without regularization"
+        else:
+            # that early stopping is on says enough, unless its details are what differs
+            own = [
+                path
+                for path in paths
+                if path in of
+                and (
+                    not path.startswith("regularization.early_stopping.")
+                    or path.endswith("patience")
+                    or of[path] != _DEFAULTS[path]
+                )
+            ]
+            on = [path for path in own if of[path] not in _OFF] if regularized else own
+            text = ", ".join(phrase(path, of[path]) for path in on or own)
+        out.append(text or "run")
+    return tuple(
+        f"{label} ({out[: i + 1].count(label)})" if out.count(label) > 1 else label
+        for i, label in enumerate(out)
+    )
+
+
+def caption(experiments: Sequence[Experiment]) -> str:
+    """Return the settings the experiments share: all that differ from the defaults, and seeds."""
+    skipped = set(varied(experiments))
+    groups: dict[str, list[str]] = {}
+    for path, value in flat(experiments[0]).items():
+        usual = _DEFAULTS.get(path, value if path in _ALWAYS else None)
+        patience = path == "regularization.early_stopping.patience"
+        if path in skipped or (value == usual and path not in _ALWAYS and not patience):
+            continue
+        text = value if path == "data.kind" else phrase(path, value)
+        groups.setdefault("seeds" if path.endswith("seed") else path.split(".")[0], []).append(text)
+    seeds = groups.pop("seeds", [])
+    parts = [", ".join(group) for group in (*groups.values(), seeds) if group]
+    return " · ".join([*parts, "all else as by default"])
+
+
+def title(experiments: Sequence[Experiment]) -> str:
+    """Return what a slide about these experiments is called, if nobody says otherwise."""
+    kinds = list(dict.fromkeys(e.data.kind for e in experiments))
+    on = " and ".join(kinds) if len(kinds) <= 2 else "several data sets"
+    paths = varied(experiments)
+    told = [text for text in techniques(experiments[-1]) if text]
+    if len(experiments) > 2 and paths:
+        names = [re.sub(r" ?=? ?\{\}|\{\}", "", _NAMES.get(p, "")).strip(" ,") for p in paths]
+        fallback = (p.rsplit(".", 1)[-1].replace("_", " ") for p in paths)
+        known = [name or other for name, other in zip(names, fallback, strict=True)]
+        what = " and ".join(known[:2]) if len(known) <= 2 else f"{len(experiments)} settings"
+        return _capital(f"{what} on {on}")
+    if told:
+        return _capital(f"{', '.join(told[:3])} on {on}")
+    return _capital(
+        f"{'no regularization' if not paths else ' and '.join(labels(experiments))} on {on}"
+    )
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def file_name(runs: Runs, slide: Slide, format: str) -> str:
+    """Return a name for the file, after figures and settings: letters, digits, dots and dashes."""
+    said = title(runs.experiments) if slide.title is None else slide.title
+    text = f"{said} {' '.join(slide.figures)}".replace("λ", "").replace("=", "")
+    return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-.")[:100] + f".{format}"
+
+
+# --- what is to be seen ------------------------------------------------------------------------
+
+
+def number(value: float) -> str:
+    """Return a loss or a norm with three digits; a dash where there is none."""
+    return f"{value:.3g}" if math.isfinite(value) else "–"
+
+
+def describe(figure: str, runs: Runs) -> str:
+    """Return what one figure shows, for those who do not see it."""
+    frame = runs.last
+    readings = [metrics.read(lane) for lane in frame.lanes]
+    pairs = list(zip(runs.labels, readings, strict=True))
+    many = "one model" if len(pairs) == 1 else f"{len(pairs)} models"
+    kinds = ", ".join(dict.fromkeys(e.data.kind for e in runs.experiments))
+    if figure == "boundary":
+        said = [
+            f"{label}: {metrics.percent(r.val_accuracy)} of the validation points right (epoch "
+            f"{r.epoch})"
+            for label, r in pairs
+        ]
+        start = f"Decision boundary of {many} on {kinds}, with training and validation points"
+    elif figure == "curves":
+        said = [
+            f"{label}: training loss {number(r.train_loss)} and validation loss "
+            f"{number(r.val_loss)} at epoch {r.epoch}; validation loss lowest in epoch "
+            f"{r.best_epoch} ({number(r.best_val_loss)})"
+            for label, r in pairs
+        ]
+        start = f"Training and validation loss of {many} over the epochs"
+    elif figure == "accuracy":
+        said = [
+            f"{label}: {metrics.percent(r.train_accuracy)} right in training and "
+            f"{metrics.percent(r.val_accuracy)} in validation at epoch {r.epoch}"
+            for label, r in pairs
+        ]
+        start = f"Training and validation accuracy of {many} over the epochs"
+    elif figure == "histogram":
+        said = [
+            f"{label}: {r.zeros:,} of {r.weights:,} weights are exactly 0" for label, r in pairs
+        ]
+        start = f"Histograms of the weights of each layer of {many}"
+    else:
+        said = [f"{label}: {metrics.percent(r.val_accuracy)} right in validation, gap "
+                f"{metrics.points(r.gap)}, validation loss {number(r.val_loss)}"
+                for label, r in pairs]  # fmt: skip
+        start = f"Table of losses, accuracies, gap and best epoch of {many}"
+    ended = [
+        f"{label} diverged in epoch {r.trained}"
+        if r.status == "diverged"
+        else f"{label} was stopped early, after epoch {r.stopped_epoch}"
+        for label, r in pairs
+        if r.status == "diverged" or r.stopped_epoch
+    ]
+    return ". ".join([start, *said, *ended]) + "."
+
+
+_LOOK = {
+    "boundary": "Each panel is one model: the colour is its P(class 1), the line is where it "
+    "changes its mind. Ask which bends follow the rule and which follow single points.",
+    "curves": "Dashed is training, solid is validation, the star marks the lowest validation "
+    "loss. Ask where the two part, and whether the solid curve comes back up.",
+    "accuracy": "Dashed is training, solid is validation. Ask how far apart they end, and whether "
+    "the accuracy notices over-fitting as early as the loss does.",
+    "histogram": "Each panel is one weight matrix, biases not among them. Ask which technique "
+    "narrows the weights and which sets some to exactly 0.",
+    "numbers": "The gap is training minus validation accuracy. Ask which model you would ship, "
+    "and which single number would have told you so.",
+}
+
+
+def verdicts(runs: Runs) -> list[str]:
+    """Return what each run's numbers say about its fit, one sentence each."""
+    frame, out = runs.last, []
+    assert frame.data is not None
+    readings = [metrics.read(lane) for lane in frame.lanes]
+    for i, (label, e) in enumerate(zip(runs.labels, runs.experiments, strict=True)):
+        view, noise = frame.data[i], e.data.label_noise
+        alike = [
+            r for r, other in zip(readings, runs.experiments, strict=True) if other.data == e.data
+        ]
+        attainable = metrics.attainable_accuracy(
+            metrics.data_accuracy(view, noise), view.n_val, alike
+        )
+        verdict = metrics.judge(
+            readings[i],
+            attainable=attainable,
+            n_train=view.n_train,
+            n_val=view.n_val,
+            label_noise=noise,
+        )
+        out.append(f"{_capital(label)}: {verdict.kind}. {verdict.reason}")
+    return out
+
+
+def notes(figure: str, runs: Runs, slide: Slide) -> str:
+    """Return the speaker notes of one figure: what to say, and how to make it again."""
+    document = experiments_to_json(runs.experiments, indent=None)
+    link = slide.link or f"the app's address followed by /?e={to_link(runs.experiments[-1])}"
+    parts = [
+        "What to say",
+        _LOOK[figure],
+        *verdicts(runs),
+        "",
+        "How to reproduce",
+        caption(runs.experiments),
+        f"In the browser: {link}",
+        "From the command line: save the next line as spec.json, then",
+        f"python -m regviz render spec.json -o slide.png --figure {figure} --theme {slide.theme}",
+        document,
+    ]
+    return "\n".join(parts)
