@@ -11,7 +11,7 @@ from regviz import metrics, presets, specs
 from regviz.frames import Frame
 from regviz.packing import Cell
 from regviz.specs import Experiment, SpecError
-from regviz.ui import controls, layout, live, run
+from regviz.ui import compare, controls, layout, live, run
 
 CHANNEL = "playground"
 LABELS = ("without", "with")
@@ -166,6 +166,7 @@ with st.container(
             label_visibility="collapsed",
             width=300,
         )
+        compare.button(experiment)
         with st.popover("Share", icon=":material/share:"):
             st.caption("Copy this link: it opens the same experiment, with the same result.")
             address = (st.context.url or "").split("?")[0].rstrip("/")

@@ -132,16 +132,19 @@ class Comparison:
         shape = count(
             lambda e: (e.model.kind, e.model.hidden, e.model.init_scale, e.model.embedding)
         )
-        weights = "the same initial weights" if shape == 1 else "weights drawn from the same seed"
         batches = count(lambda e: e.training.batch_size)
-        order = "the same batches" if batches == 1 else "the same order, in batches of other size"
-        seeds = f"seed {first.training.seed}"
+        same = ["split"]
+        same += ["initial weights"] * (shape == 1) + ["batches"] * (batches == 1)
+        other = ["weights drawn from one seed"] * (shape > 1)
+        other += ["one order in batches of other size"] * (batches > 1)
+        more = f"; {', '.join(other)}" if other else ""
+        first_seed = first.training.seed
+        seeds = f"seed {first_seed}"
         if self.seeds > 1:
-            seeds = f"seeds {first.training.seed}–{first.training.seed + self.seeds - 1}"
-        first_seed = " Boundaries and weights are those of the first." if self.seeds > 1 else ""
+            seeds = f"seeds {first_seed}–{first_seed + self.seeds - 1}, pictures of the first"
         return (
-            f"All on the same {data.n_samples} samples ({data.kind}, data seed {data.seed}) and "
-            f"split, with {weights} and {order}: {seeds}.{first_seed}"
+            f"All on the same {data.n_samples} samples ({data.kind}, data seed {data.seed}), "
+            f"{' and '.join([', '.join(same[:-1]), same[-1]] if same[1:] else same)}{more}; {seeds}."
         )
 
     # --- changes: each returns another comparison -----------------------------------------------

@@ -73,7 +73,7 @@ def button(experiment: Experiment, *, key: str = "add-to-comparison") -> None:
     st.button(
         "Add to comparison",
         key=key,
-        icon=":material/library_add_check:",
+        icon=":material/compare:",
         help="Puts this configuration beside up to five others on the page Compare.",
         on_click=added,
     )

@@ -24,7 +24,7 @@ from regviz.labs.frame import LabFrame
 from regviz.packing import Cell
 from regviz.palette import DARK, LIGHT, Palette
 from regviz.specs import Experiment, SpecError
-from regviz.ui import controls, layout, live, run
+from regviz.ui import compare, controls, layout, live, run
 
 Lanes = tuple[Experiment, ...]
 Rows = list[tuple[Cell, ...]]
@@ -518,6 +518,7 @@ def _transport(lesson: Lesson, visit: run.Visit, experiment: Experiment) -> Any:
                 labels=lesson.labels_of(experiment),
                 epochs=experiment.training.epochs,
             )
+        compare.button(experiment)
     return status
 
 
