@@ -182,13 +182,13 @@ def _open_link() -> None:
 
 
 def _read_range(text: str) -> Range:
-    path, *numbers = text.split("~")
     try:
-        low, high = (float(number) for number in numbers[:2])
-        axis = sweeps.spread(path, low, high, _whole("over", numbers[2]))
-    except (ValueError, IndexError):
+        path, low, high, count = text.split("~")
+        ends = float(low), float(high)
+    except ValueError:
         raise SpecError(f"over: got {text[:60]!r}; give FIELD~FROM~TO~COUNT.") from None
-    return axis.path, low, high, int(numbers[2])
+    sweeps.spread(path, *ends, _whole("over", count))
+    return path, *ends, int(count)
 
 
 def _whole(name: str, text: str) -> int:
@@ -237,7 +237,34 @@ def _sentence(sweep: Sweep, seen: Outcome) -> str:
     return text
 
 
-def _table(frame: Frame) -> live.Table:
+def _message(
+    sweep: Sweep, row: tuple[int, ...], start: int, labels: tuple[str, ...], frame: Frame
+) -> bytes:
+    """Return the pictures of one row's values, each beside that of the first cell; packed once."""
+    name = f"{PAGE}.message"
+    known = st.session_state.get(name)
+    if known is not None and known[0] is frame and known[1] == row:
+        packed: bytes = known[2]
+        return packed
+    axis = sweep.axes[-1]
+    reference = sweep.lane([0] * len(sweep.axes))
+    pairs = [
+        sweeps.one_lane(frame, [reference, sweep.lane((*row, i))]) for i in range(len(axis.values))
+    ]
+    message = pack_sweep(
+        LOOK,
+        f"{hash((sweep, row)) & 0xFFFFFFFF:08x}",
+        pairs,
+        values=axis.texts,
+        name=axis.label,
+        table=lambda pair: _table(pair, labels),
+        start=start,
+    )
+    st.session_state[name] = (frame, row, message)
+    return message
+
+
+def _table(frame: Frame, labels: tuple[str, ...]) -> live.Table:
     readings = [metrics.read(lane) for lane in frame.lanes]
     rows: list[tuple[Cell, ...]] = [
         ("Train accuracy", *(metrics.percent(r.train_accuracy) for r in readings)),
@@ -248,7 +275,7 @@ def _table(frame: Frame) -> live.Table:
         ("Exact zeros", *(f"{r.zeros:,} / {r.weights:,}" for r in readings)),
         ("Best epoch", *(str(r.best_epoch or "–") for r in readings)),
     ]
-    return live.Table(("", *st.session_state[f"{PAGE}.labels"]), tuple(rows))
+    return live.Table(("", *labels), tuple(rows))
 
 
 def _pictures(sweep: Sweep, seen: Outcome | None, measure: str) -> tuple[Any, Any]:
@@ -385,6 +412,8 @@ _tick()
 frame, lanes = visit.look()
 done = job is not None and job.state == "finished" and lanes == sweep.experiments
 if done and frame is not None:
+    seen = sweeps.outcome(sweep, frame)
+    best = seen.best() or tuple(0 for _ in sweep.axes)
     scrubbed = sweep.axes[-1]
     row: tuple[int, ...] = ()
     if plane:
@@ -393,27 +422,16 @@ if done and frame is not None:
             st.select_slider(
                 f"{first.label}, for the pictures below",
                 range(len(first.values)),
+                best[0],
                 format_func=lambda i: first.texts[i],
-                key=f"{PAGE}.row",
+                key=f"{PAGE}.row.{hash(sweep)}",  # another sweep starts at its own best
             ),
         )
     labels = (f"{scrubbed.label} = {scrubbed.texts[0]}", "chosen")
-    st.session_state[f"{PAGE}.labels"] = labels
-    one_each = [
-        sweeps.one_lane(frame, [sweep.lane((*row, 0)), sweep.lane((*row, i))])
-        for i in range(len(scrubbed.values))
-    ]
-    live.sweep_feed(
-        LOOK,
-        pack_sweep(
-            LOOK,
-            f"{hash((sweep, row)) & 0xFFFFFFFF:08x}",
-            one_each,
-            values=scrubbed.texts,
-            name=scrubbed.label,
-            table=_table,
-        ),
-    )
+    if plane:
+        zero = all(axis.values[0] == 0 for axis in sweep.axes)
+        labels = ("both at 0" if zero else "both at their first", "chosen")
+    live.sweep_feed(LOOK, _message(sweep, row, best[-1], labels, frame))
     live.scrubber(
         LOOK,
         labels=labels,
@@ -433,7 +451,6 @@ if done and frame is not None:
         live.readout(LOOK)
 
     with st.expander("The sweep as a file and as a command", icon=":material/code:"):
-        seen = sweeps.outcome(sweep, frame)
         st.download_button(
             "Download the table",
             sweeps.to_csv(sweep, seen),

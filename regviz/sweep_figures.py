@@ -98,7 +98,8 @@ def validation_curve(
             hovertemplate=f"{name}<extra></extra>",
         )  # fmt: skip
     figure.update_xaxes(range=[-0.5, len(x) - 0.5], **_ticks(axis))
-    figure.update_yaxes(title_text=_named(measure), rangemode="tozero")
+    title = "cross-entropy loss (nats)" if measure == "val_loss" else _named(measure)
+    figure.update_yaxes(title_text=title, rangemode="tozero")
     figure = _styled(figure, f"{MEASURES[measure]} over {axis.label}", palette, 380)
     figure.update_layout(uirevision=f"{axis.path}{measure}", hovermode="closest")
     return figure
