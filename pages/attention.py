@@ -51,6 +51,8 @@ def point(frame: Frame, lanes: Lanes) -> str:
     end, found = sequences.verdict(frame, lanes), maps(frame.lanes[1])
     if found is not None and np.array_equal(*found):
         end += " Attention dropout is 0, so a map is the same in train mode and in eval mode."
+    elif found is not None and lesson.predicted(LESSON) is None:
+        end += " Below are its maps, in eval mode and in train mode."
     elif found is not None:
         sums = found[1].sum(axis=-1)
         end += (

@@ -85,6 +85,7 @@ def draw_sound(f: LabFrame) -> None:
     st.html(layout.point(said))
     for column, kind in zip(st.columns(2), ("original", "changed"), strict=True):
         with column:
+            st.caption(f"{kind}, to be played")
             st.audio(wav(f.arrays[kind], round(f.number("rate"))), format="audio/wav")
     lesson.chart(lab_figures.sound(f, lesson.palette()), key=f"{PAGE}.wave", alt=said)
 

@@ -253,7 +253,7 @@ with measured:
         st.markdown(
             "**Ranking of this run**, one seed\n\n"
             + lesson.markdown_table(
-                ("", "", "validation", "right", "training", "gap", "verdict"),
+                ("", "", "val loss", "val accuracy", "train loss", "gap", "verdict"),
                 ranking(*shown.last_finished),
             )
         )

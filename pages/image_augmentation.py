@@ -71,6 +71,9 @@ def point(frame: Frame, lanes: Lanes) -> str:
         f"{plain.val_accuracy:.1%}, {with_.val_accuracy:.1%} and {wild.val_accuracy:.1%}. "
     )
     helped = with_.val_loss < plain.val_loss
+    if lanes[1] == lanes[2]:
+        end = "helps" if helped else "does not help"
+        return f"{text}More of it is not possible here, and on this run it {end}."
     hurt = wild.val_accuracy < max(plain.val_accuracy, with_.val_accuracy)
     if helped and hurt:
         return (
@@ -114,9 +117,10 @@ def code_ran(frame: Frame, lanes: Lanes) -> str:
     rng = np.random.default_rng(lanes[1].training.seed)
     x = images[0].astype(np.float64).reshape(8, 8)
     copies = []
-    for v in rng.uniform(-1, 1, (COPIES, 6)):
+    for v in rng.uniform(-1, 1, (COPIES, 7)):
         shift = (8 * spec.translate * v[1], 8 * spec.translate * v[2])
-        moved = affine(x, spec.degrees * v[0], shift, 1 + spec.scale * v[3])
+        start = x[:, ::-1] if (v[6] + 1) / 2 < spec.horizontal_flip else x
+        moved = affine(start, spec.degrees * v[0], shift, 1 + spec.scale * v[3])
         jittered = color_jitter(moved, 1 + spec.brightness * v[4], 1 + spec.contrast * v[5])
         copies.append(jittered)
     apart = np.sqrt(np.square(np.array(copies) - x).mean())
@@ -132,6 +136,25 @@ def code_ran(frame: Frame, lanes: Lanes) -> str:
 def seen(frame: Frame, lanes: Lanes) -> str:
     """Say what a task's run came to."""
     return point(frame, lanes)
+
+
+def six_and_nine(frame: Frame, lanes: Lanes) -> str:
+    """Say what the models make of a 6 and of a 9 that are not turned."""
+    assert frame.data is not None
+    labels = frame.data[0].image_labels
+    plain, with_ = (lane.probabilities for lane in frame.lanes[:2])
+    if labels is None or plain is None or with_ is None:
+        return point(frame, lanes)
+    parts = []
+    for digit, other in ((6, 9), (9, 6)):
+        image = int(np.flatnonzero(labels == digit)[0]) if digit in labels else None
+        if image is not None:
+            parts.append(
+                f"An upright {digit}: P({digit}) {plain[0, image, digit]:.2f} without turning and "
+                f"{with_[0, image, digit]:.2f} with, P({other}) {plain[0, image, other]:.2f} and "
+                f"{with_[0, image, other]:.2f}."
+            )
+    return " ".join((*parts, point(frame, lanes)))
 
 
 def gallery_said(f: LabFrame) -> str:
@@ -227,7 +250,7 @@ LESSON = lesson.Lesson(
         lesson.Task(
             "Turn by up to 180°: what becomes of 6 and 9?",
             START.replace("regularization.augmentation", {"degrees": 180}),
-            seen,
+            six_and_nine,
         ),
         lesson.Task(
             "Shift only, by up to a tenth of a side.",

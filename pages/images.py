@@ -50,8 +50,19 @@ def point(frame: Frame, lanes: Lanes) -> str:
     return (
         f"{lanes[0].n_train} training images. Validation accuracy {plain.val_accuracy:.1%} "
         f"without and {with_.val_accuracy:.1%} with {techniques(lanes[1])}; validation loss "
-        f"{plain.val_loss:.3f} and {with_.val_loss:.3f}."
+        f"{plain.val_loss:.3f} and {with_.val_loss:.3f}. {gained(frame, lanes)}"
     )
+
+
+def gained(frame: Frame, lanes: Lanes) -> str:
+    """Say whether the difference is more than luck may give."""
+    if lanes[0] == lanes[1]:
+        return "The two are one model."
+    plain, with_ = (metrics.read(lane) for lane in frame.lanes)
+    gain = with_.val_accuracy - plain.val_accuracy
+    if abs(gain) <= CLOSE:
+        return f"On {lanes[0].n_val} validation images a difference this small may be luck."
+    return "On this run it helps." if gain > 0 else "On this run it costs accuracy."
 
 
 def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
@@ -60,7 +71,8 @@ def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     gain = with_.val_accuracy - plain.val_accuracy
     text = (
         f"validation accuracy {plain.val_accuracy:.1%} without and {with_.val_accuracy:.1%} with "
-        f"{techniques(lanes[1])}; a difference of {CLOSE:.0%} or less counts as about the same."
+        f"{techniques(lanes[1])}; a difference of {100 * CLOSE:g} points or less counts as about "
+        "the same."
     )
     return (0 if gain > CLOSE else 2 if gain < -CLOSE else 1), text
 
@@ -104,6 +116,20 @@ def seen(frame: Frame, lanes: Lanes) -> str:
     )
 
 
+def fits(frame: Frame, lanes: Lanes) -> str:
+    """Say what a task's run came to, and whether it still fits its training images."""
+    share = metrics.read(frame.lanes[1]).train_accuracy
+    end = "still fits" if share > 0.99 else "no longer fits all of"
+    return f"{seen(frame, lanes)} With {share:.1%} right in training it {end} its own images."
+
+
+def sizes(frame: Frame, lanes: Lanes) -> str:
+    """Say what a task's run came to, and how small the maps after each layer are."""
+    shapes = [frame.lanes[1].feature_maps(i).shape[-2:] for i in range(len(lanes[1].model.hidden))]
+    maps = ", ".join(f"{h}x{w} after layer {i}" for i, (h, w) in enumerate(shapes, start=1))
+    return f"Maps of {maps}. {seen(frame, lanes)}"
+
+
 def one_image(frame: Frame, image: int) -> str:
     """Say what both models make of one image, and what one draw of masks does to it."""
     plain, with_ = (lane.probabilities for lane in frame.lanes)
@@ -116,11 +142,16 @@ def one_image(frame: Frame, image: int) -> str:
     assert labels is not None
     right = int(labels[image])
     gone = int((kept[image] == 0).sum())
+    if np.array_equal(*with_):
+        return (
+            f"P({right}), which is right: {plain[0, image, right]:.2f} without, "
+            f"{with_[0, image, right]:.2f} with. Nothing is dropped: both modes give the same."
+        )
     return (
         f"P({right}), which is right: {plain[0, image, right]:.2f} without, "
         f"{with_[0, image, right]:.2f} with in eval mode, {with_[1, image, right]:.2f} in train "
-        f"mode, where this draw dropped {gone} of {kept.shape[1]} maps whole. Same weights, same "
-        "batch norm: the masks alone make the difference."
+        f"mode, where this draw dropped {gone} of {kept.shape[1]} maps whole. The weights are the "
+        "same: the masks alone make the difference."
     )
 
 
@@ -197,7 +228,7 @@ LESSON = lesson.Lesson(
         lesson.Task(
             "Whole maps at p = 0.7: can it still fit its training images?",
             START.replace("regularization.dropout", 0.7),
-            seen,
+            fits,
         ),
         lesson.Task(
             "BatchNorm2d and no dropout.",
@@ -207,7 +238,7 @@ LESSON = lesson.Lesson(
         lesson.Task(
             "Two convolutions: look at how small the maps after the second are.",
             START.replace("model.hidden", [16, 16]),
-            seen,
+            sizes,
         ),
     ),
     sources=(

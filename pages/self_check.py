@@ -57,7 +57,7 @@ def ece(lane: LaneFrame) -> float:
 
 
 def sure(lane: LaneFrame) -> float:
-    """Return the share of the plane where the model is more than 95 % sure."""
+    """Return the share of the plane where the model is more than 95% sure."""
     if lane.boundary is None:
         return float("nan")
     return float(((lane.boundary < 13) | (lane.boundary > 242)).mean())
@@ -115,7 +115,7 @@ def boundary(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     plain, held = (sure(lane) for lane in frame.lanes)
     right = 0 if held < plain - 0.01 else 1 if held > plain + 0.01 else 2
     return right, (
-        f"more than 95 % sure on {plain:.0%} of the plane without and on {held:.0%} with L2; "
+        f"more than 95% sure on {plain:.0%} of the plane without and on {held:.0%} with L2; "
         f"validation loss {metrics.read(frame.lanes[0]).val_loss:.3f} and "
         f"{metrics.read(frame.lanes[1]).val_loss:.3f}."
     )

@@ -99,7 +99,8 @@ def seen(frame: Frame, lanes: Lanes) -> str:
     before, after = (norms(lane) for lane in frame.lanes)
     return (
         f"Validation loss {plain.val_loss:.3f} without and {with_.val_loss:.3f} with; training "
-        f"loss {plain.train_loss:.3f} and {with_.train_loss:.3f} ({noisy:.3f} in train mode). "
+        f"loss {plain.train_loss:.3f} and {with_.train_loss:.3f} ({noisy:.3f} in train mode); "
+        f"validation accuracy {plain.val_accuracy:.0%} and {with_.val_accuracy:.0%}. "
         f"‖kernel‖ {before['kernel']:.2f} and {after['kernel']:.2f}, ‖recurrent‖ "
         f"{before['recurrent']:.2f} and {after['recurrent']:.2f}."
     )
@@ -174,7 +175,7 @@ LESSON = lesson.Lesson(
             seen,
         ),
         lesson.Task(
-            "Too much: recurrent dropout 0.8. Can it still remember whether it met A?",
+            "Recurrent dropout 0.8: four of five units are gone for a whole sequence. Too much?",
             NOTHING.replace("regularization.recurrent_dropout", 0.8),
             seen,
         ),

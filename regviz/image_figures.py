@@ -170,7 +170,7 @@ def gallery(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
         row, column = divmod(i, columns)
         _tile(figure, image, palette, low=0, high=1, row=row + 1, col=column + 1)
     _styled(figure, "One image, and what an epoch may see of it", palette, 330)
-    figure.update_annotations(font={"size": 11, "color": palette.text})
+    figure.update_annotations(font={"size": 13, "color": palette.text})
     _bare(figure, 330)
     figure.update_layout(margin={"t": 58})
     return figure

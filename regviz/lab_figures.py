@@ -303,7 +303,12 @@ def masked_mean(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
             xanchor="left", yanchor="bottom", showarrow=False,
         )  # fmt: skip
     figure.update_xaxes(title_text="masked passes k", type="log", dtick=1)
-    figure.update_yaxes(title_text="distance (rms, logits)", type="log", dtick="D2")
+    # Plotly's own labels leave out the decade: 2 and 5 of which?
+    ticks = [digit * 10.0**decade for decade in range(-4, 4) for digit in (1, 2, 5)]
+    figure.update_yaxes(
+        title_text="distance (rms, logits)", type="log", tickvals=ticks,
+        ticktext=[f"{tick:g}" for tick in ticks],
+    )  # fmt: skip
     return _styled(figure, "Mean of k masked passes", palette, 340)
 
 

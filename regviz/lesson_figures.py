@@ -150,7 +150,7 @@ def smoothed_targets(hard: NDArray[Any], soft: NDArray[Any], palette: Palette = 
             textposition="outside", cliponaxis=False, marker={"color": palette.lane(i)},
             hovertemplate=f"{name}, %{{x}}: %{{y:.3f}}<extra></extra>",
         )  # fmt: skip
-    figure.update_yaxes(range=[0, 1.12])
+    figure.update_yaxes(range=[0, 1.12], title_text="target")
     return _styled(figure, "What the loss asks for", palette, 340)
 
 

@@ -1,7 +1,7 @@
 """What a run says about its fit: numbers of one lane, the gap, and a verdict with its reason.
 
 All of it is pure: frames and points in, values and sentences out. The verdict is relative to what
-the data allows, because 88 % can be a perfect fit of noisy moons and a poor one of clean blobs.
+the data allows, because 88% can be a perfect fit of noisy moons and a poor one of clean blobs.
 """
 
 from __future__ import annotations
@@ -301,8 +301,8 @@ def overfitting_begins(val_losses: Sequence[float], tolerance: float = 0.01) -> 
 
 
 def percent(share: float) -> str:
-    """Return a share as people read it: ``0.914`` is ``91 %``."""
-    return "–" if not math.isfinite(share) else f"{100 * share:.0f} %"
+    """Return a share as people read it: ``0.914`` is ``91%``."""
+    return "–" if not math.isfinite(share) else f"{share:.0%}"
 
 
 def points(share: float) -> str:

@@ -55,8 +55,8 @@ def test_a_model_that_does_the_same_on_both_sets_is_a_good_fit() -> None:
 def test_training_far_ahead_of_validation_is_over_fitting() -> None:
     said = verdict(reading(train_accuracy=1.0, val_accuracy=0.86))
     assert said.kind == OVER
-    assert "100 %" in said.reason
-    assert "86 %" in said.reason
+    assert "100%" in said.reason
+    assert "86%" in said.reason
 
 
 def test_a_validation_loss_that_rose_while_training_fell_is_over_fitting() -> None:
@@ -80,8 +80,8 @@ def test_a_rise_within_the_luck_of_the_best_epoch_is_not_over_fitting() -> None:
 def test_missing_what_the_data_allow_on_training_is_under_fitting() -> None:
     said = verdict(reading(train_accuracy=0.7, val_accuracy=0.7))
     assert said.kind == UNDER
-    assert "70 %" in said.reason
-    assert "91 %" in said.reason
+    assert "70%" in said.reason
+    assert "91%" in said.reason
 
 
 def test_the_same_accuracy_is_a_good_fit_where_the_data_allow_no_more() -> None:
