@@ -17,8 +17,9 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from regviz import slides
 from regviz.frames import Frame
@@ -26,6 +27,7 @@ from regviz.slides import FORMATS, MOVING, Runs, Slide
 from regviz.specs import Experiment, SpecError
 
 TIMEOUT = 60.0
+DECK = "deck"
 _ROOT = Path(__file__).resolve().parents[2]
 _PLACES = threading.BoundedSemaphore(2)
 _REFUSED = 2
@@ -41,19 +43,42 @@ def render(runs: Runs, slide: Slide, format: str, *, timeout: float = TIMEOUT) -
     """
     if format not in FORMATS:
         raise SpecError(f'format: got "{format}"; choose one of {", ".join(FORMATS)}.')
-    # the data once, in the last frame, which is what a still needs
-    frames = runs.moments(slide.frames) if format in MOVING else [runs.last]
-    bodies = [frame.to_bytes(with_data=frame is runs.last) for frame in frames]
-    header = {
-        "format": format,
-        "experiments": [e.to_dict() for e in runs.experiments],
-        "labels": runs.labels,
-        "has_weights": runs.has_weights,
-        "slide": dataclasses.asdict(slide),
-        "frames": [len(body) for body in bodies],
-    }
-    head = json.dumps(header).encode()
-    return _ask(b"".join([struct.pack("<I", len(head)), head, *bodies]), timeout)
+    return _ask(_request([(runs, slide)], format), timeout)
+
+
+def render_deck(parts: Sequence[tuple[Runs, Slide]], *, timeout: float = TIMEOUT) -> bytes:
+    """Return one deck (PPTX) of the slides of several runs, drawn by another process.
+
+    Raises
+    ------
+    SpecError
+        If there is nothing to show, or as :func:`render`.
+    """
+    if not parts:
+        raise SpecError("deck: got no slides; give at least one.")
+    return _ask(_request(parts, DECK), timeout)
+
+
+def _request(parts: Sequence[tuple[Runs, Slide]], format: str) -> bytes:
+    """Pack what is to be drawn: a header, and the frames that the format needs."""
+    bodies: list[bytes] = []
+    entries = []
+    for runs, slide in parts:
+        # the data once, in the last frame, which is what a still needs
+        frames = runs.moments(slide.frames) if format in MOVING else [runs.last]
+        own = [frame.to_bytes(with_data=frame is runs.last) for frame in frames]
+        entries.append(
+            {
+                "experiments": [e.to_dict() for e in runs.experiments],
+                "labels": runs.labels,
+                "has_weights": runs.has_weights,
+                "slide": dataclasses.asdict(slide),
+                "frames": [len(body) for body in own],
+            }
+        )
+        bodies += own
+    head = json.dumps({"format": format, "parts": entries}).encode()
+    return b"".join([struct.pack("<I", len(head)), head, *bodies])
 
 
 def _ask(message: bytes, timeout: float) -> bytes:
@@ -95,15 +120,27 @@ def answer(source: IO[bytes], sink: IO[bytes]) -> int:
     (length,) = struct.unpack("<I", source.read(4))
     head = json.loads(source.read(length))
     try:
-        frames = [Frame.from_bytes(source.read(size)) for size in head["frames"]]
-        runs = Runs(
-            tuple(Experiment.from_dict(e) for e in head["experiments"]),
-            tuple(frames),
-            tuple(head["labels"]),
-            head["has_weights"],
-        )
-        sink.write(slides.render(runs, Slide(**head["slide"]), head["format"]))
+        parts = [_part(source, entry) for entry in head["parts"]]
+        if head["format"] == DECK:
+            from regviz.slides import deck
+
+            drawn = [made for runs, slide in parts for made in deck.deck_slides(runs, slide)]
+            sink.write(deck.build(drawn))
+        else:
+            ((runs, slide),) = parts
+            sink.write(slides.render(runs, slide, head["format"]))
     except SpecError as error:
         sys.stderr.write(f"{error}\n")
         return _REFUSED
     return 0
+
+
+def _part(source: IO[bytes], entry: dict[str, Any]) -> tuple[Runs, Slide]:
+    frames = [Frame.from_bytes(source.read(size)) for size in entry["frames"]]
+    runs = Runs(
+        tuple(Experiment.from_dict(e) for e in entry["experiments"]),
+        tuple(frames),
+        tuple(entry["labels"]),
+        entry["has_weights"],
+    )
+    return runs, Slide(**entry["slide"])
