@@ -144,7 +144,7 @@ class Comparison:
             seeds = f"seeds {first_seed}–{first_seed + self.seeds - 1}, pictures of the first"
         return (
             f"All on the same {data.n_samples} samples ({data.kind}, data seed {data.seed}), "
-            f"{' and '.join([', '.join(same[:-1]), same[-1]] if same[1:] else same)}{more}; {seeds}."
+            f"{_listed(same)}{more}; {seeds}."
         )
 
     # --- changes: each returns another comparison -----------------------------------------------
@@ -213,6 +213,11 @@ class Comparison:
 
     def _with(self, entries: Sequence[Entry]) -> Comparison:
         return dataclasses.replace(self, entries=tuple(entries))
+
+
+def _listed(words: Sequence[str]) -> str:
+    """Return ``a, b and c``."""
+    return " and ".join(part for part in (", ".join(words[:-1]), words[-1]) if part)
 
 
 def _draws(e: Experiment) -> tuple[object, int]:
@@ -350,7 +355,8 @@ def names_of(experiments: Sequence[Experiment]) -> list[str]:
     if len(kinds) == 1:  # which norm goes without saying
         on["norm"] = ["norm" if text else "" for text in on["norm"]]
     differing = {name: texts for name, texts in on.items() if len(set(texts)) > 1}
-    settings = [texts for say in _SETTINGS if len(set(texts := [say(e) for e in experiments])) > 1]
+    said = [[say(e) for e in experiments] for say in _SETTINGS]
+    settings = [texts for texts in said if len(set(texts) - {""}) > 1]
     names = []
     for i, e in enumerate(experiments):
         parts = [texts[i] for texts in differing.values() if texts[i]]
@@ -358,7 +364,7 @@ def names_of(experiments: Sequence[Experiment]) -> list[str]:
             nothing = not e.regularization.any
             parts = ["none"] if nothing else [f"no {', no '.join(differing)}"]
         for texts in settings:
-            usual = Counter(texts).most_common(1)[0][0]
+            usual = Counter(filter(None, texts)).most_common(1)[0][0]
             if texts[i] and (not differing or texts[i] != usual):
                 parts.append(texts[i])
         if not parts:
