@@ -10,6 +10,11 @@ ended again.
 - *painted frames a second*: between the first and the last painted frame of a run.
 - *server CPU a frame*: user and system time of the web process over a run, by its frames.
 - *blank looks*: every animation frame, the charts are looked at; none may be empty or faded.
+- *changes a second under the scrubber*: the slider is moved with each animation frame, through the
+  21 values of a sweep (boundaries of 80 x 80, curves and histograms of two lanes) and through the
+  stored epochs of a run. Only a frame counts in which all three charts have drawn the new place:
+  another curve (or cursor), another histogram, another picture on the boundary's canvas. The next
+  animation frame comes when the browser has painted the last one, so these are real paints.
 - *memory*: resident size of the web process with ten visitors, and of a trainer.
 """
 
@@ -26,7 +31,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -62,6 +67,45 @@ WATCH = """() => {
     requestAnimationFrame(look)
   }
   requestAnimationFrame(look)
+}"""
+
+
+SCRUB = """async ([channel, places]) => {
+  const input = document.querySelector('.st-key-epoch-scrubber input')
+  const frame = () => new Promise(requestAnimationFrame)
+  let drawn = 0
+  const { prototype } = CanvasRenderingContext2D
+  const { drawImage } = prototype
+  prototype.drawImage = function (...given) { drawn += 1; return drawImage.apply(this, given) }
+  const paths = (key) => [...document.querySelectorAll(`.st-key-${key} .rv-sketch path`)]
+    .map((path) => path.getAttribute('d')).join()
+  const looks = () => [
+    paths('loss-curves') + document.querySelector('.st-key-loss-curves .rv-cursor').style.left,
+    paths('weight-histogram'), drawn]
+  const messages = window.__regviz[channel].received
+  const pauses = []
+  let whole = 0
+  await frame()
+  let before = looks()
+  let at = performance.now()
+  const started = at
+  for (const place of places) {
+    input.value = place
+    input.dispatchEvent(new Event('input'))
+    await frame()
+    const now = looks()
+    if (now.every((look, i) => look !== before[i])) whole += 1
+    before = now
+    pauses.push(performance.now() - at)
+    at = performance.now()
+  }
+  await frame()
+  const seconds = (performance.now() - started) / 1000
+  prototype.drawImage = drawImage
+  pauses.sort((a, b) => a - b)
+  return { rate: whole / seconds, whole, asked: places.length,
+    p95: pauses[Math.floor(0.95 * (pauses.length - 1))],
+    fromServer: window.__regviz[channel].received - messages }
 }"""
 
 
@@ -187,6 +231,41 @@ def moves(page: Page, pid: int, count: int) -> dict[str, list[float]]:
     return out
 
 
+def scrub(page: Page, channel: str, places: Sequence[int]) -> dict[str, float]:
+    """Move the scrubber through the places, four times to and fro after a first round."""
+    there_and_back = [*places[1:], *places[-2::-1]]
+    page.evaluate(SCRUB, [channel, there_and_back])  # pictures are made on their first use
+    return page.evaluate(SCRUB, [channel, 4 * there_and_back])
+
+
+def scrub_sweep(page: Page, url: str) -> dict[str, float]:
+    """Train the Sweep page's first preset, 21 values, and scrub through them."""
+    page.goto(url)
+    await_done(page)
+    # by the menu: opened by its address, a page asks for a file that Streamlit has not got
+    page.locator(".stAppHeader").get_by_role("button", name="Tools", exact=True).click()
+    page.get_by_role("menuitem", name="Sweep", exact=True).click()
+    page.wait_for_function("window.__regviz?.['sweep-look']?.painted > 0", timeout=180_000)
+    # all three charts in view, as whoever scrubs would have them
+    page.eval_on_selector(".st-key-epoch-scrubber", "(e) => e.scrollIntoView({ block: 'start' })")
+    page.wait_for_timeout(1000)
+    return scrub(page, "sweep-look", range(21))
+
+
+def scrub_epochs(page: Page, url: str) -> dict[str, float]:
+    """Train the default run and scrub through its stored epochs."""
+    page.goto(url)
+    await_done(page)
+    slider = page.get_by_role("slider", name="Epoch")
+    slider.press("ArrowLeft")
+    page.wait_for_function(f"{LIVE}.stored > 1")
+    page.wait_for_timeout(1000)
+    epochs = page.evaluate(
+        f"[...window.__regvizCore.channels.get('{CHANNEL}').pictures.keys()].sort((a, b) => a - b)"
+    )
+    return scrub(page, CHANNEL, epochs[:-1])  # at the last the charts leave the scrubber
+
+
 def main() -> None:
     """Measure, print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -194,6 +273,7 @@ def main() -> None:
     parser.add_argument("--visitors", type=int, default=10)
     options = parser.parse_args()
     rows: list[tuple[str, str, str]] = []
+    before = os.getloadavg()[0]
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     with app() as (url, process), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
@@ -218,6 +298,9 @@ def main() -> None:
             blanks += page.evaluate("window.blanks")
             looks += page.evaluate("window.looks")
 
+        sweep, epochs = scrub_sweep(page, url), scrub_epochs(page, url)
+        load = f"{before:.1f}, {os.getloadavg()[0]:.1f}"
+
         others = []
         for _ in range(options.visitors - 1):
             others.append(browser.new_page(viewport={"width": 1440, "height": 900}))
@@ -236,6 +319,12 @@ def main() -> None:
             worst = sorted(values)[int(0.95 * (len(values) - 1))]
             return f"{statistics.median(values):.{digits}f} (p95 {worst:.{digits}f})"
 
+        def changes(what: dict[str, float]) -> str:
+            return (
+                f"{what['rate']:.0f} ({what['whole']:.0f} of {what['asked']:.0f}, "
+                f"p95 {what['p95']:.0f} ms)"
+            )
+
         rows = [
             ("key press to first paint of the new model, ms", middle("first"), "<= 250"),
             ("key press to the default run complete, ms", middle("complete"), "<= 1500"),
@@ -248,6 +337,13 @@ def main() -> None:
             ),
             ("largest message of a move, kB", f"{max(got['largest']) / 1e3:.1f}", ""),
             ("server CPU a painted frame, ms", middle("cpu", 1), "<= 10"),
+            ("changes a second under the scrubber, 21 values", changes(sweep), ">= 20"),
+            ("changes a second under the scrubber, epochs", changes(epochs), ">= 20"),
+            (
+                "messages from the server while scrubbing",
+                f"{sweep['fromServer'] + epochs['fromServer']:.0f}",
+                "0",
+            ),
             (
                 "blank, jumped or faded looks",
                 f"{len(blanks)} of {looks} {sorted(set(blanks))}",
@@ -258,6 +354,7 @@ def main() -> None:
             (f"web process with {options.visitors} visitors, MB", f"{web:.0f}", "<= 160"),
             ("torch in the web process", "yes" if torch_in_web else "no", "no"),
             (f"largest of {len(trainers)} trainers, MB", f"{trainer:.0f}", "<= 400"),
+            ("load average before and while", load, ""),
         ]
     wide = max(len(name) for name, _, _ in rows)
     print(f"{'measured':<{wide}}  {'median':>24}  promised")

@@ -221,10 +221,14 @@ class Channel {
     this.scrubbing = true
     this.scrubbed = true
     clearTimeout(this.resting)
-    this.resting = setTimeout(() => this.rest(), REST)
     if (this.sweep) this.point(Math.min(Math.max(0, place), this.sweep.entries.length - 1))
     else this.scrubToEpoch(place)
     this.schedule()
+  }
+
+  restSoon() {
+    clearTimeout(this.resting)
+    this.resting = setTimeout(() => this.rest(), REST)
   }
 
   /* Now what was sketched is drawn in full, a chart at a time: the scrubber may move again. */
@@ -267,8 +271,13 @@ class Channel {
       const { run } = this
       const place = this.sweep ? this.sweep.index : picture.epoch
       const newest = this.head.epoch
-      if ([...this.views].some((view) => view.ready === false)) return // counted when it is drawn
+      if ([...this.views].some((view) => view.ready === false)) {
+        if (this.scrubbing) this.restSoon()
+        return // counted when it is drawn
+      }
       requestAnimationFrame(() => {
+        // from the paint on, not from the move: a slow browser is not a scrubber at rest
+        if (this.scrubbing && !this.waiting) this.restSoon()
         const { stats } = this
         stats.run = run
         stats.epoch = picture.epoch
