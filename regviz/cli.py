@@ -187,6 +187,13 @@ def _add_render(commands: argparse._SubParsersAction[Any]) -> None:
         "--seconds", type=float, default=6, metavar="S", help="of an animation (default: 6)"
     )
     render.add_argument(
+        "--scale",
+        type=float,
+        default=2,
+        metavar="X",
+        help="of a png: 1920x1080 times X (default: 2)",
+    )
+    render.add_argument(
         "--device", choices=("auto", "cpu", "cuda"), default="cpu", help="default: cpu"
     )
     render.set_defaults(command=_render)
@@ -216,6 +223,7 @@ def _render(arguments: argparse.Namespace) -> int:
         caption=arguments.caption,
         frames=arguments.frames,
         seconds=arguments.seconds,
+        scale=arguments.scale,
     )
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     from regviz import render

@@ -127,7 +127,7 @@ def test_the_package_asks_for_what_is_pinned() -> None:
 
 
 def test_everything_that_is_imported_is_pinned() -> None:
-    distributions = {"sklearn": "scikit-learn"}
+    distributions = {"sklearn": "scikit-learn", "PIL": "pillow", "pptx": "python-pptx"}
     ours = {"regviz", "tests", "conftest", *(Path(name).stem for name in project_files())}
     allowed = {"requirements.txt": ("regviz/", "pages/", "app.py"), "requirements-dev.txt": ("",)}
     for name, folders in allowed.items():
@@ -174,5 +174,5 @@ def test_no_file_names_a_package_index() -> None:
     hosts = re.compile(r"pypi\.org|pythonhosted|download\.pytorch|conda\.|://[\w.]*/simple")
     for name in project_files():
         path = ROOT / name
-        if path.suffix not in (".png", ".svg", ".gif") and name != "tests/test_docs.py":
+        if path.suffix not in (".png", ".svg", ".gif", ".webp", ".pptx") and name != "tests/test_docs.py":
             assert not hosts.search(path.read_text(encoding="utf-8")), name

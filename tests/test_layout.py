@@ -27,6 +27,7 @@ TRAINING_SIDE = [
         "layers",
         "optimizers",
         "penalties",
+        "render",
         "sequence",
         "trainer",
         "training",

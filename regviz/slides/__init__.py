@@ -21,6 +21,7 @@ its own, for a server that has better things to do.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -87,6 +88,8 @@ class Slide:
         Pictures of an animation, at most.
     seconds
         How long an animation runs, without the pause at its end.
+    scale
+        Of a PNG: its pixels are 1920 x 1080 times this.
 
     Raises
     ------
@@ -103,6 +106,7 @@ class Slide:
     link: str | None = None
     frames: int = 60
     seconds: float = 6.0
+    scale: float = 2.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "figures", tuple(self.figures))
@@ -116,6 +120,11 @@ class Slide:
         _within("font size", self.font_size, 10, 32)
         _within("frames", self.frames, 2, MOST_FRAMES)
         _within("seconds", self.seconds, 1, 60)
+        _within("scale", self.scale, 0.5, 4)
+        if self.link is not None and not re.fullmatch(r"https?://\S+", self.link):
+            raise SpecError(
+                f'link: got "{self.link[:60]}"; give an address that starts with https://.'
+            )
 
     @property
     def palette(self) -> Palette:

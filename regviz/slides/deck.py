@@ -22,8 +22,8 @@ from pptx.util import Emu, Inches, Pt
 from regviz.slides import FIGURES, THEMES, Runs, Slide, stills, words
 from regviz.specs import SpecError
 
-_SCALE = 1.5
-"""Of the pictures in a deck: sharp on a screen of 2560 pixels."""
+_SCALE = 0.75
+"""Of the pictures in a deck, times the slide's: by default sharp on a screen of 2560 pixels."""
 _SIDE, _TOP, _FOOT = 0.35, 0.95, 0.75  # inches
 _THEN = datetime.datetime(2000, 1, 1)
 MOST_SLIDES = 100
@@ -56,7 +56,7 @@ def deck_slides(runs: Runs, slide: Slide) -> list[DeckSlide]:
         with stills.drawing(stills.Style(slide.palette, slide.font_size)):
             pixels = (stills.PIXELS[0], round(stills.PIXELS[1] * height / stills.HEIGHT))
             page = stills.draw(runs, slide, figures, pixels=pixels, bare=True, height=height)
-            picture = stills.png(page.figure, _SCALE)
+            picture = stills.png(page.figure, _SCALE * slide.scale)
         named = FIGURES[figures[0]] if len(figures) == 1 else ""
         out.append(
             DeckSlide(

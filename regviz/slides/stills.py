@@ -33,7 +33,7 @@ from matplotlib.font_manager import FontProperties  # noqa: E402
 from matplotlib.lines import Line2D  # noqa: E402
 from matplotlib.patches import Patch, Rectangle  # noqa: E402
 from matplotlib.textpath import TextToPath  # noqa: E402
-from matplotlib.ticker import MaxNLocator, PercentFormatter  # noqa: E402
+from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter  # noqa: E402
 from numpy.typing import NDArray  # noqa: E402
 
 from regviz import metrics  # noqa: E402
@@ -45,7 +45,6 @@ from regviz.specs import SpecError  # noqa: E402
 WIDTH, HEIGHT = 40 / 3, 7.5
 """A slide in inches, as PowerPoint has it: a point here is a point there."""
 PIXELS = (1920, 1080)
-SCALE = 2
 _DPI = PIXELS[1] / HEIGHT
 
 MARKERS = ("o", "s", "^", "D", "v", "P")
@@ -195,9 +194,9 @@ class Cell:
         """Write a title at the top; the cell is what remains below it."""
         size = 1.1 * self.style.size
         across, up = self.paper.get_size_inches()
-        self.height -= 1.5 * size / 72
+        self.height -= 1.7 * size / 72
         self.paper.text(
-            (self.left + self.width / 2) / across, (self.bottom + self.height) / up, text,
+            (self.left + self.width / 2) / across, (self.bottom + self.height + 0.25 * size / 72) / up, text,
             ha="center", va="bottom", fontsize=size, fontweight="bold",
         )  # fmt: skip
 
@@ -210,7 +209,7 @@ class Cell:
         under: int = 0,
         shared: bool,
         right: float = 0.0,
-        xlabel: str,
+        xlabels: Sequence[str],
         ylabels: Sequence[str],
     ) -> list[Axes]:
         """Add ``n`` axes in the rows and columns in which they come out largest, and label them.
@@ -227,8 +226,8 @@ class Cell:
             Whether panels share their scales, so that only the outer ones need numbers.
         right
             Inches left free to the right of all.
-        ylabels
-            The y axis' label, and shorter ones for where it does not fit.
+        xlabels, ylabels
+            What an axis shows, and shorter ones for where that does not fit.
         """
         style = self.style
         small = style.small / 72
@@ -240,7 +239,7 @@ class Cell:
             rows = math.ceil(n / columns)
             wide = (self.width - left - right - (columns - 1) * gap_x - 0.05) / columns
             for lines in (1, 2):
-                above = (1.25 * (min(lines, len(titles)) + under) + 0.5) * small
+                above = (1.25 * (lines * bool(titles) + under) + 0.5) * small
                 tall = (self.height - foot - rows * above - (rows - 1) * gap_y) / rows
                 w = wide if aspect is None else min(wide, tall * aspect)
                 h = tall if aspect is None else min(tall, wide / aspect)
@@ -271,19 +270,21 @@ class Cell:
                 ax.set_title(text, fontweight="bold", fontsize=style.small)
             lowest, first = i + columns >= n, column == 0
             if lowest:
-                ax.set_xlabel(xlabel)
+                fitting = [t for t in xlabels if text_width(t, style.size) < w]
+                ax.set_xlabel(fitting[0] if fitting else xlabels[-1])
             if first:
                 fitting = [t for t in ylabels if text_width(t, style.small) < h + 0.4 * above]
                 ax.set_ylabel(fitting[0] if fitting else ylabels[-1])
             ax.tick_params(labelbottom=lowest or not shared, labelleft=first or not shared)
-            ax.xaxis.set_major_locator(_ticks(w / (4 * small), 7))
+            ax.xaxis.set_major_locator(_ticks(w / (4.4 * small), 7))
             ax.yaxis.set_major_locator(_ticks(h / (2.4 * small), 6))
+            ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}".replace("-", "−")))
             out.append(ax)
         return out
 
 
 def _ticks(room: float, most: int) -> MaxNLocator:
-    return MaxNLocator(max(2, min(most, int(room))), steps=[1, 2, 2.5, 5, 10])
+    return MaxNLocator(max(1, min(most, int(room))), steps=[1, 2, 2.5, 5, 10])
 
 
 def _legend(
@@ -324,7 +325,7 @@ def boundary(cell: Cell, runs: Runs, style: Style) -> Update:
     aspect = float(np.mean((extent[:, 1] - extent[:, 0]) / (extent[:, 3] - extent[:, 2])))
     axes = cell.panels(
         len(data), aspect=aspect, titles=runs.labels, shared=True, right=4.2 * style.small / 72,
-        xlabel="input x₀", ylabels=("input x₁",),
+        xlabels=("input x₀", "x₀"), ylabels=("input x₁", "x₁"),
     )  # fmt: skip
     across, up = cell.paper.get_size_inches()
     places = [ax.get_position() for ax in axes]
@@ -445,7 +446,9 @@ def _curves(
     cell: Cell, runs: Runs, style: Style, names: tuple[str, str], quantity: tuple[str, ...]
 ) -> Update:
     p, lanes = style.palette, runs.last.lanes
-    (ax,) = cell.panels(1, aspect=None, titles=(), shared=False, xlabel="epoch", ylabels=quantity)
+    (ax,) = cell.panels(
+        1, aspect=None, titles=(), shared=False, xlabels=("epoch",), ylabels=quantity
+    )
     longest = max(2, *(lane.history.shape[1] for lane in lanes))
     values = np.concatenate([lane.curve(name) for lane in lanes for name in names])
     values = values[np.isfinite(values)]
@@ -573,9 +576,10 @@ def histogram(cell: Cell, runs: Runs, style: Style) -> Update:
         for name, (inputs, units) in zip(lanes[0].layers, lanes[0].shapes, strict=True)
     ]
     axes = cell.panels(
-        layers, aspect=None, titles=titles, under=1, shared=False, xlabel="weight",
+        layers, aspect=None, titles=titles, under=1, shared=False, xlabels=("weight",),
         ylabels=("weights per bin", "weights"),
     )  # fmt: skip
+    panel = axes[0].get_position().width * cell.paper.get_size_inches()[0]
     counted = [
         ax.text(
             0.5, 1.0, "", transform=ax.transAxes, ha="center", va="bottom", fontsize=style.small
@@ -620,7 +624,10 @@ def histogram(cell: Cell, runs: Runs, style: Style) -> Update:
                                     edgecolor=p.text, linewidth=1.0, zorder=4)  # fmt: skip
                     drawn.append(ax.add_patch(bar))
             ax.set(xlim=(-reach, reach), ylim=(0, top))
-            counted[layer].set_text("exact zeros " + " · ".join(f"{count:,}" for count in zeros))
+            shown = "exact zeros " + " · ".join(f"{count:,}" for count in zeros)
+            shown = shown if any(zeros) else "no exact zeros"
+            fitting = 1.08 * panel / text_width(shown, style.small)
+            counted[layer].set(text=shown, fontsize=style.small * min(1.0, fitting))
         return [*drawn, *counted]
 
     return update
@@ -658,7 +665,7 @@ def numbers(cell: Cell, runs: Runs, style: Style) -> Update:
     line = 1 / (len(rows) + 2.4)
     for i, label in enumerate(runs.labels):
         x = first + column * (i + 1) - 0.012
-        text = fit(label, size * 0.9, 0.94 * column * width, 2)
+        text = fit(label, size * 0.9, 0.9 * column * width, 2, bold=True)
         ax.text(x, 1 - 1.95 * line, text, ha="right", va="bottom", color=p.lane(i),
                 fontweight="bold", fontsize=size * 0.9)  # fmt: skip
     ax.axhline(1 - 2.1 * line, color=p.muted, linewidth=1.2)
@@ -865,7 +872,7 @@ def still(runs: Runs, slide: Slide, format: str) -> bytes:
             return out.getvalue()
         figure = draw(runs, slide, pages[0]).figure
         if format == "png":
-            return png(figure, SCALE)
+            return png(figure, slide.scale)
         figure.savefig(out, format="svg", dpi=_DPI, metadata={"Date": None, "Creator": None})
     return _named(out.getvalue().decode(), runs, slide, pages[0]).encode()
 

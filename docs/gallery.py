@@ -1,0 +1,88 @@
+"""The pictures and the deck of the README, made from ``docs/specs``; so can a lecture be.
+
+::
+
+    python -m docs.gallery             # writes docs/gallery/ and docs/example.pptx
+    python -m docs.gallery --only l1   # what has that in its name
+
+Each line of ``GALLERY`` is a spec and a slide; ``TWINS`` are drawn beside themselves without any
+regularization. Nothing here needs a browser or a server.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from regviz.render import Source, obtain, source_from_value
+from regviz.slides import Runs, Slide, render
+from regviz.slides.deck import DeckSlide, build, deck_slides
+from regviz.specs import parse_json
+
+DOCS = Path(__file__).resolve().parent
+TWINS = ("dropout-and-l2", "l1-zeros", "early-stopping")
+
+GALLERY: dict[str, tuple[str, Slide]] = {
+    "dropout-and-l2.png": ("dropout-and-l2", Slide(scale=1)),
+    "dropout-and-l2.webp": ("dropout-and-l2", Slide(frames=40, seconds=5)),
+    "l1-zeros-dark.png": ("l1-zeros", Slide(figures=("histogram",), theme="dark", scale=1)),
+    "early-stopping.svg": ("early-stopping", Slide(figures=("curves",))),
+    "l2-from-none-to-too-much.png": (
+        "l2-from-none-to-too-much",
+        Slide(figures=("boundary",), title="L2 from none to too much", scale=1),
+    ),
+}
+"""File in ``docs/gallery``: the spec it is made from, and what it shows."""
+
+DECK: tuple[tuple[str, Slide], ...] = (
+    ("dropout-and-l2", Slide(figures=("boundary", "curves", "numbers"), scale=1)),
+    ("l1-zeros", Slide(figures=("histogram",), scale=1)),
+    ("early-stopping", Slide(figures=("curves",), scale=1)),
+    ("l2-from-none-to-too-much", Slide(figures=("boundary",), scale=1)),
+)
+
+
+def trained(spec: str) -> Runs:
+    """Train a spec of ``docs/specs``, with frames for an animation."""
+    source = source_from_value(parse_json((DOCS / "specs" / f"{spec}.json").read_bytes()))
+    experiments = source.experiments
+    if spec in TWINS:
+        experiments = (experiments[0].without_regularization(), *experiments)
+    runs, _ = obtain(Source(experiments), figures=(), formats=("webp",), frames=40)
+    assert runs is not None
+    return runs
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Make what the command line asks for."""
+    parser = argparse.ArgumentParser(description="Make the pictures of the README.")
+    parser.add_argument("folder", nargs="?", type=Path, default=DOCS)
+    parser.add_argument("--only", default="", help="files with this in their names")
+    options = parser.parse_args(arguments)
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    done: dict[str, Runs] = {}
+
+    def of(spec: str) -> Runs:
+        if spec not in done:
+            done[spec] = trained(spec)
+        return done[spec]
+
+    for name, (spec, slide) in GALLERY.items():
+        if options.only in name:
+            _write(options.folder / "gallery" / name, render(of(spec), slide, name.split(".")[-1]))
+    if options.only in "example.pptx":
+        slides: list[DeckSlide] = []
+        for spec, slide in DECK:
+            slides += deck_slides(of(spec), slide)
+        _write(options.folder / "example.pptx", build(slides))
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    print(f"{path}: {len(content) / 1000:,.0f} kB")
+
+
+if __name__ == "__main__":
+    main()
