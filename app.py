@@ -142,6 +142,12 @@ PAGES = {
             icon=":material/compare:",
             help="Up to six configurations side by side, with several seeds. Which is best?",
         ),
+        st.Page(
+            "pages/slides.py",
+            title="Slides",
+            icon=":material/slideshow:",
+            help="What was put aside on other pages, as one deck.",
+        ),
     ],
 }
 

@@ -11,7 +11,7 @@ from regviz import metrics, presets, specs
 from regviz.frames import Frame
 from regviz.packing import Cell
 from regviz.specs import Experiment, SpecError
-from regviz.ui import compare, controls, layout, live, run
+from regviz.ui import compare, controls, layout, live, run, slides
 
 CHANNEL = "playground"
 LABELS = ("without", "with")
@@ -164,9 +164,10 @@ with st.container(
             placeholder="Your own experiment",
             on_change=_open_preset,
             label_visibility="collapsed",
-            width=300,
+            width=280,
         )
         compare.button(experiment)
+        slides.button(CHANNEL, "With and without regularization", LABELS, visit)
         with st.popover("Share", icon=":material/share:"):
             st.caption("Copy this link: it opens the same experiment, with the same result.")
             address = (st.context.url or "").split("?")[0].rstrip("/")

@@ -24,7 +24,7 @@ from regviz.labs.frame import LabFrame
 from regviz.packing import Cell
 from regviz.palette import DARK, LIGHT, Palette
 from regviz.specs import Experiment, SpecError
-from regviz.ui import compare, controls, layout, live, run
+from regviz.ui import compare, controls, layout, live, run, slides
 
 Lanes = tuple[Experiment, ...]
 Rows = list[tuple[Cell, ...]]
@@ -519,6 +519,7 @@ def _transport(lesson: Lesson, visit: run.Visit, experiment: Experiment) -> Any:
                 epochs=experiment.training.epochs,
             )
         compare.button(experiment)
+        slides.button(lesson.page, lesson.question, lesson.labels_of(experiment), visit)
     return status
 
 

@@ -1,0 +1,108 @@
+"""Slides: what was put aside on other pages, in order, as one deck."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import streamlit as st
+
+from regviz.slides import FORMATS, apart
+from regviz.specs import SpecError
+from regviz.ui import layout, slides
+from regviz.ui.slides import Entry
+
+PREVIEWS = "slides.previews"
+
+
+def _preview(entry: Entry) -> bytes:
+    """Return a small picture of a slide, drawn once in this session."""
+    drawn: dict[tuple[int, str], bytes] = st.session_state.setdefault(PREVIEWS, {})
+    key = entry.number, entry.title
+    if key not in drawn:
+        small = dataclasses.replace(entry.slide, scale=0.5, title=entry.title)
+        drawn[key] = apart.render(entry.runs, small, "png")
+    return drawn[key]
+
+
+def _move(place: int, to: int) -> None:
+    entries = list(slides.tray())
+    entries.insert(to, entries.pop(place))
+    slides.put(entries)
+
+
+def _remove(place: int) -> None:
+    entries = list(slides.tray())
+    del entries[place]
+    slides.put(entries)
+
+
+def _rename(place: int, key: str) -> None:
+    entries = list(slides.tray())
+    entries[place] = dataclasses.replace(entries[place], title=st.session_state[key].strip())
+    slides.put(entries)
+
+
+def _deck() -> bytes:
+    parts = [(e.runs, dataclasses.replace(e.slide, title=e.title)) for e in entries]
+    return apart.render_deck(parts)
+
+
+layout.within_app()
+entries = slides.tray()
+with st.container(
+    key="top", horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
+):
+    st.title("Slides of this session", anchor=False, width="content")
+    st.download_button(
+        "Download the deck",
+        _deck,
+        file_name="regviz.pptx",
+        mime=FORMATS["pptx"],
+        icon=":material/download:",
+        on_click="ignore",
+        type="primary",
+        disabled=not entries,
+    )
+if not entries:
+    st.info(
+        "Nothing is in the deck yet. On any page with a run, open **To slides** and press **Add to "
+        "the deck**; it then stands here, to be ordered, named and downloaded as one PowerPoint "
+        "file with alt texts and speaker notes.",
+        icon=":material/slideshow:",
+    )
+    st.page_link("pages/playground.py", label="To the Playground", icon=":material/tune:")
+columns = st.columns(2, gap="medium")
+places = []
+for i, entry in enumerate(entries):
+    with columns[i % 2], st.container(border=True, key=f"slide-{i}"):
+        name = f"slides.title.{entry.number}"
+        st.text_input(
+            f"Title of slide {i + 1}",
+            entry.title,
+            max_chars=120,
+            key=name,
+            on_change=_rename,
+            args=(i, name),
+        )
+        places.append(st.container(key=f"slide-picture-{i}"))
+        with st.container(horizontal=True, gap="small"):
+            for label, icon, act, arguments, off in (
+                ("Earlier", ":material/arrow_back:", _move, (i, i - 1), i == 0),
+                ("Later", ":material/arrow_forward:", _move, (i, i + 1), i == len(entries) - 1),
+                ("Remove", ":material/delete:", _remove, (i,), False),
+            ):
+                st.button(
+                    label,
+                    icon=icon,
+                    key=f"slides.{label.lower()}.{entry.number}",
+                    on_click=act,
+                    args=arguments,
+                    disabled=off,
+                )
+
+for place, entry in zip(places, entries, strict=True):  # last: drawing one takes a second or two
+    with place, st.spinner("Drawing"):
+        try:
+            st.image(_preview(entry), width="stretch")
+        except SpecError as error:
+            st.error(layout.plain(str(error)), icon=":material/error:")

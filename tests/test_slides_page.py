@@ -1,0 +1,73 @@
+"""From a page to slides in a real browser: a file in one click, and a deck from the tray."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect, sync_playwright
+from pptx import Presentation
+
+from regviz import specs
+from regviz.specs import Experiment
+from tests.app_server import AppServer
+
+SMALL = Experiment.from_dict(
+    {
+        "data": {"n_samples": 100},
+        "model": {"hidden": [8]},
+        "regularization": {"l2": 0.01},
+        "training": {"epochs": 20, "lr": 0.01, "seed": 3},
+    }
+)
+
+
+@pytest.fixture
+def page(app_server: AppServer) -> Iterator[Page]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+        )
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        page.goto(f"{app_server.url}/?e={specs.to_link(SMALL)}")
+        expect(page.locator(".st-key-run-status")).to_contain_text("finished", timeout=40_000)
+        yield page
+        browser.close()
+
+
+def downloaded(page: Page, button: str) -> tuple[str, bytes]:
+    with page.expect_download(timeout=60_000) as download:
+        page.get_by_role("button", name=button, exact=True).click()
+    return download.value.suggested_filename, download.value.path().read_bytes()
+
+
+def test_a_picture_in_one_click_and_a_deck_from_the_tray(page: Page) -> None:
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.get_by_role("button", name="To slides").click()
+    page.get_by_role("button", name="Add to the deck").wait_for(timeout=20_000)
+    name, picture = downloaded(page, "Download")
+    assert name == "playground-l2-0.01.png"
+    assert Image.open(io.BytesIO(picture)).size == (3840, 2160)
+    page.get_by_role("button", name="Add to the deck").click()
+    expect(page.get_by_text("1 slide in the deck")).to_be_visible(timeout=20_000)
+    page.keyboard.press("Escape")
+    page.locator(".stAppHeader").get_by_role("button", name="Tools", exact=True).click()
+    page.get_by_role("menuitem", name="Slides", exact=True).click()
+    expect(page.locator(".st-key-slide-picture-0 img")).to_be_visible(timeout=40_000)
+    title = page.get_by_role("textbox", name="Title of slide 1")
+    title.fill("What L2 does")
+    title.press("Enter")
+    app = page.locator(".stApp")
+    expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=40_000)
+    name, deck = downloaded(page, "Download the deck")
+    assert name == "regviz.pptx"
+    slides = Presentation(io.BytesIO(deck)).slides
+    assert len(slides) >= 1
+    texts = [shape.text_frame.text for shape in slides[0].shapes if shape.has_text_frame]
+    assert any("What L2 does" in text for text in texts)
+    assert "regviz" in slides[0].notes_slide.notes_text_frame.text  # how to make it again
+    assert complaints == []
