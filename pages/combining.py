@@ -149,7 +149,11 @@ def ranking(frame: Frame, lanes: Lanes) -> list[tuple[str, ...]]:
 def seen(frame: Frame, lanes: Lanes) -> str:
     """Say how the models rank."""
     rows = ranking(frame, lanes)
-    return "; ".join(f"{row[0]}. {row[1]}: loss {row[2]}, {row[3]} right, {row[6]}" for row in rows)
+    order = "; ".join(
+        f"{place}. {name}: {loss}, {right} right, {verdict}"
+        for place, name, loss, right, _, _, verdict in rows
+    )
+    return f"By validation loss – {order}"
 
 
 def draw_seeds(frame: Frame, lanes: Lanes) -> None:

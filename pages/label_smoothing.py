@@ -170,7 +170,8 @@ LESSON = lesson.Lesson(
             },
             lesson_figures.smoothing_check,
             lambda f: (
-                f"Logit gap after {f.arrays['step'][-1]:.0f} steps "
+                f"{len(f.arrays['target'])} classes: logit gap after "
+                f"{f.arrays['step'][-1]:.0f} steps "
                 f"{f.arrays['logit_gap'][-1].mean():.3f}, closed form "
                 f"{f.number('closed_form'):.3f}; loss above the smallest possible one: "
                 f"{f.number('gap_loss'):.1e}."

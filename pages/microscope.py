@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import streamlit as st
 
 from regviz import lab_figures
@@ -34,10 +35,11 @@ def said(view: str, f: LabFrame) -> str:
             f"{f.number('loss_train'):.3f} with masks on, {f.number('loss_eval'):.3f} in eval mode."
         )
     if view == "sub_networks":
-        out = f.arrays["sub_network_output"]
+        out, networks = f.arrays["sub_network_output"], np.unique(f.arrays["sub_networks"], axis=0)
+        kinds = "one and the same network" if len(networks) == 1 else f"{len(networks)} networks"
         return (
-            f"{len(out)} masks, {len(out)} networks: P(class 1) of one point from {out.min():.2f} "
-            f"to {out.max():.2f}."
+            f"{len(out)} masks, {kinds}: P(class 1) of one point from {out.min():.2f} to "
+            f"{out.max():.2f}."
         )
     if view == "error_eval" and not f.number("p"):
         return "With p = 0 nothing is dropped: every pass is the eval output, at distance 0."

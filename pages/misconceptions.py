@@ -107,9 +107,10 @@ def stopping(f: LabFrame) -> str:
             f"{f.number(f'val_loss_{name}'):.3f}"
         )
 
+    apart = round(f.number("val_loss_wrong"), 3) - round(f.number("val_loss_right"), 3)
     return (
         f"On the training loss: {stopped('wrong')}. On the validation loss: {stopped('right')}. "
-        f"The difference is {f.number('measured'):+.3f}."
+        f"The difference is {apart:+.3f}."
     )
 
 

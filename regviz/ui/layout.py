@@ -50,7 +50,8 @@ def _colours() -> str:
         f"--page-{tone}: light-dark({getattr(LIGHT, tone)}, {getattr(DARK, tone)});"
         for tone in tones
     )
-    return f".stApp {{ {' '.join(pairs)} }}\n"
+    code = f"--page-code: light-dark({LIGHT.lane(3)}, {DARK.lane(3)});"
+    return f".stApp {{ {' '.join(pairs)} {code} }}\n"
 
 
 def plain(text: str) -> str:
