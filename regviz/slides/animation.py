@@ -100,8 +100,10 @@ def _one_palette(pictures: list[Image.Image], exactly: tuple[str, ...]) -> list[
     for i, picture in enumerate(some):
         sheet.paste(picture, (0, i * height))
     palette = sheet.quantize(_COLORS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    # the theme's own colours stay what they are, most of all the background
-    found = (palette.getpalette() or [])[: 3 * _COLORS]
-    exact = [int(c[i : i + 2], 16) for c in exactly for i in (1, 3, 5)]
-    palette.putpalette(found + exact)
+    # the theme's own colours stay what they are, most of all the background; Pillow looks up
+    # colours to six bits, so none may be near them
+    kept = np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in exactly])
+    found = np.array((palette.getpalette() or [])[: 3 * _COLORS]).reshape(-1, 3)
+    near = np.abs(found[:, None] - kept[None]).max(axis=2).min(axis=1) < 8
+    palette.putpalette(np.concatenate([kept, found[~near]]).ravel().tolist())
     return [p.quantize(palette=palette, dither=Image.Dither.NONE) for p in pictures]

@@ -195,8 +195,9 @@ class Cell:
         size = 1.1 * self.style.size
         across, up = self.paper.get_size_inches()
         self.height -= 1.7 * size / 72
+        y = self.bottom + self.height + 0.25 * size / 72
         self.paper.text(
-            (self.left + self.width / 2) / across, (self.bottom + self.height + 0.25 * size / 72) / up, text,
+            (self.left + self.width / 2) / across, y / up, text,
             ha="center", va="bottom", fontsize=size, fontweight="bold",
         )  # fmt: skip
 
