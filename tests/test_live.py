@@ -377,6 +377,83 @@ def test_the_scrubber_asks_once_and_then_needs_no_server(stage: Stage) -> None:
     assert page.evaluate("window.__regviz.test.stored") == 21
 
 
+PATHS = """(selector) => [...document.querySelectorAll(
+    ['loss-curves', 'weight-histogram'].map((key) => `.st-key-${key} ${selector}`).join())]
+  .map((path) => path.getAttribute('d')).filter((d) => d && d !== 'M0,0Z')"""
+REST = "window.__regvizCore.channels.get('test').rest"
+
+
+def test_a_sweep_is_scrubbed_without_the_server_as_plotly_would_draw_it(stage: Stage) -> None:
+    stage.open(sweep="s")
+    page = stage.page
+    slider = page.get_by_role("slider", name="L2 λ")
+    expect(slider).to_have_attribute("aria-valuetext", "L2 λ = 0")
+    axes = [stage.layout(chart, "yaxis.range") for chart in (LOSS, HISTOGRAM)]
+    first = page.evaluate(CANVAS_SUM)
+    page.evaluate(f"window.rest = {REST}; {REST} = () => {{}}")  # stays a sketch
+    received, asked = page.evaluate("window.__regviz.test.received"), stage.asked
+    slider.focus()
+    slider.press("ArrowRight")
+    expect(slider).to_have_attribute("aria-valuetext", "L2 λ = 1.6e-06")
+    slider.press("End")
+    expect(page.locator(".rv-scrub")).to_contain_text("L2 λ = 1.0e-02")
+    stage.await_epoch(200, "s")
+    slider.fill("7")  # a run that was stopped, its best epoch restored
+    stage.await_epoch(135, "s")
+    assert page.evaluate(CANVAS_SUM) != first
+    assert page.inner_text(".rv-table tbody").split() == ["epoch", "135", "135"]
+    expect(page.locator(".rv-scrub")).to_contain_text("with: train loss 0.149")  # epoch 50
+    zeros = page.locator(f"{HISTOGRAM} .annotation-text").nth(3)
+    expect(zeros).to_have_text("exact zeros: without 0, with 945 of 500")
+    assert page.evaluate("window.__regviz.test.received") == received == 1
+    assert stage.asked == asked
+    sketched = page.evaluate(PATHS, ".rv-sketch path")
+    page.evaluate(f"({REST} = window.rest).call(window.__regvizCore.channels.get('test'))")
+    page.wait_for_function("document.querySelector('.rv-sketching') === null")
+    drawn = page.evaluate(PATHS, ".mlayer path")
+    assert len(sketched) == 4 + 3 + 1 + 4 * 4 + 3  # curves, marks, stop, steps and fills, bars
+    stop = page.eval_on_selector(LOSS, "gd => gd._fullLayout.xaxis.d2p(135)")
+    assert {d.split(",")[0] for d in set(sketched) - set(drawn)} == {f"M{stop:.2f}"}
+    assert [stage.layout(chart, "yaxis.range") for chart in (LOSS, HISTOGRAM)] == axes
+
+
+def test_figures_change_in_place_tell_of_clicks_and_lost_sweeps_come_again(stage: Stage) -> None:
+    stage.open(sweep="s", at=1)
+    page = stage.page
+    plane = ".st-key-plane .rv-gd"
+    title = page.locator(".st-key-plane .gtitle")
+    expect(title).to_have_text("level 1")
+    page.locator(plane).scroll_into_view_if_needed()
+    drag(page, plane)
+    zoomed = stage.layout(plane, "xaxis.range")
+    assert zoomed[1] - zoomed[0] < 4
+    stage.mark()
+    stage.show(sweep="s", at=5)
+    expect(title).to_have_text("level 5")
+    assert page.eval_on_selector(plane, "gd => gd.data[0].z[7][7]") == 19
+    assert stage.layout(plane, "xaxis.range") == zoomed
+    page.locator(f"{plane} .nsewdrag").first.click()
+    expect(page.get_by_text("clicked [{")).to_contain_text("'curveNumber': 0")
+    expect(page.get_by_text("clicked [{")).to_contain_text("'customdata': [")
+    # the page is left, and the browser lets go: on return it says so, and gets the sweep again
+    stage.show(charts=False)
+    page.get_by_role("button", name="Again").click()
+    page.locator(plane).wait_for(state="detached")
+    page.evaluate("window.__regvizCore.channels.get('test').sweep = null")
+    stage.show(sweep="s", at=5)
+    page.get_by_role("button", name="Again").click()
+    page.wait_for_function("window.__regvizCore.channels.get('test').sweep !== null")
+    stage.mark()
+    slider = page.get_by_role("slider", name="L2 λ")
+    slider.fill("3")
+    expect(slider).to_have_attribute("aria-valuetext", "L2 λ = 4.0e-06")
+    stage.show(sweep="t", at=5)  # another sweep over the same values: the place is kept
+    page.get_by_role("button", name="Again").click()
+    stage.await_epoch(115, "t")
+    expect(slider).to_have_attribute("aria-valuetext", "L2 λ = 4.0e-06")
+    assert stage.marked()
+
+
 def test_a_run_goes_on_behind_a_scrubber_that_is_held_back(stage: Stage) -> None:
     stage.open(at=8)
     slider = stage.page.get_by_role("slider", name="Epoch")

@@ -396,7 +396,24 @@ function niceTop(value) {
 /* Heights are given for a window of 900 pixels. In a higher one charts and tables grow, a little
    less than the window does, so that what stands under them comes into view as well. */
 function growth() {
-  return Math.min(Math.max(1 + 0.9 * (window.innerHeight / 900 - 1), 1), 1.35)
+  return Math.min(Math.max(1 + 0.9 * (window.innerHeight / 900 - 1), 1), 1.35) * (enlarged() > 1 ? 1.15 : 1)
+}
+
+/* How much larger letters and lines are: in the projector's view (present.js) they are read from
+   the last row. */
+function enlarged() {
+  return document.documentElement.classList.contains("rv-projector") ? 1.25 : 1
+}
+
+const ENLARGED = new Set(["size", "width", "l", "r", "t", "b", "standoff", "xshift", "yshift", "left", "top", "from", "itemwidth"])
+
+/* A figure with all its letters, lines, symbols and the room around them k times as large. */
+function enlarge(value, k) {
+  if (Array.isArray(value)) return value.map((each) => enlarge(each, k))
+  if (value === null || typeof value !== "object") return value
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [
+    key, ENLARGED.has(key) && typeof each === "number" ? each * k : enlarge(each, k),
+  ]))
 }
 
 // --- charts ----------------------------------------------------------------------------------
@@ -458,15 +475,18 @@ class Chart {
 
   apply(data, c, words) {
     this.channel = c
+    this.given = [data, c, words]
     const theme = themeOf(this.root)
-    const signature = `${theme}${words}`
+    const k = enlarged()
+    const signature = `${theme}${k}${words}`
     if (signature === this.signature) return
     this.signature = signature
     this.data = data
     this.theme = theme
+    this.enlarged = k
     this.colors = data.palette[theme]
     this.options = data.options
-    this.skeleton = data.figure[theme]
+    this.skeleton = this.enlarge(data.figure[theme], k)
     const font = getComputedStyle(this.root).getPropertyValue("--st-font").trim()
     this.skeleton.layout.font ??= {}
     if (font) this.skeleton.layout.font.family = font
@@ -476,6 +496,14 @@ class Chart {
   }
 
   changed() {}
+
+  enlarge({ data, layout }, k) {
+    if (k === 1) return { data, layout }
+    const { legend, ...rest } = enlarge(layout, k)
+    // under the title, which has grown too
+    if (legend) legend.y = 1 - (1 - legend.y) * k
+    return { data: enlarge(data, k), layout: { ...rest, legend, height: layout.height } }
+  }
 
   height() {
     return Math.round(this.data.height * growth())
@@ -621,6 +649,7 @@ class Chart {
 
   resize() {
     if (this.data === undefined || this.frame.clientWidth === 0) return
+    if (this.enlarged !== enlarged()) this.apply(...this.given)
     const height = `${this.height()}px`
     const size = `${this.frame.clientWidth}`
     const other = this.frame.style.height !== height || this.width !== size
@@ -837,7 +866,7 @@ function sketchScatter(trace, pencil, px, py, yaxis) {
     const d = pathOf(xs, ys, line.shape === "hv")
     if (trace.fill === "tozeroy" && d) {
       const floor = two(yaxis.type === "log" ? yaxis._length : py(0))
-      const whole = `M${two(xs.at(-1))},${floor}L${two(xs[0])},${floor}L${d.slice(1)}Z`
+      const whole = `M${two(xs.at(-1))},${floor}L${two(xs[0])},${floor}L${d.slice(1)}`
       pencil.path({ d: whole, style: `fill:${trace.fillcolor};stroke:none`, "clip-path": clip })
     }
     const style = `fill:none;stroke:${line.color};stroke-width:${line.width}px;stroke-dasharray:${dashes(line)}`
@@ -1668,6 +1697,11 @@ class Figure extends Chart {
 
   still() {
     return structuredClone(this.figure())
+  }
+
+  arrange(figure, width, height) {
+    for (const axis of Object.keys(this.zoomed)) figure.layout[axis] ??= {} // theirs may go unsaid
+    super.arrange(figure, width, height)
   }
 
   reset() {
