@@ -19,7 +19,7 @@ from regviz.specs import Experiment, SpecError, to_link
 from regviz.ui import compare, controls, layout, lesson, live, run
 
 PAGE = "compare"
-TICK = 0.3  # seconds between two looks: curves and histograms are sent as whole figures
+TICK = 0.4  # seconds between two looks: curves and histograms are sent as whole figures
 MAX_UPLOAD_MB = 1
 WHY_ONCE = (
     "The test set has had no part in this so far. Look at it once, when you have chosen: whoever "
@@ -340,7 +340,7 @@ with st.container(
         _tools(now, link)
 with st.container(key="transport", horizontal=True, vertical_alignment="center", gap="small"):
     _transport(visit, now)
-    status_box = st.container(key="run-status", width=190)
+    status_box = st.container(key="run-status", width="content")
     with st.container(key="scrub"):
         live.scrubber(
             PAGE, labels=now.names, epochs=max(e.training.epochs for e in now.experiments)
@@ -450,7 +450,7 @@ def _tick() -> None:
             st.html(layout.point(comparison.holds(of, seen)))
     else:
         with point_box:
-            st.html(layout.note("The first epoch is on its way."))
+            st.html(layout.note("" if visit.refused else "The first epoch is on its way."))
         live.feed_figures(PAGE, {})
     job = visit.job if fits else None
     first = None if job is None else compare.FirstSeeds(job, now.seeds)

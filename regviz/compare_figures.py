@@ -158,6 +158,14 @@ def curves(
                 )
             )  # fmt: skip
         figure.add_traces(lines)
+        gone = [lane.epoch for lane in group if lane.status == "diverged"]
+        if gone:
+            figure.add_annotation(
+                text=f"{len(gone)} of {seeds} diverged" if seeds > 1 else "diverged",
+                hovertext=f"in epoch {', '.join(map(str, gone))}",
+                xref=f"x{k} domain", yref=f"y{k} domain", x=0.5, y=0.9, showarrow=False,
+                font={"size": 14, "color": palette.bad},
+            )  # fmt: skip
         best = [
             (lane.best_epoch, lane.curve(f"val_{kind}")[lane.best_epoch - 1])
             for lane in group

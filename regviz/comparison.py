@@ -538,6 +538,8 @@ def said(shown: Comparison, seen: Scores) -> str:
         return f"{text}."
     second = order[1]
     text += f"; next: “{names[second]}”, {written(seen.val_loss[second])}."
+    if shown.apart:
+        return f"{text} But they are not all on the same data and seed."
     if shown.seeds == 1:
         return f"{text} One seed only: that may be luck."
     ahead, error = difference(seen.val_loss[first], seen.val_loss[second])

@@ -6,6 +6,7 @@ for the first configuration that somebody adds.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import streamlit as st
@@ -32,8 +33,8 @@ def put(changed: Comparison) -> None:
 
 
 def is_untouched() -> bool:
-    """Whether nobody has changed anything yet."""
-    return _KEPT not in st.session_state
+    """Whether it is what every session starts with."""
+    return current() == comparison.START
 
 
 def change(make: Callable[[], Comparison]) -> str:
@@ -100,9 +101,10 @@ def reveal(shown: Comparison) -> None:
 
 
 def looks_before(shown: Comparison) -> int:
-    """Return for how many other comparisons the test set of these data was revealed."""
+    """Return for how many other comparisons the test set of these data was revealed before."""
     data = {e.data for e in shown.experiments}
-    return sum(bool(data & of) for key, of in _revealed().items() if key != shown.key)
+    earlier = itertools.takewhile(lambda seen: seen[0] != shown.key, _revealed().items())
+    return sum(bool(data & of) for _, of in earlier)
 
 
 class FirstSeeds:
