@@ -207,7 +207,7 @@ with st.container(key="transport", horizontal=True, vertical_alignment="center",
             args=(action,),
             disabled=off,
         )
-    status_box = st.container(key="run-status", width=190)
+    status_box = st.container(key="run-status", width="content")
     with st.container(key="scrub"):
         live.scrubber(CHANNEL, labels=LABELS, epochs=experiment.training.epochs)
 with st.container(key="notices"):  # always there, so that nothing below changes its place

@@ -359,7 +359,7 @@ with st.container(key="transport", horizontal=True, vertical_alignment="center",
             args=(action, PAGE),
             disabled=off,
         )
-    status_box = st.container(key="run-status", width=190)
+    status_box = st.container(key="run-status", width="content")
     measure = st.segmented_control(
         "Measure",
         list(MEASURES),

@@ -511,7 +511,7 @@ def _transport(lesson: Lesson, visit: run.Visit, experiment: Experiment) -> Any:
                 args=(action, lesson.page),
                 disabled=off,
             )
-        status = st.container(key="run-status", width=190)
+        status = st.container(key="run-status", width="content")
         with st.container(key="scrub"):
             live.scrubber(
                 lesson.page,
