@@ -31,7 +31,9 @@ USUAL = (
 
 def rates(e: Experiment) -> str:
     """Return the dropout rates as text."""
-    return ", ".join(f"{p:g}" for p in e.dropout_rates) or "no hidden layer"
+    hidden = ", ".join(f"{p:g}" for p in e.dropout_rates) or "no hidden layer"
+    p = e.regularization.input_dropout
+    return f"{hidden}, inputs {p:g}" if p else hidden
 
 
 def mode_losses(frame: Frame) -> tuple[float, float]:
@@ -65,7 +67,7 @@ def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
 
 def code_ran(frame: Frame, lanes: Lanes) -> str:
     """Run both conventions with this page's p on one layer, many times over."""
-    p = max(lanes[1].dropout_rates, default=0.0)
+    p = max((*lanes[1].dropout_rates, lanes[1].regularization.input_dropout))
     ran = both_conventions(p, lanes[1].training.seed)
     x, inverted, classic = ran["x"], ran["inverted"], ran["classic"]
     return (

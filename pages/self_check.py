@@ -7,10 +7,18 @@ from typing import Any
 
 import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from regviz import metrics
 from regviz.frames import Frame, LaneFrame
+from regviz.scratch.attention import attention_with_dropout
+from regviz.scratch.dropout import dropout_forward, spatial_dropout_forward
 from regviz.scratch.early_stopping import early_stopping
+from regviz.scratch.label_smoothing import logit_gap, soft_targets
+from regviz.scratch.noise import noisy_inputs
+from regviz.scratch.penalties import elastic_net_update, l1_penalty, l2_penalty, soft_threshold
+from regviz.scratch.recurrent import recurrent_dropout_lstm
+from regviz.scratch.weight_decay import sgd_step
 from regviz.specs import Experiment
 from regviz.ui import layout, lesson, live
 from regviz.ui.lesson import Lanes
@@ -43,6 +51,9 @@ LOOKING = {
     "training": {"lr": 0.01, "epochs": 30, "batch_size": 64},
 }
 Outcome = Callable[[Frame, Lanes], tuple[int, str]]
+Ran = Callable[[Frame, Lanes], str]
+Code = tuple[tuple[Callable[..., Any], ...], Ran]  # twins, and what runs them on the run's numbers
+TINY = 1e-5
 
 
 def size(lane: LaneFrame) -> float:
@@ -94,7 +105,7 @@ def active(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     )
 
 
-def noisy_inputs(frame: Frame, lanes: Lanes) -> tuple[int, str]:
+def slopes(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     """Answer “Which losses does noise on the inputs lower?”."""
     plain, noisy = (metrics.read(lane) for lane in frame.lanes)
     lower_train, lower_val = (
@@ -209,6 +220,7 @@ def _question(
     question: str,
     options: tuple[str, ...],
     outcome: Outcome,
+    code: Code,
     base: dict[str, Any],
     variants: tuple[tuple[str, dict[str, Any]], ...],
     source: str,
@@ -235,8 +247,8 @@ def _question(
         controls=controls,
         prediction=lesson.Prediction("what do you expect?", options, outcome),
         point=point,
-        code=(early_stopping,),
-        code_ran=_code_ran,
+        code=code[0],
+        code_ran=code[1],
         tasks=(
             lesson.Task(
                 "Is it luck? Another seed, and other points.",
@@ -251,11 +263,152 @@ def _question(
     )
 
 
-def _code_ran(frame: Frame, lanes: Lanes) -> str:
+def one_step(frame: Frame, lanes: Lanes) -> str:
+    """Run one step of each penalty on a tiny weight."""
+    w, g, lr = np.array([TINY]), np.zeros(1), lanes[0].training.lr
+    l1 = elastic_net_update(w, g, lr, lanes[0].regularization.l1, 0.0)[0]
+    l2 = elastic_net_update(w, g, lr, 0.0, lanes[1].regularization.l2)[0]
+    return (
+        f"A weight of {TINY:g} that the data do not want, after one step of this page's λ and "
+        f"learning rate: {l1:.4g} with L1, {l2:.4g} with L2."
+    )
+
+
+def shrinking(frame: Frame, lanes: Lanes) -> str:
+    """Shrink a weight of 1 for as many steps as the run has epochs."""
+    left = []
+    for lane in lanes:
+        w = np.ones(1)
+        for _ in range(frame.epoch):
+            w = sgd_step(w, np.zeros(1), lane.training.lr, lane.regularization.weight_decay)
+        left.append(f"{w[0]:.3f} at {lane.regularization.weight_decay:g}")
+    return (
+        f"Left of a weight of 1 that the data do not want, after {frame.epoch} steps of SGD: "
+        f"{', '.join(left)}."
+    )
+
+
+def dropping(frame: Frame, lanes: Lanes) -> str:
+    """Run dropout in both modes on as many ones as there are hidden units and training points."""
+    p, rng = max(lanes[1].dropout_rates), np.random.default_rng(lanes[1].training.seed)
+    x = np.ones((lanes[1].n_train, lanes[1].model.hidden[0]))
+    noisy, _ = dropout_forward(x, p, training=True, rng=rng)
+    quiet, _ = dropout_forward(x, p, training=False, rng=rng)
+    return (
+        f"On {x.size:,} ones at p = {p:g}: in training {np.mean(noisy == 0):.1%} become 0 and the "
+        f"others {noisy.max():g}, mean {noisy.mean():.3f}; in use {np.mean(quiet == 1):.0%} stay 1."
+    )
+
+
+def moved(frame: Frame, lanes: Lanes) -> str:
+    """Move this run's points, in training and in use."""
+    assert frame.data is not None
+    x, sigma = frame.data[0].x.astype(np.float64), lanes[1].regularization.input_noise
+    rng = np.random.default_rng(lanes[1].training.seed)
+    noisy = noisy_inputs(x, sigma, training=True, rng=rng)
+    quiet = noisy_inputs(x, sigma, training=False, rng=rng)
+    return (
+        f"The {len(x)} points of this run at σ = {sigma:g}: moved by {np.std(noisy - x):.3f} "
+        f"(standard deviation) in training, by {np.std(quiet - x):g} in use."
+    )
+
+
+def penalties(frame: Frame, lanes: Lanes) -> str:
+    """Compute each model's penalty from the norms of its layers."""
+    parts = []
+    for e, lane in zip(lanes, frame.lanes, strict=True):
+        r = e.regularization
+        # Σ|w| and Σw² over all weights are sums over the layers of Σ|w| and ‖w‖²
+        value = l1_penalty(lane.l1_norms, r.l1) + l2_penalty(lane.norms, r.l2)
+        parts.append(f"{value:.4f}, the table says {metrics.read(lane).penalty:.4f}")
+    return f"Penalty of each model, from Σ|w| and ‖w‖ of its layers: {'; '.join(parts)}."
+
+
+def best_epochs(frame: Frame, lanes: Lanes) -> str:
     """Run the stopper on the stored losses of every model."""
     bests = [early_stopping(lane.curve("val_loss").tolist(), 10)[0] for lane in frame.lanes]
     return "Best epochs on the stored losses, with patience 10: " + ", ".join(map(str, bests)) + "."
 
+
+def holes(frame: Frame, lanes: Lanes) -> str:
+    """Drop units, and whole maps, of the feature maps of this run."""
+    p, rng = max(lanes[1].dropout_rates), np.random.default_rng(lanes[1].training.seed)
+    maps = np.ones_like(frame.lanes[1].feature_maps(0)[0], np.float64)
+    units, _ = dropout_forward(maps, p, training=True, rng=rng)
+    whole, _ = spatial_dropout_forward(maps, p, training=True, rng=rng)
+
+    def said(y: NDArray[np.float64]) -> str:
+        flat = (y > 0).reshape(-1, maps.shape[2] * maps.shape[3])
+        gone, full = (~flat.any(axis=1)).sum(), flat.all(axis=1).sum()
+        return f"{gone} gone, {full} whole, {len(flat) - gone - full} with holes"
+
+    return (
+        f"On {maps.shape[0] * maps.shape[1]} maps of {maps.shape[2]}x{maps.shape[3]} at "
+        f"p = {p:g}: dropout leaves {said(units)}; spatial dropout {said(whole)}."
+    )
+
+
+def over_time(frame: Frame, lanes: Lanes) -> str:
+    """Run the LSTM twin twice under one mask a sequence, and count what the mask drops."""
+    e = lanes[2]
+    p, units, width = e.regularization.recurrent_dropout, e.model.hidden[0], e.model.embedding
+    rng = np.random.default_rng(e.training.seed)
+    w_input, w_state, bias = (
+        rng.uniform(-1, 1, size) / np.sqrt(units)
+        for size in ((4 * units, width), (4 * units, units), 4 * units)
+    )
+    assert frame.data is not None
+    assert frame.data[0].sequences is not None
+    x = rng.standard_normal((10, width))[frame.data[0].sequences[0]]
+    mask = (rng.random(units) >= p) / (1 - p)
+    whole = recurrent_dropout_lstm(x, w_input, w_state, bias, np.ones(units))
+    masked = recurrent_dropout_lstm(x, w_input, w_state, bias, mask)
+    return (
+        f"One sequence of {len(x)} steps through {units} units with initial weights: one mask of "
+        f"p = {p:g} drops {np.count_nonzero(mask == 0)} of them at every step; the last state "
+        f"differs by {np.abs(masked - whole)[-1].mean():.4f} from that without, whose size is "
+        f"{np.abs(whole)[-1].mean():.4f}."
+    )
+
+
+def row_sums(frame: Frame, lanes: Lanes) -> str:
+    """Run the attention twin in both modes on a map of this run."""
+    maps, p = frame.lanes[1].attention, lanes[1].regularization.attention_dropout
+    assert maps is not None
+    a = maps[0][0, 0, 0].astype(np.float64)
+    time, rng = len(a), np.random.default_rng(lanes[1].training.seed)
+    # queries and keys whose softmax is this very map: q·kᵀ/√d = log a
+    q, k = np.log(np.maximum(a, 1e-30)), np.sqrt(time) * np.eye(time)
+    sums = [
+        attention_with_dropout(q, k, np.eye(time), p, training=on, rng=rng)[1].sum(axis=1)
+        for on in (False, True)
+    ]
+    return (
+        f"A map of this run at p = {p:g}: rows sum to {sums[0].min():.4f} up to "
+        f"{sums[0].max():.4f} in use, to {sums[1].min():.2f} up to {sums[1].max():.2f} in training."
+    )
+
+
+def targets(frame: Frame, lanes: Lanes) -> str:
+    """Smooth a label, and say how far apart the best logits then are."""
+    epsilon = lanes[1].regularization.label_smoothing
+    wrong, right = soft_targets(np.array([1]), 2, epsilon)[0]
+    return (
+        f"At ε = {epsilon:g} the targets are {wrong:.2f} and {right:.2f}: the best logits are "
+        f"{logit_gap(2, epsilon):.2f} apart, and being surer than {right:.0%} costs."
+    )
+
+
+ONE_STEP: Code = (elastic_net_update, soft_threshold), one_step
+SHRINKING: Code = (sgd_step,), shrinking
+DROPPING: Code = (dropout_forward,), dropping
+MOVED: Code = (noisy_inputs,), moved
+PENALTIES: Code = (l1_penalty, l2_penalty), penalties
+STOPPER: Code = (early_stopping,), best_epochs
+HOLES: Code = (dropout_forward, spatial_dropout_forward), holes
+OVER_TIME: Code = (recurrent_dropout_lstm,), over_time
+ROW_SUMS: Code = (attention_with_dropout,), row_sums
+TARGETS: Code = (soft_targets, logit_gap), targets
 
 QUESTIONS = {
     "L1 or L2": _question(
@@ -263,6 +416,7 @@ QUESTIONS = {
         "Eighteen of twenty inputs are noise. L1 or L2: which switches weights off altogether?",
         ("L1", "L2", "both alike"),
         zeros,
+        ONE_STEP,
         FEATURES,
         (("L1", {"l1": 0.02}), ("L2", {"l2": 0.02})),
         "Tibshirani 1996; Parikh & Boyd 2014, section 6.5.2",
@@ -273,6 +427,7 @@ QUESTIONS = {
         "Does a larger weight decay give larger or smaller weights?",
         ("larger", "smaller", "no clear order"),
         smaller,
+        SHRINKING,
         MOONS,
         (
             ("none", {}),
@@ -286,6 +441,7 @@ QUESTIONS = {
         "When is dropout active?",
         ("in training only", "in use only", "always"),
         active,
+        DROPPING,
         MOONS,
         (("without", {}), ("dropout", {"dropout": 0.5})),
         "Srivastava et al. 2014; torch.nn.Dropout",
@@ -294,7 +450,8 @@ QUESTIONS = {
         "noise",
         "Which losses does noise of σ = 0.2 on the training inputs lower?",
         ("the training loss only", "the validation loss only", "both", "neither"),
-        noisy_inputs,
+        slopes,
+        MOVED,
         MOONS,
         (("without", {}), ("σ = 0.2", {"input_noise": 0.2})),
         "Bishop 1995",
@@ -304,6 +461,7 @@ QUESTIONS = {
         "How does a well-regularized boundary differ?",
         ("less sure, smoother", "surer, more wiggles", "no difference"),
         boundary,
+        PENALTIES,
         MOONS,
         (("without", {}), ("L2", {"l2": 0.01})),
         "Bishop 2006, *Pattern Recognition and Machine Learning*, section 5.5",
@@ -313,6 +471,7 @@ QUESTIONS = {
         "Training and validation loss are both high at L2 0.1. More regularization?",
         ("more of it", "less of it", "leave it"),
         both_high,
+        PENALTIES,
         MOONS,
         (("L2 0.001", {"l2": 0.001}), ("L2 0.1", {"l2": 0.1}), ("L2 0.3", {"l2": 0.3})),
         "Goodfellow et al. 2016, *Deep Learning*, section 5.2",
@@ -322,6 +481,7 @@ QUESTIONS = {
         "Is early stopping regularization, though it adds nothing to the loss?",
         ("yes: smaller weights, smaller gap", "no"),
         stopping,
+        STOPPER,
         MOONS,
         (("without", {}), ("early stopping", {"early_stopping": {"patience": 10}})),
         "Goodfellow et al. 2016, *Deep Learning*, section 7.8",
@@ -331,6 +491,7 @@ QUESTIONS = {
         "Dropout is rare in convolutional layers. Does it help this small one, on 8x8 digits?",
         ("it helps", "it harms", "no difference"),
         convolution,
+        HOLES,
         DIGITS,
         (
             ("none", {}),
@@ -345,6 +506,7 @@ QUESTIONS = {
         "An LSTM has 140 sequences to learn from. Where does dropout help it most on new ones?",
         ("on its input", "on its state, between steps", "before its output", "nowhere"),
         memory,
+        OVER_TIME,
         ORDER,
         (
             ("none", {}),
@@ -360,6 +522,7 @@ QUESTIONS = {
         "A transformer was trained with attention dropout. In which mode is its attention plotted?",
         ("in eval mode", "in train mode", "no difference"),
         looking,
+        ROW_SUMS,
         LOOKING,
         (("without", {}), ("attention 0.3", {"attention_dropout": 0.3})),
         "Vaswani et al. 2017; torch.nn.MultiheadAttention",
@@ -370,6 +533,7 @@ QUESTIONS = {
         "The same λ in a network of four layers: L1 or L2?",
         ("L1 is better", "L2 is better", "no difference"),
         deep,
+        PENALTIES,
         DEEP,
         (("L1", {"l1": 0.003}), ("L2", {"l2": 0.003})),
         "Goodfellow et al. 2016, *Deep Learning*, section 7.1",
@@ -379,6 +543,7 @@ QUESTIONS = {
         "Can label smoothing hurt, on clean and well separated data?",
         ("yes: less honest percentages", "no"),
         hurts,
+        TARGETS,
         CLEAN,
         (("hard labels", {}), ("ε = 0.4", {"label_smoothing": 0.4})),
         "Müller et al. 2019; Shen et al. 2021; Guo et al. 2017 for the ECE",

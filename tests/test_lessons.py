@@ -289,6 +289,7 @@ def test_every_question_is_answered_by_its_own_run() -> None:
         assert right in range(len(lesson.prediction.options)), name
         assert re.search(r"\d", text)
         assert "nan" not in text
+        assert re.search(r"\d", lesson.code_ran(frame, lanes)), "the twins run on this run"
 
 
 def last_frame(lanes: tuple[Experiment, ...]) -> Frame:
