@@ -128,7 +128,8 @@ def curves(
         "right" if show_accuracy else "loss (nats)", palette, height,
     )  # fmt: skip
     kind = "accuracy" if show_accuracy else "loss"
-    tops = []
+    tops: list[NDArray[Any]] = []
+    lows: list[NDArray[Any]] = []
     for i, name in enumerate(names):
         group = lanes[i * seeds : (i + 1) * seeds]
         color, k = palette.lane(i), "" if i == 0 else str(i + 1)
@@ -144,6 +145,7 @@ def curves(
             some = thin(len(mean), POINTS)
             x = some + 1
             tops.append(high)
+            lows.append(mean)
             figure.add_scatter(
                 x=np.concatenate([x, x[::-1]]), y=np.concatenate([high[some], low[some][::-1]]),
                 mode="lines", fill="toself", fillcolor=rgba(color, 0.2), line={"width": 0},
@@ -186,11 +188,24 @@ def curves(
     if show_accuracy:
         y = {"range": [0.4, 1.01], "tickformat": ".0%"}
     elif log_scale:
-        y = {"type": "log", "nticks": 6}
+        y = _log_axis([*lows, *tops])
     figure.update_xaxes(range=[1, max(2, epochs)], hoverformat="d")
     figure.update_yaxes(**y)
     figure.update_layout(hovermode="x unified")
     return figure
+
+
+def _log_axis(values: Sequence[NDArray[Any]]) -> dict[str, Any]:
+    """Return a logarithmic axis that shows all positive values."""
+    known = np.concatenate([v[np.isfinite(v) & (v > 0)] for v in values])
+    low, high = (float(known.min()), float(known.max())) if len(known) else (0.1, 1.0)
+    ticks = [m * 10.0**e for e in range(-7, 4) for m in (1, 2, 5)]
+    return {
+        "type": "log",
+        "range": [np.log10(low) - 0.05, np.log10(high) + 0.05],
+        "tickvals": ticks,
+        "ticktext": [f"{t:g}" for t in ticks],
+    }
 
 
 def histograms(

@@ -27,6 +27,8 @@ from regviz.specs import Experiment, SpecError
 MOST = 6
 MAX_SEEDS = 10
 MAX_NAME = 40
+MOST_SETTINGS = 3
+"""Settings that a name says at most; techniques it says all."""
 _SEEDS = 2**31  # training.seed is below
 
 
@@ -118,6 +120,8 @@ class Comparison:
     def conditions(self) -> str:
         """One sentence on what is the same for all of them, and what is not."""
         first = self.experiments[0]
+        if len(self.entries) == 1:
+            return "There is one configuration: add another to compare them."
         if self.apart:
             others = ", ".join(f"“{self.names[i]}”" for i in self.apart)
             return (
@@ -320,6 +324,7 @@ _TECHNIQUES: dict[str, Callable[[Experiment], str]] = {
 
 _OPTIMIZERS = {"sgd": "SGD", "adam": "Adam", "adamw": "AdamW"}
 _SETTINGS: tuple[Callable[[Experiment], str], ...] = (
+    lambda e: e.data.kind,
     lambda e: e.model.kind,
     lambda e: "–".join(map(str, e.model.hidden)) or "linear",
     lambda e: e.model.activation,
@@ -332,7 +337,6 @@ _SETTINGS: tuple[Callable[[Experiment], str], ...] = (
     lambda e: f"lr {_g(e.training.lr)}",
     lambda e: "full batch" if e.training.batch_size is None else f"batch {e.training.batch_size}",
     lambda e: f"{e.training.epochs} epochs",
-    lambda e: e.data.kind,
     lambda e: f"{e.data.n_samples} samples",
     lambda e: f"noise {_g(e.data.noise)}",
     lambda e: f"label noise {_g(e.data.label_noise)}",
@@ -363,10 +367,12 @@ def names_of(experiments: Sequence[Experiment]) -> list[str]:
         if differing and not parts:
             nothing = not e.regularization.any
             parts = ["none"] if nothing else [f"no {', no '.join(differing)}"]
+        others = []
         for texts in settings:
             usual = Counter(filter(None, texts)).most_common(1)[0][0]
             if texts[i] and (not differing or texts[i] != usual):
-                parts.append(texts[i])
+                others.append(texts[i])
+        parts += others[:MOST_SETTINGS] + ["…"] * (len(others) > MOST_SETTINGS)
         if not parts:
             parts = [texts[i] for texts in on.values() if texts[i]] or ["none"]
         if len(parts) > 1 and parts[0] == "none":

@@ -134,6 +134,19 @@ def test_what_cannot_be_is_one_sentence(link: str, said: str) -> None:
     assert len(at.error) == 1
 
 
+def test_a_file_is_opened_or_refused() -> None:
+    at = opened()
+    there = comparison.to_json(Comparison.of((DROPOUT, L1)))
+    at.file_uploader[0].set_value([("mine.json", there.encode(), "application/json")])
+    at.run()
+    assert now(at).experiments == (DROPOUT, L1)
+    assert now(at).seeds == TRIO.seeds
+    at.file_uploader[0].set_value([("no.json", b"[1", "application/json")])
+    at.run()
+    assert "not JSON" in at.error[0].value
+    assert now(at).experiments == (DROPOUT, L1)
+
+
 def test_pages_add_to_the_comparison_and_say_so() -> None:
     at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     at.query_params["e"] = specs.to_link(DROPOUT)

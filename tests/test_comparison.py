@@ -62,6 +62,9 @@ def test_names_say_what_differs_and_nothing_else() -> None:
     assert names_of(rates) == ["lr 0.001", "lr 0.1"]
     decay = vary(regularization__weight_decay=1e-4, training__optimizer="adamw")
     assert names_of([SMALL, L2, decay]) == ["none", "L2 0.01", "weight decay 1e-4 + AdamW"]
+    far = names_of([SMALL, BASES["order"]])  # in nearly everything: not all of it is said
+    assert far[0].startswith("moons + mlp + ")
+    assert far[0].endswith(" + …")
     assert names_of([SMALL]) == ["none"]
     assert names_of([DROPOUT]) == ["dropout 0.5"]
     assert names_of(comparison.START.experiments)[:3] == ["none", "dropout 0.5", "L2 0.01"]
@@ -331,6 +334,11 @@ def test_curves_are_means_with_the_band_that_the_title_says(
         high = losses.max(axis=0) if band == "range" else losses.mean(axis=0) + error
         np.testing.assert_allclose(bands.y[:length], high, rtol=1e-5)
         assert list(stars.x) == [lane.best_epoch for lane in group]
+    log = curves(frame.lanes, TRIO.names, palette, band=band, epochs=6, log_scale=True)
+    low, high = 10 ** np.array(log.layout.yaxis.range)
+    ends = [v for k in range(15) for v in log.data[k].y if k % 5 in (2, 3)]
+    assert low < min(ends)
+    assert max(ends) < high < 2 * max(max(t.y) for t in log.data[:15])
     one = curves(frame.lanes[::3], TRIO.names, palette, band=band, epochs=6)
     assert "one seed" in one.layout.title.text
     assert not one.data[1].visible
