@@ -451,6 +451,10 @@ def test_figures_change_in_place_tell_of_clicks_and_lost_sweeps_come_again(stage
     page.get_by_role("button", name="Again").click()
     stage.await_epoch(115, "t")
     expect(slider).to_have_attribute("aria-valuetext", "L2 λ = 4.0e-06")
+    page.get_by_role("button", name="run through").click()
+    stage.await_epoch(120, "t")
+    page.get_by_role("button", name="stop").click()
+    expect(page.get_by_role("button", name="run through")).to_be_visible()
     assert stage.marked()
 
 

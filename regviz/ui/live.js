@@ -1785,7 +1785,7 @@ class Scrubber {
     this.colors = data.palette[theme]
     this.input.setAttribute("aria-label", data.name)
     this.stop()
-    this.button.title = data.values ? "Play through all values" : "Follow the newest epoch"
+    this.button.title = data.values ? "Show one value after the other" : "Follow the newest epoch"
     this.lanes.replaceChildren()
     this.texts = data.labels.map((label, i) => {
       const item = element("span", "", this.lanes)
@@ -1868,13 +1868,13 @@ class Scrubber {
       if (!now || now.index >= now.entries.length - 1) this.stop()
       else this.channel.scrubTo(now.index + 1)
     }, STEP)
-    text(this.button, "pause")
+    text(this.button, "stop")
   }
 
   stop() {
     clearInterval(this.playing)
     this.playing = null
-    text(this.button, this.data.values ? "play" : "newest")
+    text(this.button, this.data.values ? "run through" : "newest")
   }
 
   destroy() {

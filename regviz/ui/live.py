@@ -237,7 +237,7 @@ def scrubber(
     server, through the feed, for all stored frames.
 
     Over ``values``, those of the message that :func:`sweep_feed` brings: each place shows the run
-    with that value; a button plays through them.
+    with that value; a button runs through them.
 
     Parameters
     ----------
