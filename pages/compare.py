@@ -481,8 +481,8 @@ with st.container(key="test-set", horizontal=True, vertical_alignment="center", 
     else:
         st.html(
             layout.note(
-                "The test set is revealed: 1000 new points of the same kind (of digits, what is "
-                "left over), no part of training or choosing. "
+                "The test set is revealed: points that had no part in training or choosing, of "
+                "generated data a thousand new ones. "
                 + (
                     "It was not the first look at them."
                     if before
