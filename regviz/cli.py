@@ -270,7 +270,8 @@ def _render(arguments: argparse.Namespace) -> int:
 def _format(path: str, known: Sequence[str]) -> str:
     ending = Path(path).suffix.lower().removeprefix(".")
     if ending not in known:
-        raise SpecError(f"{path}: cannot make a .{ending}; end it in {', '.join(known)}.")
+        got = f"cannot make a .{ending}" if ending else "its ending says what to make"
+        raise SpecError(f"{path}: {got}; end it in {', '.join(known)}.")
     return ending
 
 

@@ -396,37 +396,11 @@ def test_a_caption_names_every_setting_that_is_not_the_default() -> None:
         }
     )  # fmt: skip
     said = words.caption([changed])
-    for part in [
-        "xor",
-        "77",
-        "0.11",
-        "0.12",
-        "3",
-        "0.44",
-        "55",
-        "5-6",
-        "tanh",
-        "batch",
-        "after",
-        "1.7",
-        "0.21",
-        "0.22",
-        "0.23",
-        "0.24",
-        "0.25",
-        "0.26",
-        "0.27",
-        "0.28",
-        "31",
-        "0.32",
-        "last",
-        "sgd",
-        "0.41",
-        "full",
-        "42",
-        "43",
-        "0.45",
-    ]:
+    parts = (
+        "xor 77 0.11 0.12 3 0.44 55 5-6 tanh batch after 1.7 0.21 0.22 0.23 0.24 0.25 0.26 0.27 "
+        "0.28 31 0.32 last sgd 0.41 full 42 43 0.45"
+    )
+    for part in re.split(" ", parts):
         assert re.search(rf"(?<![\d.]){re.escape(part)}(?![\d.])", said), part
 
 
@@ -590,6 +564,16 @@ def test_too_many_runs_and_figures_are_refused(twins: Runs) -> None:
     still = dataclasses.replace(twins, frames=(twins.last,))
     with pytest.raises(SpecError, match="single moment"):
         slides.render(still, Slide(), "gif")
+
+
+def test_a_format_without_its_library_is_refused(
+    twins: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pptx", None)
+    monkeypatch.delitem(sys.modules, "regviz.slides.deck")
+    monkeypatch.delattr(slides, "deck")
+    with pytest.raises(SpecError, match="pptx needs pptx"):
+        slides.render(twins, Slide(), "pptx")
 
 
 def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:

@@ -242,6 +242,16 @@ def render(runs: Runs, slide: Slide, format: str) -> bytes:
                 else "these runs do not hold their weights"
             )
             raise SpecError(f"figure: {name} cannot be drawn, because {reason}; choose another.")
+    try:
+        return _draw(runs, slide, format)
+    except ModuleNotFoundError as error:
+        raise SpecError(
+            f"format: {format} needs {error.name}, which is not installed; install what "
+            "requirements.txt names."
+        ) from None
+
+
+def _draw(runs: Runs, slide: Slide, format: str) -> bytes:
     if format == "pptx":
         from regviz.slides import deck
 

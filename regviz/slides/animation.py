@@ -66,7 +66,9 @@ def _pictures(
     """Yield each frame's picture, uint8 (height, width, 3)."""
     style = stills.Style(slide.palette, slide.font_size)
     with stills.drawing(style):
-        page = stills.draw(runs, slide, figures, pixels=PIXELS)
+        width = len(str(runs.last.epoch))
+        beside = stills.text_width("m" * (width + 7), slide.font_size)
+        page = stills.draw(runs, slide, figures, pixels=PIXELS, beside=beside)
         canvas = page.canvas
         clock = page.figure.text(
             1 - 0.35 / stills.WIDTH, 1 - 0.3 / stills.HEIGHT, "", ha="right", va="top",
@@ -77,7 +79,6 @@ def _pictures(
             artist.set_animated(True)
         canvas.draw()
         background = canvas.copy_from_bbox(page.figure.bbox)
-        width = len(str(runs.last.epoch))
         for frame in frames:
             canvas.restore_region(background)
             clock.set_text(f"epoch {frame.epoch:>{width}}")

@@ -35,8 +35,7 @@ _NUMBERS: tuple[tuple[str, Callable[[Reading], str]], ...] = (
     ("exact zeros", lambda r: f"{r.zeros:,} of {r.weights:,}"),
 )
 _FONT = 13.0  # the font size of a slide at which figures are as large as in the app
-_LINES = ("line", "marker")
-_ABOVE = {"boundary": 84, "curves": 56, "accuracy": 56, "histogram": 78}
+_ABOVE = {"boundary": 84, "curves": 56, "accuracy": 56, "histogram": 98}
 """Pixels above a figure's axes, for its legend and its panels' titles."""
 
 
@@ -54,6 +53,7 @@ def html(runs: Runs, slide: Slide) -> bytes:
     data = {
         "epochs": [frame.epoch for frame in frames],
         "interval": round(1000 * slide.seconds / len(frames)),
+        "enlarged": slide.font_size / _FONT,
         "figures": described,
     }
     template = Template(
@@ -63,7 +63,7 @@ def html(runs: Runs, slide: Slide) -> bytes:
         title=_safe(said or words.title(runs.experiments)),
         heading=_safe(said),
         scheme=palette.name,
-        base=f"{15 * slide.font_size / _FONT:g}",
+        base=f"{100 / 1920 * 15 * slide.font_size / _FONT:.3f}",
         background=palette.background,
         text=palette.text,
         muted=palette.muted,
@@ -130,6 +130,7 @@ def _figure(name: str, runs: Runs, slide: Slide, frames: Sequence[Frame]) -> dic
                 [int(c[k : k + 2], 16) for k in (1, 3, 5)] for c in slide.palette.response
             ],
             "contour": slide.palette.contour,
+            "width": 3.5 if len(lanes) <= 2 else 6,  # of a picture that is made smaller
         }
         _arrange(figure, len(lanes), data[0].extent, slide)
         figure.layout.images = [_picture(i, data[i].extent) for i in drawn]
@@ -164,7 +165,7 @@ def _figure(name: str, runs: Runs, slide: Slide, frames: Sequence[Frame]) -> dic
             ]
             for frame in frames
         ]
-    out["figure"] = _for_browser(figure, name, slide.font_size / _FONT)
+    out["figure"] = _for_browser(figure, name)
     return out
 
 
@@ -192,7 +193,10 @@ def _arrange(
         y.title = {"text": "x₁" if column == 0 else "", "standoff": 8}
         if i:
             y.scaleanchor = None  # it follows from sharing both ranges with the first panel
-        figure.layout.annotations[i].update(x=left + w / 2, y=top)
+        named = figure.layout.annotations[i]
+        long = 0.62 * len(named.text) * 15 * slide.font_size / _FONT  # pixels, roughly
+        named.update(x=left + w / 2, y=top)
+        named.font.size = 15 * min(1.0, w * width / long)
     bar = figure.data[-1].marker.colorbar
     bar.update(
         orientation="v", x=1.02, xanchor="left", y=0.5, yref="paper", yanchor="middle", len=0.8
@@ -235,8 +239,8 @@ def _finite(lane: LaneFrame, name: str) -> list[float | None]:
     ]
 
 
-def _for_browser(figure: go.Figure, name: str, factor: float) -> dict[str, Any]:
-    """Return a figure as JSON values, its letters larger by a factor, as high as its place."""
+def _for_browser(figure: go.Figure, name: str) -> dict[str, Any]:
+    """Return a figure as JSON values, as high as its place."""
     value = json.loads(figure.to_json())
     layout = value["layout"]
     layout.pop("height", None)
@@ -244,19 +248,4 @@ def _for_browser(figure: go.Figure, name: str, factor: float) -> dict[str, Any]:
     layout.pop("title", None)  # the page has headings
     layout["margin"]["t"] = _ABOVE[name]
     layout["legend"] |= {"y": 1}
-
-    def larger(part: Any, key: str) -> Any:
-        if isinstance(part, list):
-            return [larger(inner, "") for inner in part]
-        if not isinstance(part, dict):
-            return part
-        out = {name: larger(inner, name) for name, inner in part.items()}
-        grows = ("size",) if key.endswith("font") else ("size", "width") * (key in _LINES)
-        if key == "margin":
-            grows = tuple(out)
-        for name in grows:
-            if isinstance(out.get(name), (int, float)):
-                out[name] = round(out[name] * factor, 1)
-        return out
-
-    return {"data": larger(value["data"], "data"), "layout": larger(layout, "layout")}
+    return {"data": value["data"], "layout": layout}

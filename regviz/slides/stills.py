@@ -742,7 +742,7 @@ def draw(
     *,
     pixels: tuple[int, int] = PIXELS,
     bare: bool = False,
-    room: float = 0.0,
+    beside: float = 0.0,
     height: float = HEIGHT,
 ) -> Drawn:
     """Lay out one page and draw it at the runs' last frame. Call it within :func:`drawing`.
@@ -755,8 +755,8 @@ def draw(
         Of the whole page, in which its resolution is given.
     bare
         Without title, caption and code: a deck has its own.
-    room
-        Inches left free under the title, for what an animation writes there.
+    beside
+        Inches left free beside the title, for what an animation writes there.
     height
         In inches; a bare figure may be less high than a slide.
     """
@@ -770,7 +770,7 @@ def draw(
     code = 1.1 if link else 0.0
     told = wrap(words.caption(runs.experiments), small, WIDTH - 0.7 - code) if slide.caption else []
     big = 1.45 * style.size
-    heading = fit(said, big, WIDTH - 1.2, 2).split("\n") if said else []
+    heading = fit(said, big, WIDTH - 0.7 - beside, 2, bold=True).split("\n") if said else []
     if bare:
         told, heading = [], []
     top = (1.3 * big * len(heading) + 0.5 * big) / 72 if heading else 0.15
@@ -797,7 +797,7 @@ def draw(
             foot += _legend(paper, handles, style, foot, code)
     foot = max(foot, code + 0.16)
     wide = (WIDTH - 2 * side - (columns - 1) * gap) / columns
-    tall = (height - top - foot - room - (rows - 1) * 0.15) / rows
+    tall = (height - top - foot - (rows - 1) * 0.15) / rows
     updates = []
     with mpl.rc_context(_sizes(style)):
         for i, name in enumerate(figures):

@@ -24,6 +24,7 @@ _NAMES = {
     "data.irrelevant_features": "{} irrelevant inputs",
     "data.val_fraction": "validation share {}",
     "data.seed": "data seed {}",
+    "model.kind": "{}",
     "model.activation": "{}",
     "model.norm": "{} norm",
     "model.norm_position": "norm {} the activation",
