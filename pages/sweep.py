@@ -270,12 +270,16 @@ def _table(frame: Frame, labels: tuple[str, ...]) -> live.Table:
         ("Train accuracy", *(metrics.percent(r.train_accuracy) for r in readings)),
         ("Validation accuracy", *(metrics.percent(r.val_accuracy) for r in readings)),
         ("Gap", *(metrics.points(r.gap) for r in readings)),
-        ("Train loss", *(f"{r.train_loss:.3f}" for r in readings)),
-        ("Validation loss", *(f"{r.val_loss:.3f}" for r in readings)),
+        ("Train loss", *(_loss(r.train_loss) for r in readings)),
+        ("Validation loss", *(_loss(r.val_loss) for r in readings)),
         ("Exact zeros", *(f"{r.zeros:,} / {r.weights:,}" for r in readings)),
         ("Best epoch", *(str(r.best_epoch or "–") for r in readings)),
     ]
     return live.Table(("", *labels), tuple(rows))
+
+
+def _loss(value: float) -> str:
+    return f"{value:.3f}" if abs(value) < 1000 else f"{value:.1e}"
 
 
 def _pictures(sweep: Sweep, seen: Outcome | None, measure: str) -> tuple[Any, Any]:

@@ -200,10 +200,14 @@ def pack_frame(
     state: str = "running",
     table: TableOf | None = None,
     with_points: bool = True,
+    name: str = "",
 ) -> bytes:
-    """Pack one frame whole: pictures, curves so far, points and numbers."""
+    """Pack one frame whole: pictures, curves so far, points and numbers.
+
+    ``name`` says what was trained, for the files that pictures are saved to.
+    """
     message = _Message()
-    header = _head(channel, run, frame, state)
+    header = _head(channel, run, frame, state) | {"name": name}
     header["frame"] = _picture(message, "", frame, LAST_GRID if frame.done else LIVE_GRID)
     if table is not None:
         header["frame"]["table"] = _table(table(frame))
@@ -219,13 +223,14 @@ def pack_bundle(
     *,
     state: str = "running",
     table: TableOf | None = None,
+    name: str = "",
 ) -> bytes:
     """Pack the stored frames of a run for scrubbing; the last one is the newest."""
     if not frames:
         return pack_waiting(channel, run, state=state)
     newest = frames[-1]
     message = _Message()
-    header = _head(channel, run, newest, state)
+    header = _head(channel, run, newest, state) | {"name": name}
     header["stored"] = []
     for i, frame in enumerate(frames):
         last = i == len(frames) - 1 and frame.done

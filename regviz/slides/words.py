@@ -307,3 +307,9 @@ def notes(figure: str, runs: Runs, slide: Slide) -> str:
         document,
     ]
     return "\n".join(parts)
+
+
+def run_name(page: str, experiments: Sequence[Experiment]) -> str:
+    """Return a page's name and what its last run differs in, as a file name without extension."""
+    said = labels(experiments)[-1]
+    return re.sub(r"[^a-z0-9.]+", "-", f"{page}-{said}".lower()).strip("-.")[:80]

@@ -622,7 +622,8 @@ class Chart {
       responsive: false,
       modeBarButtons: [[
         { name: "save", title: "Save as picture (3840 × 2160)", icon: this.Plotly.Icons.camera,
-          click: () => this.save() },
+          click: () => this.save("png") },
+        { name: "svg", title: "Save as SVG", icon: this.Plotly.Icons.disk, click: () => this.save("svg") },
         "zoom2d", "pan2d",
         { name: "reset", title: "Reset view (double click)", icon: RESET_ICON,
           click: () => this.reset() },
@@ -696,7 +697,7 @@ class Chart {
     return figure
   }
 
-  save() {
+  save(format) {
     guarded(async () => {
       const [width, height] = [1280, 720]
       const figure = this.still(width)
@@ -714,10 +715,11 @@ class Chart {
       // a picture cannot use the page's fonts: measure with the one it will be drawn in
       layout.font.family = "sans-serif"
       layout.images = this.pictures()
-      const url = await this.Plotly.toImage({ data, layout }, { format: "png", width, height, scale: 3 })
+      const url = await this.Plotly.toImage({ data, layout }, { format, width, height, scale: 3 })
       const link = document.createElement("a")
       link.href = url
-      link.download = `${this.data.filename}.png`
+      const name = this.channel.head?.name
+      link.download = `${name ? `${name}-` : ""}${this.data.filename}.${format}`
       link.click()
     })
   }

@@ -49,6 +49,7 @@ from regviz import figures
 from regviz.frames import Frame
 from regviz.packing import Table, pack_bundle, pack_figures, pack_frame, pack_waiting, unpack
 from regviz.palette import DARK, LIGHT
+from regviz.slides import words
 from regviz.specs import Experiment, canonical_key
 
 __all__ = [
@@ -347,24 +348,37 @@ def feed(
     """
     name = f"regviz-feed-{channel}"
     wanted = f"{name}-wanted"
-    told = st.session_state.setdefault(wanted, {"run": "", "points": 0, "stored": False})
+    told = st.session_state.setdefault(
+        wanted, {"run": "", "points": 0, "stored": False, "name": ""}
+    )
 
     if job is None:
         data = pack_waiting(channel, "", state="none")
     else:
         run = run if run is not None else _run_id(job)
         if told["run"] != run:
-            told.update(run=run, points=POINTS_FRAMES, stored=False)
+            name_of_run = words.run_name(channel, job.experiments)
+            told.update(run=run, points=POINTS_FRAMES, stored=False, name=name_of_run)
         frame = job.latest()
         if frame is None:
             data = pack_waiting(channel, run, state=job.state)
         elif told["stored"]:
             told["stored"] = False
-            data = pack_bundle(channel, run, job.frames(), state=job.state, table=table)
+            data = pack_bundle(
+                channel, run, job.frames(), state=job.state, table=table, name=told["name"]
+            )
         else:
             points = told["points"] > 0 or frame.done
             told["points"] = max(0, told["points"] - 1)
-            data = pack_frame(channel, run, frame, state=job.state, table=table, with_points=points)
+            data = pack_frame(
+                channel,
+                run,
+                frame,
+                state=job.state,
+                table=table,
+                with_points=points,
+                name=told["name"],
+            )
 
     def note() -> None:
         """Remember what the browser asked for, until the feed is packed below."""

@@ -16,7 +16,7 @@ import streamlit as st
 from regviz import specs
 from regviz.frames import Frame
 from regviz.palette import DARK, LIGHT
-from regviz.slides import FIGURES, FORMATS, Runs, Slide, apart
+from regviz.slides import FIGURES, FORMATS, Runs, Slide, apart, words
 from regviz.specs import SpecError
 from regviz.ui import layout, run
 
@@ -153,7 +153,7 @@ def _choose(
         st.download_button(
             "Download",
             lambda: apart.render(runs(slide.frames), slide, format),
-            file_name=f"{_file_name(page, experiments)}.{format}",
+            file_name=f"{words.run_name(page, experiments)}.{format}",
             mime=FORMATS[format],
             icon=":material/download:",
             on_click="ignore",
@@ -181,14 +181,6 @@ def _address(experiment: specs.Experiment) -> str:
     here = re.match(r"https?://[^/?#]+", st.context.url or "")
     start = here[0] if here else "http://localhost:8501"
     return f"{start}/?e={specs.to_link(experiment)}"
-
-
-def _file_name(page: str, experiments: Sequence[specs.Experiment]) -> str:
-    """Return the page and what its last run differs in, as a name that any disk takes."""
-    from regviz.slides import words
-
-    said = words.labels(experiments)[-1]
-    return re.sub(r"[^a-z0-9.]+", "-", f"{page}-{said}".lower()).strip("-.")[:80]
 
 
 __all__ = ["MOST", "Entry", "add", "button", "put", "tray"]
