@@ -263,6 +263,7 @@ def input_groups(
         for i, label in enumerate(labels)
     ]
     figure = _panels(titles, shared_yaxes=True, horizontal_spacing=0.03)
+    explained = False  # a trace without points has no entry in the legend
     for i in range(len(labels)):
         for j in reversed(range(norms.shape[2])):
             matters = j < relevant
@@ -279,13 +280,15 @@ def input_groups(
             some = (which < relevant) == matters
             figure.add_scatter(
                 x=np.array(epochs)[time[some]], y=np.zeros(some.sum()), mode="markers",
-                name="exactly 0", legendgroup="off", showlegend=i == 0 and not matters,
+                name="exactly 0: off", legendgroup="off",
+                showlegend=bool(some.any()) and not explained,
                 marker={"symbol": "x-thin-open", "size": 7,
                         "color": palette.bad if matters else palette.text},
                 customdata=which[some], cliponaxis=False, row=1, col=i + 1,
                 hovertemplate="x%{customdata} off in epoch %{x}<extra></extra>",
             )  # fmt: skip
-    figure.update_xaxes(title_text="epoch")
+            explained = explained or bool(some.any())
+    figure.update_xaxes(title_text="epoch", range=[min(epochs), max(epochs)])
     figure.update_yaxes(title_text="‖weights out of it‖", row=1, col=1)
     return _styled(figure, "What leaves each input", palette, 330)
 

@@ -45,7 +45,7 @@ def _sheet() -> str:
 @functools.cache
 def _colours() -> str:
     """Return the palette's tones as CSS variables; Streamlit's theme sets the colour scheme."""
-    tones = ("good", "warn", "bad", "background")
+    tones = ("good", "warn", "bad", "background", "text")
     pairs = (
         f"--page-{tone}: light-dark({getattr(LIGHT, tone)}, {getattr(DARK, tone)});"
         for tone in tones
