@@ -536,11 +536,14 @@ def test_ridges_show_the_exact_zeros_apart(palette: Any) -> None:
 
 
 def test_crosses_are_inputs_without_a_weight() -> None:
-    frames = [f for f in train((selecting(),)) if f.epoch]
-    figure = lesson_figures.input_groups(frames, ["L1"], 2)
-    norms = np.array([f.lanes[0].input_norms for f in frames])
-    crosses = sum(len(t.x) for t in figure.data if t.name == "exactly 0")
-    assert crosses == (norms == 0).sum() > 0
+    lanes = selecting().without_regularization(), selecting()
+    frames = [f for f in train(lanes) if f.epoch]
+    figure = lesson_figures.input_groups(frames, ["none", "L1"], 2)
+    norms = np.array([[lane.input_norms for lane in f.lanes] for f in frames])
+    crosses = [t for t in figure.data if t.name == "exactly 0: off"]
+    assert sum(len(t.x) for t in crosses) == (norms == 0).sum() > 0
+    (explained,) = [t for t in crosses if t.showlegend]
+    assert len(explained.x) > 0, "an empty trace has no entry in the legend"
     path = lesson_figures.input_path([0.1, 0.2], np.array([[1, 1, 0.0], [1, 0, 0.0]]), 2)
     matters, rest = path.data[-2:]
     assert (list(matters.y), list(rest.y)) == ([0, 1], [1, 1])
