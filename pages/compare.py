@@ -12,11 +12,12 @@ import streamlit as st
 from regviz import compare_figures, comparison, metrics, presets
 from regviz.compare_figures import BANDS
 from regviz.comparison import Comparison, Scores
+from regviz.engine import Job
 from regviz.frames import Frame
 from regviz.limits import parameter_count
 from regviz.palette import DARK, LIGHT
 from regviz.specs import Experiment, SpecError, to_link
-from regviz.ui import compare, controls, layout, lesson, live, run
+from regviz.ui import compare, controls, layout, lesson, live, run, slides
 
 PAGE = "compare"
 TICK = 0.4  # seconds between two looks: curves and histograms are sent as whole figures
@@ -113,7 +114,12 @@ def _add_preset() -> None:
 # --- what is drawn ----------------------------------------------------------------------------
 
 
-def _tools(now: Comparison, link: str) -> None:
+def _first_seeds(job: Job, now: Comparison) -> run.Part:
+    """Return the job's models of the first seed: what a picture of single models shows."""
+    return run.Part(job, range(0, len(job.experiments), now.seeds))
+
+
+def _tools(now: Comparison, link: str, job: Job | None) -> None:
     st.selectbox(
         "Add a preset",
         [p.name for p in presets.PRESETS],
@@ -125,6 +131,8 @@ def _tools(now: Comparison, link: str) -> None:
         disabled=len(now.entries) >= comparison.MOST,
         width=230,
     )
+    first = None if job is None else _first_seeds(job, now)
+    slides.button(PAGE, "Side by side", now.names, first)
     with st.popover("Share", icon=":material/share:"):
         st.caption("Copy this link: it opens the same comparison, with the same result.")
         address = (st.context.url or "").split("?")[0].rstrip("/")
@@ -337,7 +345,7 @@ with st.container(
     with st.container(
         key="tools", horizontal=True, vertical_alignment="center", width="content", gap="small"
     ):
-        _tools(now, link)
+        _tools(now, link, visit.job if fits else None)
 with st.container(key="transport", horizontal=True, vertical_alignment="center", gap="small"):
     _transport(visit, now)
     status_box = st.container(key="run-status", width="content")
@@ -453,7 +461,7 @@ def _tick() -> None:
             st.html(layout.note("" if visit.refused else "The first epoch is on its way."))
         live.feed_figures(PAGE, {})
     job = visit.job if fits else None
-    first = None if job is None else compare.FirstSeeds(job, now.seeds)
+    first = None if job is None else _first_seeds(job, now)
     live.feed(PAGE, first, run=f"{id(job):x}")
     if moving and (not visit.moving or run.current(PAGE) is not visit):
         st.rerun()

@@ -167,7 +167,7 @@ with st.container(
             width=280,
         )
         compare.button(experiment)
-        slides.button(CHANNEL, "With and without regularization", LABELS, visit)
+        slides.button(CHANNEL, "With and without regularization", LABELS, visit.job)
         with st.popover("Share", icon=":material/share:"):
             st.caption("Copy this link: it opens the same experiment, with the same result.")
             address = (st.context.url or "").split("?")[0].rstrip("/")

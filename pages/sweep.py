@@ -12,7 +12,7 @@ from regviz.packing import Cell, pack_sweep
 from regviz.palette import DARK, LIGHT
 from regviz.specs import Experiment, SpecError
 from regviz.sweeps import FIELDS, MEASURES, Axis, Outcome, Sweep
-from regviz.ui import controls, layout, live, run
+from regviz.ui import compare, controls, layout, live, run, slides
 
 PAGE = "sweep"
 LOOK = "sweep-look"  # channel of the charts under the scrubber
@@ -454,6 +454,13 @@ if done and frame is not None:
     with right:
         live.readout(LOOK)
 
+    with st.container(horizontal=True, key="sweep-tools", vertical_alignment="center"):
+        st.caption("The first model and the best one:")
+        compare.button(sweep.at(best))
+        pair = (
+            None if job is None else run.Part(job, [sweep.lane([0] * len(best)), sweep.lane(best)])
+        )
+        slides.button(PAGE, "The first of the sweep and the best", ("first", "best"), pair)
     with st.expander("The sweep as a file and as a command", icon=":material/code:"):
         st.download_button(
             "Download the table",

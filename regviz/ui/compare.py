@@ -11,10 +11,8 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from regviz import comparison, sweeps
+from regviz import comparison
 from regviz.comparison import Comparison
-from regviz.engine import Job
-from regviz.frames import Frame
 from regviz.specs import DataSpec, Experiment, SpecError
 from regviz.ui import layout
 
@@ -105,34 +103,3 @@ def looks_before(shown: Comparison) -> int:
     data = {e.data for e in shown.experiments}
     earlier = itertools.takewhile(lambda seen: seen[0] != shown.key, _revealed().items())
     return sum(bool(data & of) for _, of in earlier)
-
-
-class FirstSeeds:
-    """A job of a comparison as if each configuration had been trained with its first seed alone:
-    what a picture of single models shows."""
-
-    def __init__(self, job: Job, seeds: int) -> None:
-        self._job, self._seeds = job, seeds
-
-    @property
-    def state(self) -> str:
-        """The job's."""
-        return self._job.state
-
-    @property
-    def experiments(self) -> tuple[Experiment, ...]:
-        """The configurations."""
-        return self._job.experiments[:: self._seeds]
-
-    def latest(self) -> Frame | None:
-        """Return the newest frame's first seeds."""
-        frame = self._job.latest()
-        return None if frame is None else self.of(frame)
-
-    def frames(self) -> list[Frame]:
-        """Return the first seeds of the frames kept."""
-        return [self.of(frame) for frame in self._job.frames()]
-
-    def of(self, frame: Frame) -> Frame:
-        """Return a frame's first seeds."""
-        return sweeps.one_lane(frame, range(0, len(frame.lanes), self._seeds))

@@ -523,7 +523,7 @@ def _transport(lesson: Lesson, visit: run.Visit, experiment: Experiment) -> Any:
                 epochs=experiment.training.epochs,
             )
         compare.button(experiment)
-        slides.button(lesson.page, lesson.question, lesson.labels_of(experiment), visit)
+        slides.button(lesson.page, lesson.question, lesson.labels_of(experiment), visit.job)
     return status
 
 

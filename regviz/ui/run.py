@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
+from regviz import sweeps
 from regviz.engine import Engine, Job, shared_engine
 from regviz.frames import Frame
 from regviz.specs import Experiment, SpecError
@@ -62,6 +63,32 @@ class Visit:
             if frame is not None:
                 self.seen, self.seen_lanes = frame, self.job.experiments
         return self.seen, self.seen_lanes
+
+
+class Part:
+    """A job as if only some of its lanes had been trained: what charts of a few models show."""
+
+    def __init__(self, job: Job, lanes: Sequence[int]) -> None:
+        self._job, self._lanes = job, lanes
+
+    @property
+    def state(self) -> str:
+        """The job's."""
+        return self._job.state
+
+    @property
+    def experiments(self) -> tuple[Experiment, ...]:
+        """The experiments of these lanes."""
+        return tuple(self._job.experiments[i] for i in self._lanes)
+
+    def latest(self) -> Frame | None:
+        """Return these lanes of the newest frame."""
+        frame = self._job.latest()
+        return None if frame is None else sweeps.one_lane(frame, self._lanes)
+
+    def frames(self) -> list[Frame]:
+        """Return these lanes of the frames kept."""
+        return [sweeps.one_lane(frame, self._lanes) for frame in self._job.frames()]
 
 
 def _let_go(visit: Visit) -> None:

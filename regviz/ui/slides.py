@@ -18,7 +18,7 @@ from regviz.frames import Frame
 from regviz.palette import DARK, LIGHT
 from regviz.slides import FIGURES, FORMATS, Runs, Slide, apart, words
 from regviz.specs import SpecError
-from regviz.ui import layout, run
+from regviz.ui import layout, live
 
 MOST = 20
 """Slides that a tray holds."""
@@ -65,7 +65,7 @@ def add(title: str, runs: Runs, slide: Slide) -> None:
     put([*tray(), Entry(number, title, runs, slide)])
 
 
-def button(page: str, title: str, labels: Sequence[str], visit: run.Visit) -> None:
+def button(page: str, title: str, labels: Sequence[str], job: live.LiveJob | None) -> None:
     """Draw *To slides*: choose figures and look, get a file, or add it to the tray.
 
     Parameters
@@ -76,8 +76,8 @@ def button(page: str, title: str, labels: Sequence[str], visit: run.Visit) -> No
         What a slide is called unless somebody says otherwise.
     labels
         Name of each lane.
-    visit
-        Whose run is shown, at the epoch it has come to.
+    job
+        The run that is shown, at the epoch it has come to; at most six lanes.
     """
     box = st.popover(
         "To slides", icon=":material/slideshow:", key=f"{page}.to-slides", on_change="rerun"
@@ -85,7 +85,6 @@ def button(page: str, title: str, labels: Sequence[str], visit: run.Visit) -> No
     if not box.open:  # closed, it costs the page nothing
         return
     with box, st.container(width=420):
-        job = visit.job
         frame = None if job is None else job.latest()
         if job is None or frame is None or not frame.epoch:
             st.caption("There is nothing to show yet; wait for the first epoch.")
