@@ -306,7 +306,7 @@ def _cell_of(sweep: Sweep, point: dict[str, Any]) -> tuple[int, ...] | None:
 layout.within_app()
 controls.scope(PAGE)
 _open_link()
-said = st.session_state.get(f"{PAGE}.said", "")
+said = ""
 kept = st.session_state.get(f"{PAGE}.sweep")
 with st.sidebar:
     try:
@@ -321,8 +321,10 @@ with st.sidebar:
         if kept is None:
             raise
         sweep, said = kept, str(error)
-if sweep != kept:
-    st.session_state[f"{PAGE}.said"] = ""
+if kept is None:  # what the link was not understood for is said until another sweep is shown
+    st.session_state[f"{PAGE}.notice"] = (st.session_state[f"{PAGE}.said"], sweep)
+notice, noticed = st.session_state[f"{PAGE}.notice"]
+said = said or (notice if noticed == sweep else "")
 st.session_state[f"{PAGE}.sweep"] = sweep
 
 clicked = st.session_state.pop(f"{PAGE}.clicked", None)
