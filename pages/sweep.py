@@ -318,8 +318,10 @@ with st.sidebar:
         sweep.experiments  # noqa: B018  values that do not fit the base are found out here
         _write_link(base, axes, seeds)
     except SpecError as error:
-        if kept is None:
-            raise
+        if kept is None:  # a link whose parts do not go together
+            _show(*next(iter(PRESETS.values())))
+            st.session_state[f"{PAGE}.said"] = f"{error} Shown is the usual start."
+            st.rerun()
         sweep, said = kept, str(error)
 if kept is None:  # what the link was not understood for is said until another sweep is shown
     st.session_state[f"{PAGE}.notice"] = (st.session_state[f"{PAGE}.said"], sweep)

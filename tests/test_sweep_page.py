@@ -113,6 +113,17 @@ def test_a_bad_link_is_one_sentence_and_the_usual_start(over: str, words: str) -
     assert "the usual start" in error.value
 
 
+def test_a_link_whose_parts_do_not_go_together_is_one_sentence() -> None:
+    words = Experiment.from_dict(
+        {"data": {"kind": "order"}, "model": {"kind": "lstm", "hidden": [8], "embedding": 4}}
+    )
+    at = opened(["regularization.input_noise~0~1~5"], base=words)
+    assert not at.exception
+    (error,) = at.error
+    assert "regularization.input_noise" in error.value
+    assert "the usual start" in error.value
+
+
 def test_what_a_limit_refuses_is_one_sentence_and_the_last_sweep_stays() -> None:
     at = finished(opened([f"{L2}~0.001~1~4"]))
     control(at, "slider", "Values of L2 λ").set_value(64).run()
