@@ -11,14 +11,23 @@ from __future__ import annotations
 
 import functools
 import math
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from regviz.frames import DataView
-from regviz.specs import ALPHABET, IMAGE_KINDS, SEQUENCE_KINDS, SEQUENCE_LENGTH, DataSpec
+from regviz.specs import (
+    ALPHABET,
+    IMAGE_KINDS,
+    OWN_KIND,
+    SEQUENCE_KINDS,
+    SEQUENCE_LENGTH,
+    DataSpec,
+)
 
 Points = tuple[NDArray[np.float64], NDArray[np.int64]]
 N_TEST = 1000
@@ -34,6 +43,7 @@ class Dataset:
     ``x_*`` are float32 (points, features), ``y_*`` int64 (points,). ``y_train`` may hold flipped
     labels (label noise); validation and test keep the true ones, because they measure the rule,
     not the noise. ``extent`` is (x0 low, x0 high, x1 low, x1 high) around all points shown.
+    Somebody's own data have no test set: it holds no points then.
     """
 
     x_train: NDArray[np.float32]
@@ -162,12 +172,53 @@ def _digits(spec: DataSpec) -> tuple[Points, Points]:
     return (x[:n], y[:n]), (x[n : n + N_TEST], y[n : n + N_TEST])
 
 
-@functools.lru_cache(maxsize=16)
+def standardize(x: NDArray[np.float64], train: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Shift and scale each column, (x - μ)/σ, by mean and standard deviation of its training rows.
+
+    Of those only, because validation points stand for points not seen yet. Where they are all
+    equal in a column, σ is 1 and that column of theirs becomes 0 (scikit-learn's
+    ``StandardScaler``).
+    """
+    mean, std = x[train].mean(axis=0), x[train].std(axis=0)
+    # the mean of equal numbers may miss them by a rounding: then std is not quite 0
+    constant = np.ptp(x[train], axis=0) == 0
+    return (x - np.where(constant, x[train[0]], mean)) / np.where(constant, 1.0, std)
+
+
+_T = TypeVar("_T")
+
+
+class _Kept(Generic[_T]):
+    """Keep the last 16 made data sets; somebody's own only as long as a run holds its spec."""
+
+    def __init__(self, make: Callable[[DataSpec], _T]) -> None:
+        self._make = make
+        self._made = functools.lru_cache(maxsize=16)(make)
+        self._own: weakref.WeakKeyDictionary[DataSpec, _T] = weakref.WeakKeyDictionary()
+        functools.update_wrapper(self, make)
+
+    def __call__(self, spec: DataSpec) -> _T:
+        if spec.kind != OWN_KIND:
+            return self._made(spec)
+        value = self._own.get(spec)
+        if value is None:
+            value = self._own[spec] = self._make(spec)
+        return value
+
+    def cache_clear(self) -> None:
+        """Forget all of them."""
+        self._made.cache_clear()
+        self._own.clear()
+
+
+@_Kept
 def make_dataset(spec: DataSpec) -> Dataset:
     """Make the data set that ``spec`` describes; equal specs give equal arrays.
 
     The ``n_samples`` points are split into train and validation (scikit-learn's
-    ``train_test_split``); the locked test set is drawn on top of them.
+    ``train_test_split``); the locked test set is drawn on top of them. Own points are split with
+    the same shares of both classes on either side, as far as they go, standardized (see
+    :func:`standardize`), and all used: they have no test set.
     """
     from sklearn.model_selection import train_test_split
 
@@ -175,6 +226,11 @@ def make_dataset(spec: DataSpec) -> Dataset:
     if spec.kind == "digits":
         (x, y), (x_test, y_test) = _digits(spec)
         n_classes = 10
+    elif spec.points is not None:
+        table = np.array(spec.points, np.float64)
+        x, y = table[:, :2], table[:, 2].astype(np.int64)
+        x_test, y_test = np.zeros((0, 2)), np.zeros(0, np.int64)
+        n_classes = 2
     else:
         make = GENERATORS[spec.kind]
         x, y = make(n, spec.noise, seed)
@@ -188,9 +244,15 @@ def make_dataset(spec: DataSpec) -> Dataset:
         extra = stream(seed, _TEST_IRRELEVANT).standard_normal((k, len(x_test))).T
         x_test = np.hstack([x_test, extra])
     n_val = round(n * spec.val_fraction)
+    own = spec.kind == OWN_KIND
     train, val = train_test_split(
-        np.arange(n), test_size=n_val, random_state=_seed_of(seed, _SPLIT)
+        np.arange(n),
+        test_size=n_val,
+        random_state=_seed_of(seed, _SPLIT),
+        stratify=y if own and min(n_val, n - n_val) >= n_classes else None,
     )
+    if own:
+        x = np.hstack([standardize(x[:, :2], train), x[:, 2:]])
     y_train = y[train].astype(np.int64)
     rng = stream(seed, _FLIP)
     flipped = rng.uniform(size=len(train)) < spec.label_noise
@@ -211,7 +273,7 @@ def make_dataset(spec: DataSpec) -> Dataset:
     )
 
 
-@functools.lru_cache(maxsize=16)
+@_Kept
 def make_view(spec: DataSpec) -> DataView:
     """Return the points of a data set as pictures show them, thinned evenly to 2,000; of
     sequences, the first few of the validation set too, of images the first of each class."""

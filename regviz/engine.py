@@ -71,6 +71,7 @@ class _Work:
         self._unpacking = threading.Lock()  # taken last; nothing else is taken under it
 
     is_lab = False
+    is_private = False  # holds somebody's own data: not kept once nobody's job has it
 
     def take(self, packed: bytes, epoch: int) -> None:
         """Take in a frame as it came."""
@@ -97,6 +98,7 @@ class _Run(_Work):
     def __init__(self, number: int, key: str, experiments: tuple[Experiment, ...]) -> None:
         super().__init__(number, key)
         self.experiments = experiments
+        self.is_private = any(e.data.points is not None for e in experiments)
         self.store = FrameStore()
         self._pending: deque[bytes] = deque()
 
@@ -656,7 +658,7 @@ class Engine:
             run.take(body, head["epoch"])
         if state in ("finished", "failed"):
             self._end(run, state, head["reason"] or run.reason)
-            if state == "finished":
+            if state == "finished" and not run.is_private:
                 self._cache.put(run)
             return
         if state == "paused":

@@ -13,6 +13,7 @@ import base64
 import binascii
 import dataclasses
 import functools
+import hashlib
 import json
 import math
 import zlib
@@ -22,6 +23,8 @@ from typing import Any, TypeVar, get_type_hints
 
 DATA_KINDS = ("moons", "circles", "spirals", "xor", "blobs", "linear", "digits", "order")
 """Data sets that can be made here; :mod:`regviz.data` holds one function for each."""
+OWN_KIND = "csv"
+"""Somebody's own points: the experiment itself holds them."""
 
 IMAGE_KINDS, SEQUENCE_KINDS = ("digits",), ("order",)
 IMAGE_SIDE = 8
@@ -35,6 +38,13 @@ NORMS = ("batch", "layer")
 NORM_POSITIONS = ("before", "after")
 DROPOUT_KINDS = ("standard", "alpha", "spatial")
 OPTIMIZERS = ("sgd", "adam", "adamw")
+
+MIN_POINTS, MAX_POINTS = 10, 500
+"""How many points of one's own an experiment holds."""
+MAX_COORDINATE = 1e6
+"""Coordinates of one's own points are below this in size."""
+MAX_NAME = 30
+"""Characters of the name of a column or a class."""
 
 MAX_LANES = 1024
 _LINK_KEY = "e"
@@ -137,6 +147,74 @@ def _one_or_list(check: Check, most: int) -> Check:
     return check_either
 
 
+def is_name(text: str) -> bool:
+    """Whether a text may name a column or a class: short, printable, nothing of markup in it."""
+    return 0 < len(text) <= MAX_NAME and text.isprintable() and not set(text) & set("<>&")
+
+
+def _two_names(name: str, value: Any) -> tuple[str, str]:
+    if (
+        isinstance(value, str)
+        or not isinstance(value, Sequence)
+        or len(value) != 2
+        or not all(isinstance(entry, str) and is_name(entry) for entry in value)
+    ):
+        raise SpecError(
+            f"{name}: got {_shown(value)}; give a list of two names of 1 to {MAX_NAME} printable "
+            "characters, without <, > and &."
+        )
+    return value[0], value[1]
+
+
+Point = tuple[float, float, int]
+"""One point of one's own: x0, x1 and the class, 0 or 1."""
+
+
+def rounded(coordinate: float) -> float:
+    """Return a coordinate to six significant digits, as an experiment holds it."""
+    return float(f"{coordinate:.6g}") + 0.0
+
+
+def _points(name: str, value: Any) -> tuple[Point, ...]:
+    """Points ``[x0, x1, class]`` of one's own, both classes among them, each at least twice."""
+    if isinstance(value, str):  # what a link holds in their place
+        raise SpecError(f"{name}: {_NOT_IN_LINKS}.")
+    if not isinstance(value, Sequence):
+        raise SpecError(f"{name}: got {_shown(value)}; give a list of points [x0, x1, class].")
+    if not MIN_POINTS <= len(value) <= MAX_POINTS:
+        raise SpecError(
+            f"{name}: got {len(value)} points; give {MIN_POINTS} to {MAX_POINTS} of them."
+        )
+    out: list[Point] = []
+    for i, point in enumerate(value):
+        good = isinstance(point, Sequence) and not isinstance(point, str) and len(point) == 3
+        if good:
+            numbers = (isinstance(v, (int, float)) and not isinstance(v, bool) for v in point)
+            # nan is not below anything; a whole number may be too long to become a float
+            good = all(numbers) and all(
+                abs(v) < MAX_COORDINATE and abs(rounded(v)) < MAX_COORDINATE for v in point[:2]
+            )
+        if not good or point[2] not in (0, 1):
+            raise SpecError(
+                f"{name}[{i}]: got {_shown(point)}; give [x0, x1, class]: two numbers below "
+                f"{MAX_COORDINATE:,.0f} in size, and 0 or 1."
+            )
+        out.append((rounded(point[0]), rounded(point[1]), int(point[2])))
+    for label in (0, 1):
+        count = sum(y == label for *_, y in out)
+        if count < 2:
+            raise SpecError(
+                f"{name}: got {count} of class {label}; give at least 2 points of each class."
+            )
+    return tuple(out)
+
+
+_NOT_IN_LINKS = (
+    "own data does not travel in a link and is gone with the session that loaded it; load the "
+    "table again, or open the experiment's file"
+)
+
+
 def _part(cls: type[Any]) -> Check:
     """A nested group of fields: the group itself, or the mapping it is written as."""
 
@@ -165,17 +243,64 @@ class _Checked:
 
 @dataclass(frozen=True)
 class DataSpec(_Checked):
-    """Which data: generator, size, noise and the split into train and validation."""
+    """Which data: generator, size, noise and the split into train and validation.
+
+    With ``kind="csv"`` they are somebody's own: ``points`` holds ``(x0, x1, class)`` of each, in
+    the units of its table, to six significant digits; ``columns`` and ``classes`` may name the
+    two inputs and the two classes. Then ``n_samples`` follows from the points, and ``noise`` is 0:
+    they are taken as they are. Label noise, irrelevant features and the split work as ever.
+    """
 
     _group = "data"
 
-    kind: str = _field("moons", _choice(*DATA_KINDS))
+    kind: str = _field("moons", _choice(*DATA_KINDS, OWN_KIND))
     n_samples: int = _field(500, _whole(10, 20_000))
     noise: float = _field(0.3, _number(0, 10))
     label_noise: float = _field(0.0, _number(0, 0.5))
     irrelevant_features: int = _field(0, _whole(0, 200))
     val_fraction: float = _field(0.3, _number(0.05, 0.9))
     seed: int = _field(42, _whole(0, 2**31 - 1))
+    points: tuple[Point, ...] | None = _field(None, _optional(_points), extension=True)
+    columns: tuple[str, str] | None = _field(None, _optional(_two_names), extension=True)
+    classes: tuple[str, str] | None = _field(None, _optional(_two_names), extension=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.kind != OWN_KIND:
+            for name in OWN_FIELDS:
+                if getattr(self, name) is not None:
+                    raise SpecError(
+                        f"data.{name}: only data.kind {OWN_KIND} has it, and the kind is "
+                        f"{self.kind}; remove one of them."
+                    )
+            return
+        if self.points is None:
+            raise SpecError(
+                f"data.points: got none; data.kind {OWN_KIND} needs {MIN_POINTS} to {MAX_POINTS} "
+                "points [x0, x1, class]."
+            )
+        # what follows from the points has one spelling; a default means it was not given
+        for name, follows in (("n_samples", len(self.points)), ("noise", 0.0)):
+            value = getattr(self, name)
+            if value not in (follows, getattr(DataSpec, name)):
+                raise SpecError(
+                    f"data.{name}: got {value:g}; own points are taken as they are, so leave it "
+                    f"out or give {follows:g}."
+                )
+            object.__setattr__(self, name, follows)
+
+    @property
+    def fingerprint(self) -> str:
+        """What stands for one's own points in a link: it tells them from others, not what they
+        are. Empty for data that are made."""
+        if self.points is None:
+            return ""
+        text = json.dumps([getattr(self, name) for name in OWN_FIELDS])
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+OWN_FIELDS = ("points", "columns", "classes")
+"""Fields of :class:`DataSpec` that make up somebody's own data."""
 
 
 @dataclass(frozen=True)
@@ -505,16 +630,25 @@ def _to_mapping(spec: Any) -> dict[str, Any]:
             continue
         if dataclasses.is_dataclass(value):
             value = _to_mapping(value)
-        out[f.name] = list(value) if isinstance(value, tuple) else value
+        out[f.name] = _listed(value)
     return out
+
+
+def _listed(value: Any) -> Any:
+    return [_listed(entry) for entry in value] if isinstance(value, tuple) else value
 
 
 @functools.cache
 def field_names() -> tuple[str, ...]:
-    """Return the path of every field of an experiment, as ``replace`` takes them."""
+    """Return the path of every field of an experiment, as ``replace`` takes them.
+
+    Own data is none of them: its fields belong together, and there is nothing to vary in them.
+    """
     names: list[str] = []
     for group, cls in get_type_hints(Experiment).items():
         for f in dataclasses.fields(cls):
+            if f.name in OWN_FIELDS:
+                continue
             names.append(f"{group}.{f.name}")
             if f.name in _NESTED:
                 nested = dataclasses.fields(_NESTED[f.name])
@@ -582,9 +716,22 @@ def experiments_from_value(value: object) -> tuple[Experiment, ...]:
 
 def experiments_to_json(experiments: Sequence[Experiment], *, indent: int | None = 2) -> str:
     """Write experiments as the file that :func:`experiments_from_json` reads."""
-    if len(experiments) == 1:
-        return json.dumps(experiments[0].to_dict(), indent=indent)
-    return json.dumps({"experiments": [e.to_dict() for e in experiments]}, indent=indent)
+    mappings = [e.to_dict() for e in experiments]
+    points = [m["data"]["points"] for m in mappings if "points" in m["data"]]
+    if indent is not None:  # of points, one to a line is enough
+        for mapping in mappings:
+            if "points" in mapping["data"]:
+                mapping["data"]["points"] = _PLACE
+    whole = mappings[0] if len(mappings) == 1 else {"experiments": mappings}
+    first, *others = json.dumps(whole, indent=indent).split(json.dumps(_PLACE))
+    pad = " " * (indent or 0) * (2 if len(mappings) == 1 else 4)
+    text = first
+    for own, rest in zip(points, others, strict=False):
+        text += "[\n" + ",\n".join(f"{pad}{json.dumps(p)}" for p in own) + "]" + rest
+    return text
+
+
+_PLACE = "<points>"  # no name may hold such signs
 
 
 def canonical_key(experiments: Iterable[Experiment]) -> str:
@@ -638,8 +785,15 @@ def unpack_link(link: str, what: str = "experiment") -> Any:
 
 
 def to_small(experiment: Experiment) -> dict[str, Any]:
-    """Return what differs from the defaults: what a link holds of an experiment."""
-    return _difference(experiment.to_dict(), Experiment().to_dict())
+    """Return what differs from the defaults: what a link holds of an experiment. Own data stays
+    where it is: a link holds no more than its fingerprint."""
+    mapping = experiment.to_dict()
+    if experiment.data.points is not None:
+        data = mapping["data"]
+        for name in (*OWN_FIELDS, "n_samples", "noise"):
+            data.pop(name, None)
+        data["points"] = experiment.data.fingerprint
+    return _difference(mapping, Experiment().to_dict())
 
 
 def to_link(experiment: Experiment) -> str:
@@ -648,12 +802,41 @@ def to_link(experiment: Experiment) -> str:
     return pack_link(to_small(experiment))
 
 
-def from_link(link: str) -> Experiment:
+class OwnDataGone(SpecError):
+    """A link is to an experiment on somebody's own data, which is not at hand.
+
+    ``rest`` is the experiment in all else, on the usual data.
+    """
+
+    def __init__(self, text: str, rest: Experiment) -> None:
+        super().__init__(text)
+        self.rest = rest
+
+
+def from_link(link: str, own: Mapping[str, DataSpec] | None = None) -> Experiment:
     """Read what :func:`to_link` wrote.
+
+    Parameters
+    ----------
+    link
+        The value of the query parameter.
+    own
+        Own data at hand, by its fingerprint.
 
     Raises
     ------
     SpecError
-        If the text was cut, changed, or holds something that is not an experiment.
+        If the text was cut, changed, or holds something that is not an experiment;
+        :class:`OwnDataGone` if it is one on own data that is not at hand.
     """
-    return Experiment.from_dict(unpack_link(link))
+    value = unpack_link(link)
+    data = value.get("data") if isinstance(value, dict) else None
+    mark = data.get("points") if isinstance(data, dict) else None
+    if not isinstance(data, dict) or not isinstance(mark, str) or data.get("kind") != OWN_KIND:
+        return Experiment.from_dict(value)
+    kept = (own or {}).get(mark)
+    if kept is not None:
+        data |= {name: getattr(kept, name) for name in OWN_FIELDS}
+        return Experiment.from_dict(value)
+    del data["kind"], data["points"]
+    raise OwnDataGone(f"data.points: {_NOT_IN_LINKS}.", Experiment.from_dict(value))

@@ -102,6 +102,7 @@ def _stack_key(e: Experiment) -> tuple[Any, ...]:
         data.n_classes,
         e.n_train,
         e.n_val,
+        len(data.y_test),
         dataclasses.replace(e.model, init_scale=1.0),  # of each lane's own
         e.training.optimizer,
         e.training.batch_size,
@@ -592,7 +593,8 @@ class _Stack:
             x, y = self.x[which, self.n_train :], self.y[which, self.n_train :]
             reliability = reliability_bins(network.evaluate(x), y)
             looks = self.looks(network, lanes) if last else [{} for _ in lanes]
-            if last and len(self.experiments) <= _TESTED_LANES:
+            has_test = len(make_dataset(self.experiments[0].data).y_test) > 0
+            if last and has_test and len(self.experiments) <= _TESTED_LANES:
                 for look, tested in zip(looks, self.tested(network, lanes), strict=True):
                     look["test"] = tested
             for i, lane in enumerate(lanes):

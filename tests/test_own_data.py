@@ -1,0 +1,606 @@
+"""Own data: what a table becomes, what is refused and how, and where it may not go."""
+
+from __future__ import annotations
+
+import codecs
+import gc
+import json
+import math
+import random
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from regviz import data, fit, own_data, specs, train
+from regviz.data import make_dataset, make_view, standardize
+from regviz.engine import Engine
+from regviz.limits import Limits
+from regviz.own_data import EXAMPLE, MAX_BYTES, MAX_ROWS
+from regviz.specs import MAX_POINTS, DataSpec, Experiment, OwnDataGone, SpecError
+
+
+def points(n: int = 40, seed: int = 0, scale: float = 1.0) -> list[list[float]]:
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, 2)) * scale
+    return [[float(a), float(b), i % 2] for i, (a, b) in enumerate(x)]
+
+
+def own(n: int = 40, seed: int = 0, scale: float = 1.0, **more: object) -> Experiment:
+    """An experiment on own data, short to train."""
+    return Experiment.from_dict(
+        {
+            "data": {"kind": "csv", "points": points(n, seed, scale), **more},
+            "model": {"hidden": [8]},
+            "training": {"epochs": 5, "lr": 0.01},
+        }
+    )
+
+
+def refused(content: bytes | str) -> str:
+    """Return the sentence that refuses a table, having checked that it is one."""
+    with pytest.raises(SpecError) as caught:
+        own_data.read(content)
+    return one_sentence(str(caught.value))
+
+
+def one_sentence(text: str) -> str:
+    assert text.isprintable()
+    assert text.endswith(".")
+    assert len(text) < 400
+    return text
+
+
+# --- the experiment that holds it ---------------------------------------------------------------
+
+coordinates = st.floats(-999_999, 999_999)
+own_points = st.lists(st.tuples(coordinates, coordinates), min_size=10, max_size=60)
+names = st.text(st.characters(exclude_categories=["C", "Z"], exclude_characters="<>&"), min_size=1)
+pairs = st.none() | st.tuples(names.map(lambda t: t[:30]), names.map(lambda t: t[:30]))
+
+
+@given(own_points, pairs, pairs)
+@settings(max_examples=60)
+def test_it_round_trips_through_files_and_has_one_text(
+    xs: list[tuple[float, float]],
+    columns: tuple[str, str] | None,
+    classes: tuple[str, str] | None,
+) -> None:
+    e = Experiment(
+        DataSpec(
+            kind="csv",
+            points=tuple((*x, i % 2) for i, x in enumerate(xs)),
+            columns=columns,
+            classes=classes,
+        )
+    )
+    assert e.data.n_samples == len(xs)
+    assert e.data.noise == 0
+    for text in (
+        e.canonical_json(),
+        specs.experiments_to_json([e]),
+        specs.experiments_to_json([e], indent=None),
+        json.dumps(e.to_dict()),
+    ):
+        (back,) = specs.experiments_from_json(text)
+        assert back == e
+        assert hash(back) == hash(e)
+        assert back.canonical_json() == e.canonical_json()
+    both = [e, Experiment(), e.replace("data.seed", 1)]
+    assert specs.experiments_from_json(specs.experiments_to_json(both)) == tuple(both)
+    assert e.without_regularization().data == e.data
+
+
+def test_coordinates_keep_six_digits_and_their_units() -> None:
+    e = own(scale=1234.56789)
+    assert e.data.points is not None
+    for kept, given_ in zip(e.data.points, points(scale=1234.56789), strict=True):
+        assert kept[:2] == pytest.approx(given_[:2], rel=5e-6)
+    largest = specs.experiments_to_json([own(MAX_POINTS, scale=1e5)])
+    assert len(largest) < 25_000
+
+
+def test_older_texts_are_as_they_were() -> None:
+    assert "points" not in Experiment().canonical_json()
+    assert not [name for name in specs.field_names() if name.endswith("points")]
+
+
+def wrong(**more: object) -> dict[str, object]:
+    return {"data": {"kind": "csv", "points": points(), **more}}
+
+
+@pytest.mark.parametrize(
+    ("mapping", "names_it"),
+    [
+        ({"data": {"kind": "csv"}}, "data.points: got none"),
+        ({"data": {"points": points()}}, "data.points: only data.kind csv"),
+        ({"data": {"columns": ["a", "b"]}}, "data.columns: only data.kind csv"),
+        (wrong(points=points(9)), "data.points: got 9 points"),
+        (wrong(points=points(501)), "data.points: got 501 points"),
+        (wrong(points="a3f0"), "data.points: own data does not travel in a link"),
+        (wrong(points=7), "data.points: got 7"),
+        (wrong(points={"a": 1}), "data.points: got"),
+        (wrong(points=[*points(), [1, 2]]), "data.points[40]: got [1, 2]"),
+        (wrong(points=[*points(), [1, "2", 0]]), "data.points[40]"),
+        (wrong(points=[*points(), [1, True, 0]]), "data.points[40]"),
+        (wrong(points=[*points(), [1, 2, 2]]), "data.points[40]"),
+        (wrong(points=[*points(), [1, 2, True]]), "data.points[40]"),
+        (wrong(points=[*points(), [1, 1e6, 0]]), "data.points[40]"),
+        (wrong(points=[*points(), [1, 999_999.9, 0]]), "data.points[40]"),
+        (wrong(points=[*points(), [10**400, 1, 0]]), "data.points[40]"),
+        (wrong(points=[*points(), [math.nan, 1, 0]]), "data.points[40]"),
+        (wrong(points=[*points(), [1, math.inf, 0]]), "data.points[40]"),
+        (wrong(points=[*points(), [1, 1, math.nan]]), "data.points[40]"),
+        (wrong(points=[*points(), "abc"]), "data.points[40]"),
+        (wrong(points=[[1, 2, 0]] * 20), "got 0 of class 1"),
+        (wrong(points=[[1, 2, 0]] * 20 + [[1, 2, 1]]), "got 1 of class 1"),
+        (wrong(columns=["a"]), "data.columns: got"),
+        (wrong(columns="ab"), "data.columns: got"),
+        (wrong(columns=["a", "<b>"]), "data.columns: got"),
+        (wrong(classes=["a", "b" * 31]), "data.classes: got"),
+        (wrong(classes=["a", "b\n"]), "data.classes: got"),
+        (wrong(n_samples=39), "data.n_samples: got 39"),
+        (wrong(noise=0.1), "data.noise: got 0.1"),
+    ],
+)
+def test_what_is_no_own_data_is_named(mapping: dict[str, object], names_it: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        Experiment.from_dict(mapping)
+    assert names_it in one_sentence(str(caught.value))
+
+
+def test_a_link_holds_all_but_the_data() -> None:
+    e = own(classes=["cat", "dog"], label_noise=0.1).replace("regularization.l2", 0.02)
+    link = specs.to_link(e)
+    assert "cat" not in json.dumps(specs.unpack_link(link))
+    assert len(link) < 400
+    assert specs.from_link(link, {e.data.fingerprint: e.data}) == e
+    for at_hand in (None, {}, {"other": e.data}):
+        with pytest.raises(OwnDataGone) as caught:
+            specs.from_link(link, at_hand)
+        assert "own data does not travel in a link" in one_sentence(str(caught.value))
+        rest = caught.value.rest
+        assert rest.data == DataSpec(label_noise=0.1)
+        assert (rest.model, rest.training) == (e.model, e.training)
+        assert rest.regularization == e.regularization
+
+
+def test_a_fingerprint_tells_data_apart_by_all_that_they_are() -> None:
+    marks = {
+        own().data.fingerprint,
+        own(seed=1).data.fingerprint,
+        own(columns=["a", "b"]).data.fingerprint,
+        own(classes=["a", "b"]).data.fingerprint,
+    }
+    assert len(marks) == 4
+    assert own().data.fingerprint == own(label_noise=0.2).data.fingerprint
+    assert DataSpec().fingerprint == ""
+
+
+# --- what the trainer makes of it ---------------------------------------------------------------
+
+
+@given(st.integers(2, 30), st.integers(8, 60), st.floats(0.1, 0.9), st.integers(0, 2**31 - 1))
+@settings(max_examples=40)
+def test_all_points_are_used_once_and_both_sides_have_the_same_shares(
+    ones: int, zeros: int, fraction: float, seed: int
+) -> None:
+    xs = [[float(i), float(-i), int(i < ones)] for i in range(ones + zeros)]
+    try:
+        e = Experiment.from_dict(
+            {"data": {"kind": "csv", "points": xs, "val_fraction": fraction, "seed": seed}}
+        )
+    except SpecError:
+        assert round((ones + zeros) * fraction) in (0, ones + zeros - 1)
+        return
+    made = make_dataset(e.data)
+    assert (len(made.x_train), len(made.x_val), len(made.x_test)) == (e.n_train, e.n_val, 0)
+    both = np.concatenate([made.x_train, made.x_val])[:, 0]
+    assert len(np.unique(both)) == ones + zeros
+    if min(e.n_train, e.n_val) >= 2:
+        share = ones / (ones + zeros)
+        assert abs(made.y_val.sum() - share * e.n_val) <= 1
+        assert abs(made.y_train.sum() - share * e.n_train) <= 1
+
+
+def test_training_points_have_mean_0_and_deviation_1_and_validation_has_no_say() -> None:
+    made = make_dataset(own(200, scale=1e4).data)
+    assert made.x_train.mean(axis=0) == pytest.approx([0, 0], abs=1e-6)
+    assert made.x_train.std(axis=0) == pytest.approx([1, 1], abs=1e-6)
+    rng = np.random.default_rng(1)
+    x, train = rng.normal(3, 7, (50, 2)), np.arange(30)
+    other = x.copy()
+    other[30:] *= 1000
+    assert np.array_equal(standardize(x, train)[:30], standardize(other, train)[:30])
+
+
+def test_standardized_points_do_not_know_their_units() -> None:
+    x, train = np.random.default_rng(2).normal(size=(40, 2)), np.arange(25)
+    moved = standardize(x * [1e5, 1e-5] + [7, -300], train)
+    assert moved == pytest.approx(standardize(x, train), abs=1e-6)
+
+
+def test_a_column_that_is_constant_becomes_0() -> None:
+    xs = [[0.1, float(i), i % 2] for i in range(20)]
+    made = make_dataset(Experiment.from_dict({"data": {"kind": "csv", "points": xs}}).data)
+    assert not made.x_train[:, 0].any()
+    assert not made.x_val[:, 0].any()
+    assert made.extent[0] < 0 < made.extent[1]
+
+
+def test_the_picture_s_frame_follows_the_data() -> None:
+    for e in (own(300), own(300, scale=1e5), own(300, irrelevant_features=3)):
+        view = make_view(e.data)
+        low, high = np.array(view.extent[0::2]), np.array(view.extent[1::2])
+        assert (low <= view.x.min(axis=0) - 0.1).all()
+        assert (high >= view.x.max(axis=0) + 0.1).all()
+        assert (high - low < 11).all()
+        assert view.n_features == 2 + e.data.irrelevant_features
+
+
+def test_label_noise_flips_training_labels_only() -> None:
+    clean, noisy = (make_dataset(own(300, label_noise=p).data) for p in (0.0, 0.3))
+    assert np.array_equal(clean.y_val, noisy.y_val)
+    assert 0.15 < (clean.y_train != noisy.y_train).mean() < 0.45
+
+
+def test_it_trains_beside_other_data_with_the_same_results() -> None:
+    mine = own(60)
+    moons = Experiment(DataSpec(n_samples=60), model=mine.model, training=mine.training)
+    *_, last = train([mine, moons, own(60, seed=3)])
+    (alone,) = fit([mine])
+    assert last.lanes[0].curve("val_loss") == pytest.approx(alone.frame.curve("val_loss"))
+    assert [lane.test is None for lane in last.lanes] == [True, False, True]
+    assert alone.boundary is not None
+    assert specs.experiments_from_value(alone.to_dict()["experiment"]) == (mine,)
+
+
+def test_a_trainer_keeps_own_data_no_longer_than_its_run() -> None:
+    held = data.make_dataset._own
+    make_dataset.cache_clear()
+    e = own(50)
+    one = make_dataset(e.data)
+    assert make_dataset(Experiment.from_dict(e.to_dict()).data) is one  # equal specs share it
+    assert len(held) == 1
+    del e
+    gc.collect()
+    assert len(held) == 0
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    started = Engine(trainers=1, device="cpu", limits=Limits())
+    yield started
+    started.close()
+
+
+def test_the_server_keeps_no_finished_run_on_own_data(engine: Engine) -> None:
+    def trains(e: Experiment, owner: str) -> bool:
+        """Whether a run is started for this, and it is not answered from the cache."""
+        job = engine.submit([e], owner)
+        new = job.state != "finished"
+        deadline = time.monotonic() + 60
+        while job.state != "finished" and time.monotonic() < deadline:
+            job.wait(1, after=job.version)
+        assert job.state == "finished", job.reason
+        engine.release(owner)
+        return new
+
+    moons = Experiment(model=own().model, training=own().training)
+    assert [trains(moons, "a"), trains(moons, "b")] == [True, False]
+    assert [trains(own(), "a"), trains(own(), "b")] == [True, True]
+
+
+# --- tables -------------------------------------------------------------------------------------
+
+ROWS = [(f"{0.5 * i:.2f}", f"{i * i % 7:.1f}", ("no", "yes")[i % 2]) for i in range(30)]
+
+
+def table(
+    delimiter: str = ",",
+    header: tuple[str, ...] | None = ("a", "b", "label"),
+    rows: list[tuple[str, str, str]] | None = None,
+    end: str = "\n",
+) -> str:
+    lines = [*([] if header is None else [header]), *(ROWS if rows is None else rows)]
+    return end.join(delimiter.join(line) for line in lines) + end
+
+
+def decimal_commas(text: str) -> str:
+    return text.replace(".", ",")
+
+
+USUAL = own_data.read(table())
+
+
+def test_the_example_reads_and_can_be_told_apart() -> None:
+    read = own_data.read(EXAMPLE)
+    assert read.columns == ("height (cm)", "weight (kg)")
+    assert read.classes == ("cat", "dog")
+    assert [p[2] for p in read.points].count(0) == 12
+    assert read.data(DataSpec(label_noise=0.1)).label_noise == 0.1
+    assert own_data.without(read.data(DataSpec(label_noise=0.1))) == DataSpec(label_noise=0.1)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", " ", "   "])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252", ""])
+def test_delimiters_line_ends_and_encodings_make_no_difference(
+    delimiter: str, end: str, encoding: str
+) -> None:
+    text = table(delimiter, end=end)
+    assert own_data.read(text.encode(encoding) if encoding else text) == USUAL
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", " "])
+def test_a_decimal_comma_is_a_decimal_point(delimiter: str) -> None:
+    assert own_data.read(decimal_commas(table(delimiter))) == USUAL
+
+
+def test_what_spreadsheets_add_is_left_out() -> None:
+    text = table(";")
+    assert own_data.read(text.replace("\n", ";;\n") + ";;;;\n\n  \n") == USUAL
+    assert own_data.read(text.replace("no", '"no"').replace("a;", '"a";')) == USUAL
+    assert own_data.read(" ; ".join(("a", "b", "label")) + text[text.index("\n") :]) == USUAL
+
+
+def test_a_header_need_not_be_there() -> None:
+    read = own_data.read(table(header=None))
+    assert read.points == USUAL.points
+    assert read.columns is None
+
+
+@pytest.mark.parametrize(
+    ("header", "at"),
+    [
+        (("a", "b", "c"), 2),
+        (("label", "a", "b"), 0),
+        (("a", "Class", "b"), 1),
+        (("TARGET", "b", "c"), 0),
+        (("y", "x1", "x2"), 0),
+        (("x", "y", "group"), 2),
+        (("y", "class", "b"), 1),
+        (("label", "label", "b"), 2),
+    ],
+)
+def test_the_label_column_is_found_by_its_name_or_is_the_last(
+    header: tuple[str, str, str], at: int
+) -> None:
+    rows = []
+    for a, b, label in ROWS:
+        cells = [a, b]
+        cells.insert(at, label)
+        rows.append((cells[0], cells[1], cells[2]))
+    read = own_data.read(table(header=header, rows=rows))
+    assert read.points == USUAL.points
+    assert read.columns == tuple(name for i, name in enumerate(header) if i != at)
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes"),
+    [
+        (("0", "1"), ("0", "1")),
+        (("1", "0"), ("0", "1")),
+        (("-1", "1"), ("-1", "1")),
+        (("10", "9"), ("9", "10")),
+        (("dog", "cat"), ("cat", "dog")),
+        (("größer", "kleiner"), ("größer", "kleiner")),
+        (("<b>", "</b>"), ("/b", "b")),
+        (("<", ">"), None),
+    ],
+)
+def test_any_two_labels_are_classes_0_and_1(
+    labels: tuple[str, str], classes: tuple[str, str] | None
+) -> None:
+    read = own_data.read(table(rows=[(a, b, labels[i % 2]) for i, (a, b, _) in enumerate(ROWS)]))
+    assert read.classes == classes
+    first = sorted(labels, key=lambda t: (float(t) if t.strip("-").isdigit() else 0, t))
+    assert [p[2] for p in read.points] == [int(first[0] != labels[i % 2]) for i in range(30)]
+    assert own_data.read(table()).data(DataSpec()).classes == ("no", "yes")
+
+
+def test_labels_that_are_one_number_are_one_label() -> None:
+    rows = [(a, b, ("1", "0", "1.0")[i % 3]) for i, (a, b, _) in enumerate(ROWS)]
+    assert own_data.read(table(rows=rows)).classes == ("0", "1")
+
+
+@given(st.integers(10, 2000), st.floats(0, 1), st.randoms(use_true_random=False))
+@settings(max_examples=40)
+def test_a_long_table_is_thinned_evenly_and_no_class_is_lost(
+    n: int, share: float, rng: random.Random
+) -> None:
+    y = [int(rng.random() < share) for _ in range(n)]
+    y[0:4] = [0, 1, 0, 1]
+    kept = own_data.thinned(y)
+    assert kept == sorted(set(kept))
+    assert len(kept) == min(n, MAX_POINTS)
+    of = [y[i] for i in kept]
+    assert min(of.count(0), of.count(1)) >= 2
+    assert abs(of.count(1) / len(of) - sum(y) / n) < 2.5 / len(of)
+    for label in (0, 1):  # the same number kept in each stretch, to one
+        rank = {i: r for r, i in enumerate(i for i in range(n) if y[i] == label)}
+        ranks = [rank[i] for i in kept if y[i] == label]
+        steps = np.diff(ranks)
+        assert steps.max() - steps.min() <= 1
+
+
+def test_thinning_is_said() -> None:
+    rows = [(f"{i}", f"{i % 13}", "ab"[i % 2]) for i in range(1500)]
+    read = own_data.read(table(rows=rows))
+    assert len(read.points) == 500
+    assert one_sentence(read.said) == ("Of 1,500 rows, 500 are used, spread evenly over the table.")
+    assert USUAL.said == ""
+
+
+def broken(line: int, text: str) -> str:
+    lines = table().splitlines()
+    lines[line - 1] = text
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("", "empty"),
+        ("\n \n;;\n", "empty"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00", "not a table in plain text"),
+        (b"PK\x03\x04 spreadsheet", "not a table in plain text"),
+        (codecs.BOM_UTF16_LE + b"a", "not a table in plain text"),
+        ("a,b,label", "line 1 is the only one"),
+        ("a,b\n" + "1,2\n" * 20, "has 2 columns (a, b)"),
+        ("a,b,c,d,e,f\n" + "1,2,3,4,5,6\n" * 20, "has 6 columns (a, b, c, d, …)"),
+        ("word\n" * 20, "has 1 column"),
+        (broken(4, "1.0,zz,no"), "line 4 holds “zz” in the column “b”"),
+        (broken(4, "1.0,,no"), "line 4 holds nothing in the column “b”"),
+        (broken(7, "1.0,nan,no"), "line 7 holds “nan”"),
+        (broken(7, "inf,2,no"), "line 7 holds “inf”"),
+        (broken(7, "1_0,2,no"), "line 7 holds “1_0”"),
+        (broken(7, "１,2,no"), "line 7 holds “１”"),
+        (broken(7, "1e6,2,no"), "numbers must be below 1,000,000 in size"),
+        (broken(7, "999999.9,2,no"), "numbers must be below 1,000,000 in size"),
+        (broken(7, "1e999,2,no"), "numbers must be below 1,000,000 in size"),
+        (broken(9, "1.0,2"), "line 9 has 2 columns where the table has 3"),
+        (broken(9, "1,2,3,no"), "line 9 has 4 columns where the table has 3"),
+        (broken(9, '"1.0,2,no'), "line 9 has 1 column where the table has 3"),
+        (broken(9, "1.0,2,"), "line 9 has no label"),
+        (broken(9, "x" * 1001), "line 9 has 1,001 characters"),
+        (broken(9, "1.0,2,maybe"), "holds 3 different labels (“no”, “yes”, “maybe”)"),
+        (table().replace("yes", "no"), "“label” holds only “no”"),
+        (table(rows=ROWS[:9]), "has 9 rows"),
+        (table(rows=[(a, b, "no") for a, b, _ in ROWS[1:]] + ROWS[1:2]), "one row with the label"),
+        (table(rows=ROWS * 100), "has 3,001 rows"),
+        ("1,2,a\n" * 400_000, "bytes; give at most 1,000,000"),
+    ],
+)
+def test_each_kind_of_damage_has_its_sentence(content: bytes | str, says: str) -> None:
+    assert says in refused(content)
+
+
+def test_all_bad_lines_are_counted_and_the_first_are_named() -> None:
+    lines = table().splitlines()
+    for i in range(3, 20, 2):
+        lines[i] = "1,?,no"
+    assert "in lines 6, 8, 10, 12, 14 and 3 more too" in refused("\n".join(lines))
+
+
+# --- 1,000 damaged files ------------------------------------------------------------------------
+
+Damage = Callable[[random.Random, bytes], bytes]
+
+
+def _somewhere(rng: random.Random, b: bytes) -> int:
+    return rng.randrange(len(b) + 1)
+
+
+def _insert(rng: random.Random, b: bytes, piece: bytes) -> bytes:
+    at = _somewhere(rng, b)
+    return b[:at] + piece + b[at:]
+
+
+def _cut(rng: random.Random, b: bytes) -> bytes:
+    a, z = sorted((_somewhere(rng, b), _somewhere(rng, b)))
+    return b[:a] + b[z:]
+
+
+PIECES = [
+    b'"',
+    b"''",
+    b",",
+    b";",
+    b"\t",
+    b"\0",
+    b"\n",
+    b"\r",
+    b"\xff\xfe",
+    b"\xef\xbb\xbf",
+    b"NaN",
+    b"-inf",
+    b"1e400",
+    b"9" * 3000,
+    b"1" * 90,
+    b"<script>a(1)</script>",
+    b"=HYPERLINK(1)",
+    b"\\",
+    b"%s{}",
+    b"\xe2\x80\xa8",
+    b"\xe2\x80\xae",
+    b"\xf0\x9f\x98\x80",
+    b"\xc3\x28",
+    b"\x1b[31m",
+    b"#",
+    b"1.2.3",
+    b"0x10",
+    b"1,5",
+    b"--1",
+    b"PK\x03\x04",
+    b"label",
+    b"\n\n\n",
+    b'"\n"',
+    b",,,,,,,,,,",
+    b" " * 500,
+]
+
+DAMAGES: list[Damage] = [
+    lambda rng, b: _insert(rng, b, rng.choice(PIECES)),
+    lambda rng, b: _cut(rng, b),
+    lambda rng, b: b[: _somewhere(rng, b)],
+    lambda rng, b: _insert(rng, b, rng.randbytes(rng.randrange(1, 40))),
+    lambda rng, b: b.replace(rng.choice([b",", b"\n", b"."]), rng.choice(PIECES)),
+    lambda rng, b: b.replace(rng.choice([b",", b"\n", b".", b"no"]), rng.choice(PIECES), 1),
+    lambda rng, b: bytes(c ^ (1 << rng.randrange(8)) if rng.random() < 0.01 else c for c in b),
+    lambda rng, b: b * rng.choice([0, 2, 30]),
+    lambda rng, b: b"\n".join(rng.sample(b.split(b"\n"), b.count(b"\n"))),
+    lambda rng, b: b.decode("latin-1").encode(rng.choice(["utf-16", "utf-16-le", "utf-32"])),
+    lambda rng, b: b.replace(b"\n", b"\r\n"),
+    lambda rng, b: b + rng.randbytes(5000),
+]  # fmt: skip
+
+
+def check(content: bytes | str) -> bool:
+    """Read a table; whether it could be. Everything else must be one sentence."""
+    try:
+        read = own_data.read(content)
+    except SpecError as error:
+        one_sentence(str(error))
+        return False
+    e = Experiment(read.data(DataSpec()))  # what was read is always an experiment
+    assert Experiment.from_dict(json.loads(e.canonical_json())) == e
+    return True
+
+
+def test_a_thousand_damaged_files_read_or_say_one_sentence() -> None:
+    rng = random.Random(5)
+    sound = [table(d, h).encode() for d in ",;\t " for h in (("a", "b", "label"), None)]
+    sound.append(EXAMPLE.encode())
+    good = 0
+    started = time.process_time()
+    for _ in range(1000):
+        content = rng.choice(sound)
+        for _ in range(rng.randrange(1, 4)):
+            content = rng.choice(DAMAGES)(rng, content)
+        good += check(content)
+    assert 50 < good < 950  # both happen
+    assert time.process_time() - started < 20
+
+
+@given(st.binary(max_size=300) | st.text(max_size=300))
+@example("1,2,\ud800\n")
+def test_any_bytes_and_any_text_read_or_say_one_sentence(content: bytes | str) -> None:
+    check(content)
+
+
+@pytest.mark.parametrize(
+    "unit",
+    ["1,2,a\n", "1" * 99 + ",", '"', '"\n', ",", ";" * 999 + "\n", "\n", " ", "9" * 999 + "\n"],
+)
+def test_the_work_is_bounded_by_the_size(unit: str) -> None:
+    """The largest file of any such stuff, in far less than quadratic time would take."""
+    whole = (unit * (MAX_BYTES // len(unit) + 1))[:MAX_BYTES]
+    in_rows = ("".join(unit * 1000)[:990].replace("\n", "") + "\n") * MAX_ROWS
+    for content in (whole, in_rows[:MAX_BYTES]):
+        started = time.process_time()
+        check(content)
+        assert time.process_time() - started < 3
