@@ -555,7 +555,7 @@ layout.within_app()
 names = list(QUESTIONS)
 if "self-check.question" not in st.session_state:
     st.session_state["self-check.question"] = names[0]
-chosen = st.segmented_control(
+chosen = st.pills(
     "Question",
     names,
     key="self-check.question",
