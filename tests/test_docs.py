@@ -172,7 +172,8 @@ def test_the_test_commands_can_be_called(name: str) -> None:
 
 def test_no_file_names_a_package_index() -> None:
     hosts = re.compile(r"pypi\.org|pythonhosted|download\.pytorch|conda\.|://[\w.]*/simple")
+    pictures = (".png", ".svg", ".gif", ".webp", ".pptx")
     for name in project_files():
         path = ROOT / name
-        if path.suffix not in (".png", ".svg", ".gif", ".webp", ".pptx") and name != "tests/test_docs.py":
+        if path.suffix not in pictures and name != "tests/test_docs.py":
             assert not hosts.search(path.read_text(encoding="utf-8")), name
