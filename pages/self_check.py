@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from regviz import metrics
 from regviz.frames import Frame, LaneFrame
 from regviz.scratch.attention import attention_with_dropout
+from regviz.scratch.augmentation import affine
 from regviz.scratch.dropout import dropout_forward, spatial_dropout_forward
 from regviz.scratch.early_stopping import early_stopping
 from regviz.scratch.label_smoothing import logit_gap, soft_targets
 from regviz.scratch.noise import noisy_inputs
+from regviz.scratch.normalization import batch_norm, layer_norm
 from regviz.scratch.penalties import elastic_net_update, l1_penalty, l2_penalty, soft_threshold
 from regviz.scratch.recurrent import recurrent_dropout_lstm
 from regviz.scratch.weight_decay import sgd_step
@@ -39,6 +41,16 @@ DIGITS = {
     "data": {"kind": "digits", "n_samples": 300, "noise": 0.0},
     "model": {"kind": "cnn", "hidden": [8, 16]},
     "training": {"lr": 0.01, "epochs": 10},
+}
+FEW_DIGITS = {
+    "data": {"kind": "digits", "n_samples": 360, "val_fraction": 5 / 6, "noise": 0.1},
+    "model": {"kind": "cnn", "hidden": [8]},
+    "training": {"lr": 0.01, "batch_size": 25, "epochs": 40},
+}
+PAIRS = {
+    "data": {"n_samples": 120, "noise": 0.2},
+    "model": {"hidden": [16, 16, 16]},
+    "training": {"lr": 0.01, "batch_size": 2, "epochs": 8},
 }
 ORDER = {
     "data": {"kind": "order", "n_samples": 200, "noise": 0.1},
@@ -215,6 +227,34 @@ def looking(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     )
 
 
+def pairs(frame: Frame, lanes: Lanes) -> tuple[int, str]:
+    """Answer “Batches of two: which norm copes?”."""
+    none, batch, layer = (metrics.read(lane) for lane in frame.lanes)
+    apart = batch.train_loss - layer.train_loss
+    right = 1 if apart > 0.02 else 0 if apart < -0.02 else 2
+    return right, (
+        f"training loss {none.train_loss:.3f} without, {batch.train_loss:.3f} with batch norm and "
+        f"{layer.train_loss:.3f} with layer norm; validation loss {none.val_loss:.3f}, "
+        f"{batch.val_loss:.3f} and {layer.val_loss:.3f}. Batch norm takes mean and variance from "
+        "the two points of a batch, layer norm from the units of one point."
+    )
+
+
+def changed(frame: Frame, lanes: Lanes) -> tuple[int, str]:
+    """Answer “Mirror digits or turn them: which helps?”."""
+    none, mirrored, turned = (metrics.read(lane) for lane in frame.lanes)
+    limit = none.val_loss - 0.01
+    helps = mirrored.val_loss < limit, turned.val_loss < limit
+    right = {(True, False): 0, (False, True): 1, (True, True): 2, (False, False): 3}[helps]
+    return right, (
+        f"validation loss {none.val_loss:.3f} without, {mirrored.val_loss:.3f} mirrored and "
+        f"{turned.val_loss:.3f} turned and shifted; validation accuracy "
+        f"{metrics.percent(none.val_accuracy)}, {metrics.percent(mirrored.val_accuracy)} and "
+        f"{metrics.percent(turned.val_accuracy)}. A "
+        "change must keep the label: a mirrored 2 is no 2, a turned one is."
+    )
+
+
 def _question(
     name: str,
     question: str,
@@ -228,10 +268,12 @@ def _question(
 ) -> lesson.Lesson:
     def lanes(e: Experiment) -> Lanes:
         mapping = e.to_dict()
-        return tuple(
-            Experiment.from_dict({**mapping, "regularization": regularization})
-            for _, regularization in variants
-        )
+        found = []
+        for _, changes in variants:
+            model = {**mapping["model"], "norm": changes.get("norm", mapping["model"]["norm"])}
+            regularization = {name: value for name, value in changes.items() if name != "norm"}
+            found.append({**mapping, "model": model, "regularization": regularization})
+        return tuple(map(Experiment.from_dict, found))
 
     def point(frame: Frame, shown_lanes: Lanes) -> str:
         return "Validation loss – " + ", ".join(
@@ -399,6 +441,35 @@ def targets(frame: Frame, lanes: Lanes) -> str:
     )
 
 
+def of_two(frame: Frame, lanes: Lanes) -> str:
+    """Normalize two points, as wide as a hidden layer, in both ways."""
+    units = lanes[0].model.hidden[0]
+    x = np.random.default_rng(lanes[0].training.seed).standard_normal((2, units))
+    one, zero = np.ones(units), np.zeros(units)
+    y, *_ = batch_norm(x, one, zero, zero, one, training=True)
+    z = layer_norm(x, one, zero)
+    return (
+        f"Two points of {units} numbers. Batch norm makes {np.mean(np.abs(y) > 0.9):.0%} of them "
+        f"-1 or +1 (to within 0.1): all but who is larger is gone. Layer norm does that to "
+        f"{np.mean(np.abs(np.abs(z) - 1) < 0.1):.0%}."
+    )
+
+
+def apart(frame: Frame, lanes: Lanes) -> str:
+    """Mirror and turn an image of this run, and say how far that is from it."""
+    assert frame.data is not None
+    assert frame.data[1].images is not None
+    x = frame.data[1].images[0].astype(np.float64).reshape(8, 8)
+    rule = lanes[2].regularization.augmentation
+    assert rule is not None
+    turned = affine(x, rule.degrees, (0.0, 0.0), 1.0)
+    return (
+        f"A training image turned by {rule.degrees:g}° is {np.sqrt(np.mean((turned - x) ** 2)):.3f}"
+        f" from it (root mean square), mirrored {np.sqrt(np.mean((x[:, ::-1] - x) ** 2)):.3f}; its "
+        f"pixels have a standard deviation of {x.std():.3f}."
+    )
+
+
 ONE_STEP: Code = (elastic_net_update, soft_threshold), one_step
 SHRINKING: Code = (sgd_step,), shrinking
 DROPPING: Code = (dropout_forward,), dropping
@@ -409,6 +480,8 @@ HOLES: Code = (dropout_forward, spatial_dropout_forward), holes
 OVER_TIME: Code = (recurrent_dropout_lstm,), over_time
 ROW_SUMS: Code = (attention_with_dropout,), row_sums
 TARGETS: Code = (soft_targets, logit_gap), targets
+OF_TWO: Code = (batch_norm, layer_norm), of_two
+APART: Code = (affine,), apart
 
 QUESTIONS = {
     "L1 or L2": _question(
@@ -445,6 +518,31 @@ QUESTIONS = {
         MOONS,
         (("without", {}), ("dropout", {"dropout": 0.5})),
         "Srivastava et al. 2014; torch.nn.Dropout",
+    ),
+    "Normalization": _question(
+        "pairs",
+        "Batches of two points: which norm copes better?",
+        ("batch norm", "layer norm", "no difference"),
+        pairs,
+        OF_TWO,
+        PAIRS,
+        (("none", {}), ("batch norm", {"norm": "batch"}), ("layer norm", {"norm": "layer"})),
+        "Ioffe & Szegedy 2015; Ba et al. 2016; Wu & He 2018, arXiv 1803.08494 (small batches)",
+    ),
+    "Augmentation": _question(
+        "changed",
+        "60 digits to learn from. Mirror half of them, or turn and shift all a little: what helps?",
+        ("mirroring", "turning and shifting", "both", "neither"),
+        changed,
+        APART,
+        FEW_DIGITS,
+        (
+            ("none", {}),
+            ("mirrored", {"augmentation": {"horizontal_flip": 0.5}}),
+            ("turned", {"augmentation": {"degrees": 15, "translate": 0.05}}),
+        ),
+        "Simard et al. 2003; Shorten & Khoshgoftaar 2019",
+        ("images", "pixel_noise", "lr", "epochs", "seed"),
     ),
     "Noise": _question(
         "noise",
