@@ -594,7 +594,11 @@ class Chart {
     this.drawing = true
     this.sketched = false
     const first = !this.gd.classList.contains("js-plotly-plot")
-    Promise.resolve(this.Plotly.react(this.gd, figure.data, figure.layout, this.config()))
+    // Plotly draws a moment of nonsense into panels that a chart has not had before
+    const panels = Object.keys(figure.layout).filter((name) => /^xaxis\d*$/.test(name)).length
+    const draw = panels === (this.drawnPanels ?? panels) ? this.Plotly.react : this.Plotly.newPlot
+    this.drawnPanels = panels
+    Promise.resolve(draw(this.gd, figure.data, figure.layout, this.config()))
       .then(() => {
         if (first) {
           this.listen()
