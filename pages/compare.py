@@ -134,9 +134,12 @@ def _tools(now: Comparison, link: str, job: Job | None) -> None:
     first = None if job is None else _first_seeds(job, now)
     slides.button(PAGE, "Side by side", now.names, first)
     with st.popover("Share", icon=":material/share:"):
-        st.caption("Copy this link: it opens the same comparison, with the same result.")
-        address = (st.context.url or "").split("?")[0].rstrip("/")
-        st.code(f"{address}?c={link}", language=None, wrap_lines=True)
+        if compare.has_own_data():
+            st.caption("Own data does not travel in a link. It does in the comparison's file.")
+        else:
+            st.caption("Copy this link: it opens the same comparison, with the same result.")
+            address = (st.context.url or "").split("?")[0].rstrip("/")
+            st.code(f"{address}?c={link}", language=None, wrap_lines=True)
         st.download_button(
             "Download the comparison",
             comparison.to_json(now),
@@ -452,7 +455,7 @@ def _tick() -> None:
         with point_box:
             st.html(layout.point(comparison.said(of, seen)))
         live.feed_figures(PAGE, _pictures(frame, of))
-        open_now = frame.done and compare.is_revealed(of)
+        open_now = frame.done and compare.is_revealed(of) and not compare.has_own_data()
         st.html(_ranking(of, seen, with_test=open_now))
         if open_now:
             st.html(layout.point(comparison.holds(of, seen)))
@@ -470,7 +473,9 @@ def _tick() -> None:
 _tick()
 with st.container(key="test-set", horizontal=True, vertical_alignment="center", gap="medium"):
     before = compare.looks_before(now)
-    if not compare.is_revealed(now):
+    if compare.has_own_data():
+        st.html(layout.note("Own data has no test set: all points are for training or validation."))
+    elif not compare.is_revealed(now):
         text = WHY_ONCE
         if before:
             text = (
@@ -504,10 +509,16 @@ with st.expander("The comparison as code and as a file", icon=":material/code:")
         "`python -m regviz run`."
     )
     listed = ",\n    ".join(
-        f"Experiment.from_dict({e.to_dict()!r})" for e in now.lanes[:: now.seeds]
+        f"Experiment.from_dict({e.to_dict()!r})"
+        if e.data.points is None
+        else f'experiments_from_json(Path("comparison.json").read_bytes())[{i}]'
+        for i, e in enumerate(now.lanes[:: now.seeds])
     )
+    uses = ""
+    if compare.has_own_data():
+        uses = "from pathlib import Path\n\nfrom regviz.specs import experiments_from_json\n"
     st.code(
-        f"from regviz import Experiment, fit\n\nconfigurations = [\n    {listed},\n]\n"
+        f"{uses}from regviz import Experiment, fit\n\nconfigurations = [\n    {listed},\n]\n"
         'results = fit([\n    e.replace("training.seed", e.training.seed + k)\n'
         f"    for e in configurations\n    for k in range({now.seeds})\n])\n",
         language="python",

@@ -10,8 +10,8 @@ import streamlit as st
 from regviz import metrics, presets, specs
 from regviz.frames import Frame
 from regviz.packing import Cell
-from regviz.specs import Experiment, SpecError
-from regviz.ui import compare, controls, layout, live, run, slides
+from regviz.specs import Experiment, OwnDataGone, SpecError
+from regviz.ui import compare, controls, layout, live, own_data, run, slides
 
 CHANNEL = "playground"
 LABELS = ("without", "with")
@@ -28,6 +28,7 @@ YOURS = "Your own experiment: the two models differ in the regularization alone.
 def _open(experiment: Experiment) -> None:
     """Show an experiment in the controls."""
     controls.load(experiment)
+    own_data.keep(experiment.data)
     st.session_state["experiment"] = experiment
     st.session_state["notice"] = ("", experiment)
 
@@ -43,7 +44,10 @@ def _open_link() -> None:
     if link is not None and link != st.session_state.get("link"):
         st.session_state["link"] = link
         try:
-            _open(specs.from_link(link))
+            _open(specs.from_link(link, own_data.kept()))
+        except OwnDataGone as error:
+            _open(error.rest)
+            _notify(own_data.GONE)
         except SpecError as error:
             _open(presets.DEFAULT.experiment)
             _notify(f"{_sentence(error)} Shown is the usual start.")
@@ -135,7 +139,7 @@ controls.scope("playground")
 _open_link()
 with st.sidebar:
     try:
-        experiment = controls.panel()
+        experiment = controls.panel(after={"data_set": lambda: own_data.part(_open)})
         said = ""
     except SpecError as error:
         experiment, said = st.session_state["experiment"], _sentence(error)
@@ -169,9 +173,12 @@ with st.container(
         compare.button(experiment)
         slides.button(CHANNEL, "With and without regularization", LABELS, visit.job)
         with st.popover("Share", icon=":material/share:"):
-            st.caption("Copy this link: it opens the same experiment, with the same result.")
-            address = (st.context.url or "").split("?")[0].rstrip("/")
-            st.code(f"{address}/?e={link}", language=None, wrap_lines=True)
+            if experiment.data.points is not None:
+                st.caption(own_data.NO_LINK)
+            else:
+                st.caption("Copy this link: it opens the same experiment, with the same result.")
+                address = (st.context.url or "").split("?")[0].rstrip("/")
+                st.code(f"{address}/?e={link}", language=None, wrap_lines=True)
             st.download_button(
                 "Download the experiment",
                 specs.experiments_to_json([experiment]),
@@ -256,7 +263,9 @@ def _tick() -> None:
             if visit.job is not None and visit.job.reason and visit.job.state != "failed":
                 lines.append(layout.note(visit.job.reason))
             st.html("".join(lines))
-    live.feed(CHANNEL, visit.job, table=lambda shown: _table(shown, lanes[-1]))
+    job = visit.job
+    of = lanes if job is None else job.experiments  # a first frame may have come since the look
+    live.feed(CHANNEL, job, table=lambda shown: _table(shown, of[-1]))
     if moving and (not visit.moving or run.current() is not visit):
         st.rerun()  # it has ended, or the connection was lost and its jobs with it
 
@@ -264,7 +273,13 @@ def _tick() -> None:
 _tick()
 
 # after the feed: a first frame need not wait for charts that have not changed
-live.decision_boundary(CHANNEL, labels=LABELS, show_difference=difference, height=362)
+live.decision_boundary(
+    CHANNEL,
+    labels=LABELS,
+    show_difference=difference,
+    axes=own_data.axes(experiment.data),
+    height=362,
+)
 with st.container(key="below"):
     left, middle, right = st.columns([9, 8, 7], gap="small")
     with left:
@@ -289,11 +304,21 @@ with st.container(key="below"):
 
 with st.expander("The experiment as code and as a file", icon=":material/code:"):
     st.caption("The same two runs without the browser, number for number:")
+    if experiment.data.points is None:
+        said = f"experiment = Experiment.from_dict({experiment.to_dict()!r})\n"
+        uses = "from regviz import Experiment, fit\n\n"
+    else:  # hundreds of points are no reading matter
+        said = '(experiment,) = experiments_from_json(Path("experiment.json").read_bytes())\n'
+        uses = (
+            "from pathlib import Path\n\nfrom regviz import fit\n"
+            "from regviz.specs import experiments_from_json\n\n"
+        )
     st.code(
-        "from regviz import Experiment, fit\n\n"
-        f"experiment = Experiment.from_dict({experiment.to_dict()!r})\n"
-        "without, with_ = fit([experiment.without_regularization(), experiment])\n",
+        f"{uses}{said}without, with_ = fit([experiment.without_regularization(), experiment])\n",
         language="python",
         wrap_lines=True,
     )
-    st.code(specs.experiments_to_json([experiment]), language="json")
+    if experiment.data.points is None:
+        st.code(specs.experiments_to_json([experiment]), language="json")
+    else:
+        st.caption("The file, with the points in it, is under Share: Download the experiment.")

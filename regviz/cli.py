@@ -311,6 +311,8 @@ def _source(arguments: argparse.Namespace) -> Source:
 def _address(address: str, experiment: Experiment) -> str:
     if not re.fullmatch(r"https?://[^\s?#]+", address):
         raise SpecError(f'--link: got "{address}"; give an address that starts with https://.')
+    if experiment.data.points is not None:
+        raise SpecError("--link: own data does not travel in a link; leave it out.")
     return f"{address.rstrip('/')}/?e={to_link(experiment)}"
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from regviz import metrics
-from regviz.specs import Experiment, experiments_to_json, to_link
+from regviz.specs import OWN_FIELDS, OWN_KIND, Experiment, experiments_to_json, to_link
 
 if TYPE_CHECKING:
     from regviz.slides import Runs, Slide
@@ -67,7 +67,7 @@ def flat(experiment: Experiment) -> dict[str, Any]:
         for name, value in mapping.items():
             if isinstance(value, dict):
                 walk(f"{prefix}{name}.", value)
-            elif f"{prefix}{name}" != "regularization.early_stopping":
+            elif f"{prefix}{name}" != "regularization.early_stopping" and name not in OWN_FIELDS:
                 out[prefix + name] = value
 
     walk("", experiment.to_dict())
@@ -158,7 +158,7 @@ def caption(experiments: Sequence[Experiment]) -> str:
         patience = path == "regularization.early_stopping.patience"
         if path in skipped or (value == usual and path not in _ALWAYS and not patience):
             continue
-        text = value if path == "data.kind" else phrase(path, value)
+        text = _data_name(value) if path == "data.kind" else phrase(path, value)
         groups.setdefault("seeds" if path.endswith("seed") else path.split(".")[0], []).append(text)
     seeds = groups.pop("seeds", [])
     parts = [", ".join(group) for group in (*groups.values(), seeds) if group]
@@ -167,7 +167,7 @@ def caption(experiments: Sequence[Experiment]) -> str:
 
 def title(experiments: Sequence[Experiment]) -> str:
     """Return what a slide about these experiments is called, if nobody says otherwise."""
-    kinds = list(dict.fromkeys(e.data.kind for e in experiments))
+    kinds = list(dict.fromkeys(_data_name(e.data.kind) for e in experiments))
     on = " and ".join(kinds) if len(kinds) <= 2 else "several data sets"
     paths = varied(experiments)
     told = [text for text in techniques(experiments[-1]) if text]
@@ -182,6 +182,10 @@ def title(experiments: Sequence[Experiment]) -> str:
     return _capital(
         f"{'no regularization' if not paths else ' and '.join(labels(experiments))} on {on}"
     )
+
+
+def _data_name(kind: str) -> str:
+    return "own data" if kind == OWN_KIND else kind
 
 
 def _capital(text: str) -> str:
@@ -209,7 +213,7 @@ def describe(figure: str, runs: Runs) -> str:
     readings = [metrics.read(lane) for lane in frame.lanes]
     pairs = list(zip(runs.labels, readings, strict=True))
     many = "one model" if len(pairs) == 1 else f"{len(pairs)} models"
-    kinds = ", ".join(dict.fromkeys(e.data.kind for e in runs.experiments))
+    kinds = ", ".join(dict.fromkeys(_data_name(e.data.kind) for e in runs.experiments))
     if figure == "boundary":
         said = [
             f"{label}: {metrics.percent(r.val_accuracy)} of the validation points right (epoch "
@@ -294,6 +298,8 @@ def notes(figure: str, runs: Runs, slide: Slide) -> str:
     """Return the speaker notes of one figure: what to say, and how to make it again."""
     document = experiments_to_json(runs.experiments, indent=None)
     link = slide.link or f"the app's address followed by /?e={to_link(runs.experiments[-1])}"
+    if runs.experiments[-1].data.points is not None:
+        link = "none, because own data does not travel in a link; the file below holds it"
     parts = [
         "What to say",
         _LOOK[figure],

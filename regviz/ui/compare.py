@@ -78,6 +78,12 @@ def button(experiment: Experiment, *, key: str = "add-to-comparison") -> None:
     )
 
 
+def has_own_data() -> bool:
+    """Whether a configuration is on somebody's own data, which travel in no link and have no test
+    set."""
+    return any(e.data.points is not None for e in current().experiments)
+
+
 # --- the locked test set ----------------------------------------------------------------------
 
 

@@ -20,7 +20,10 @@ from regviz.specs import (
     NORM_POSITIONS,
     NORMS,
     OPTIMIZERS,
+    OWN_FIELDS,
+    OWN_KIND,
     AugmentationSpec,
+    DataSpec,
     Experiment,
     SpecError,
 )
@@ -69,11 +72,19 @@ def to_values(experiment: Experiment) -> dict[str, Any]:
 
     The paths are the experiment's own, except for the lists: ``layers`` and ``units.i`` are
     ``model.hidden``; ``per_layer`` says whether dropout is one rate or ``p.i`` for each layer.
+    ``own`` holds somebody's own data as they are; what follows from them has no widget, so that
+    it keeps its value for other data.
     """
     mapping = experiment.to_dict()
+    own = experiment.data.points is not None
+    if own:
+        for name in (*OWN_FIELDS, "n_samples", "noise"):
+            mapping["data"].pop(name, None)
     values: dict[str, Any] = {}
     for group, parts in mapping.items():
         values |= {f"{group}.{name}": value for name, value in parts.items()}
+    if own:
+        values["own"] = experiment.data
     values.setdefault("training.momentum", experiment.training.momentum)
     values.setdefault("model.init_scale", experiment.model.init_scale)
     for path in ("model.embedding", "model.heads", *(path for path, *_ in _DROPOUT_PLACES)):
@@ -121,6 +132,9 @@ def from_values(values: Mapping[str, Any]) -> Experiment:
         group, _, name = path.partition(".")
         if group in groups and "." not in name:
             groups[group][name] = value
+    if groups["data"]["kind"] == OWN_KIND:
+        own = values["own"]
+        groups["data"] |= {name: getattr(own, name) for name in (*OWN_FIELDS, "n_samples", "noise")}
     if groups["training"]["batch_size"] == ALL:
         groups["training"]["batch_size"] = None
     layers = values["layers"]
@@ -153,6 +167,7 @@ def load(experiment: Experiment) -> None:
     values |= to_values(experiment)
     values.setdefault("p", last_p)
     st.session_state[_named("loaded")] = dict(values)
+    st.session_state[_named("loads")] = st.session_state.get(_named("loads"), 0) + 1
     for key in [str(k) for k in st.session_state]:
         if key.startswith(_prefix()):
             del st.session_state[key]
@@ -182,8 +197,20 @@ def some(names: Sequence[str]) -> Experiment:
     return from_values(_memory())
 
 
-def panel() -> Experiment:
+def own_data() -> DataSpec | None:
+    """Return somebody's own data where the controls say that they are used."""
+    values = _memory()
+    own: DataSpec | None = values.get("own") if values["data.kind"] == OWN_KIND else None
+    return own
+
+
+def panel(after: Mapping[str, Callable[[], None]] | None = None) -> Experiment:
     """Draw the controls and return the experiment they say.
+
+    Parameters
+    ----------
+    after
+        What else to draw, by the name of the control that it stands below.
 
     Raises
     ------
@@ -197,6 +224,8 @@ def panel() -> Experiment:
         with st.expander(group, expanded=is_open, key=f"group-{group.lower()}"):
             for name in names[names.index(first) : names.index(last) + 1]:
                 WIDGETS[name]()
+                if after and name in after:
+                    after[name]()
     return from_values(_memory())
 
 
@@ -217,8 +246,9 @@ def _catch_up() -> None:
     """Take in what was just moved, because some widgets depend on others further down."""
     for key in [str(k) for k in st.session_state]:
         if key.startswith(_prefix()):
-            path = key.removeprefix(_prefix()).rpartition(":")[0]
-            _memory()[path] = st.session_state[key]
+            path, _, kind = key.removeprefix(_prefix()).rpartition(":")
+            if path != "data.kind" or kind == _kind_of_choice(path):
+                _memory()[path] = st.session_state[key]
 
 
 # --- one widget each: seeded from the memory when it appears, written back when it answers -----
@@ -226,6 +256,15 @@ def _catch_up() -> None:
 # The value is given twice over, to the session state and as the widget's default: what a script
 # run sends that is replaced at once may never reach the browser, which then starts from the
 # default, and with the next click would say that this is what the visitor chose.
+
+
+def _kind_of_choice(path: str) -> str:
+    """Return the kind of a choice's widget: of the data set, another one after each load.
+
+    A browser that has not drawn yet what was loaded goes on sending what it shows with every look
+    at a run. Of a widget that is gone by then, that does no harm.
+    """
+    return f"choice{st.session_state.get(_named('loads'), 0)}" if path == "data.kind" else "choice"
 
 
 def _seed(path: str, kind: str) -> str:
@@ -312,7 +351,7 @@ def _choice(
         every,
         every.index(now),
         format_func=show,
-        key=_seed(path, "choice"),
+        key=_seed(path, _kind_of_choice(path)),
         help=help,
         # None is a choice like any other here, but Streamlit takes it for no choice
         placeholder=show(None) if None in options else None,
@@ -380,6 +419,20 @@ def _dropout_per_layer() -> None:
             _memory()[f"p.{i}"] = _memory()["p"]
 
     _switch("A dropout rate for each layer", "per_layer", on_change=spread)
+
+
+def _data_set() -> None:
+    kinds = (*DATA_NAMES, *([OWN_KIND] if "own" in _memory() else []))
+    names = DATA_NAMES | {OWN_KIND: "own data"}
+    _choice("Data set", "data.kind", kinds, show=lambda k: names.get(k, k))
+
+
+def _of_made_data(
+    label: str, path: str, low: float, high: float, step: float, *, help: str
+) -> None:
+    """A slider for data that are made; own points are as many as they are, where they are."""
+    if _memory()["data.kind"] != OWN_KIND:
+        _slider(label, path, low, high, step, help=help)
 
 
 def _turn_on_early_stopping() -> None:
@@ -500,13 +553,11 @@ WIDGETS: dict[str, Callable[[], None]] = {
         ("standard", "alpha"),
         help="Alpha dropout keeps mean and variance of SELU networks.",
     ),
-    "data_set": lambda: _choice(
-        "Data set", "data.kind", tuple(DATA_NAMES), show=lambda k: DATA_NAMES.get(k, k)
-    ),
-    "samples": lambda: _slider(
+    "data_set": _data_set,
+    "samples": lambda: _of_made_data(
         "Samples", "data.n_samples", 50, 2000, 50, help="Training and validation together."
     ),
-    "noise": lambda: _slider(
+    "noise": lambda: _of_made_data(
         "Noise", "data.noise", 0.0, 1.0, 0.05, help="How far the points scatter."
     ),
     "label_noise": lambda: _slider(
@@ -527,7 +578,11 @@ WIDGETS: dict[str, Callable[[], None]] = {
     ),
     "val_fraction": lambda: _slider("Validation fraction", "data.val_fraction", 0.1, 0.9, 0.05),
     "data_seed": lambda: _whole(
-        "Data seed", "data.seed", 0, 2**31 - 1, help="Draws other points of the same kind."
+        "Data seed",
+        "data.seed",
+        0,
+        2**31 - 1,
+        help="Draws other points of the same kind; of own data, another split.",
     ),
     "hidden_layers": lambda: _slider(
         "Hidden layers",
@@ -710,6 +765,7 @@ __all__ = [
     "from_values",
     "is_loaded",
     "load",
+    "own_data",
     "panel",
     "scope",
     "some",

@@ -152,6 +152,7 @@ def decision_boundary(
     labels: Sequence[str],
     show_difference: bool = True,
     show_points: bool = True,
+    axes: tuple[str, str] | None = None,
     height: int = 520,
     key: str = "decision-boundary",
 ) -> None:
@@ -159,20 +160,25 @@ def decision_boundary(
 
     The picture of P(class 1) lies on a canvas under the axes. Where a lane has none (more than
     two classes, one input), a sentence stands in its place. ``height`` is the most in pixels:
-    panels have equal aspect, so a narrow page needs less.
+    panels have equal aspect, so a narrow page needs less. ``axes`` names the two inputs, where
+    they have names.
     """
     difference = show_difference and len(labels) == 2
+    skeletons = _skeletons(
+        figures.decision_boundary,
+        tuple(labels),
+        show_difference=difference,
+        show_points=show_points,
+        height=height,
+    )
+    # put in here and not kept with the figure, because they may be somebody's own
+    for usual, name in zip(("x₀", "x₁"), axes or (), strict=False):
+        skeletons = skeletons.replace(f'"text":{json.dumps(usual)}', f'"text":{json.dumps(name)}')
     _plot(
         "boundary",
         channel,
         key,
-        _skeletons(
-            figures.decision_boundary,
-            tuple(labels),
-            show_difference=difference,
-            show_points=show_points,
-            height=height,
-        ),
+        skeletons,
         height=height,
         options={
             "lanes": len(labels),

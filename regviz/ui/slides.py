@@ -136,7 +136,13 @@ def _choose(
         caption = st.toggle("Settings and seed below", value=True, key=f"{key}.caption")
     with right:
         size = st.slider("Font size", 12, 28, 18, key=f"{key}.size")
-        code = st.toggle("Link as QR code", key=f"{key}.code")
+        own = experiments[-1].data.points is not None
+        code = st.toggle(
+            "Link as QR code",
+            key=f"{key}.code",
+            disabled=own,
+            help="Own data does not travel in a link." if own else None,
+        )
     slide = Slide(
         figures=tuple(figures),
         layout=None if arranged == "fit" else arranged,
@@ -144,7 +150,7 @@ def _choose(
         font_size=size,
         title=title,
         caption=caption,
-        link=_address(experiments[-1]) if code else None,
+        link=_address(experiments[-1]) if code and not own else None,
     )
     format = st.selectbox("Format", list(NAMES), format_func=NAMES.__getitem__, key=f"{key}.format")
     save, more = st.columns(2)

@@ -1,0 +1,272 @@
+"""Own data on the page: how it comes in, what it becomes, and that nothing of it goes astray."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, WebSocket, expect, sync_playwright
+from streamlit.testing.v1 import AppTest
+
+from regviz import own_data, presets, specs
+from regviz.own_data import EXAMPLE
+from regviz.specs import DataSpec, Experiment
+from regviz.ui import controls
+from regviz.ui.own_data import GONE
+from tests.app_server import AppServer
+from tests.test_playground import SHORT, control, open_app, texts
+
+TABLE = own_data.read(EXAMPLE)
+OWN = Experiment(TABLE.data(SHORT.data), SHORT.model, SHORT.regularization, SHORT.training)
+
+
+def shown(at: AppTest) -> Experiment:
+    """Return the experiment that the page shows, having checked that its address names it."""
+    value = at.session_state["experiment"]
+    assert isinstance(value, Experiment)
+    link = at.query_params["e"]
+    assert specs.to_link(value) == (link[0] if isinstance(link, list) else link)
+    return value
+
+
+def opened(at: AppTest) -> AppTest:
+    """Open the popover, as a click does."""
+    at.session_state["own-data"] = True
+    return at.run()
+
+
+def paste(at: AppTest, text: str) -> AppTest:
+    opened(at)
+    (area,) = at.text_area
+    area.set_value(text)
+    next(b for b in at.button if b.label == "Use the pasted table").click()
+    at.run()
+    assert not at.exception
+    return at
+
+
+def upload(at: AppTest, content: bytes, name: str = "mine.csv") -> AppTest:
+    opened(at)
+    next(u for u in at.file_uploader if u.label == "CSV file").upload(name, content)
+    at.run()
+    assert not at.exception
+    return at
+
+
+def errors(at: AppTest) -> list[str]:
+    return [e.value for e in at.error]
+
+
+def finish(at: AppTest) -> None:
+    for _ in range(100):
+        if "finished" in texts(at):
+            return
+        at.run()
+    raise AssertionError(texts(at))
+
+
+def test_closed_it_draws_nothing() -> None:
+    at = open_app()
+    assert not at.text_area
+    assert [u.label for u in at.file_uploader] == ["Open an experiment"]
+    assert control(at, "Data set").options == list(controls.DATA_NAMES.values())
+
+
+@pytest.mark.parametrize("bring", [paste, lambda at, text: upload(at, text.encode())])
+def test_a_table_reaches_the_lanes(bring: Any) -> None:
+    at = bring(open_app(), EXAMPLE)
+    assert shown(at) == OWN
+    assert errors(at) == []
+    assert not at.text_area  # it has closed
+    assert control(at, "Data set").value == "csv"
+    assert "own data" in control(at, "Data set").options
+    said = texts(at)
+    assert "24 points, no test set. x₀: height (cm), x₁: weight (kg)" in said
+    assert "Class 0: cat, class 1: dog" in said
+    finish(at)
+    assert "epoch 10/10" in texts(at)
+
+
+def test_a_bad_table_is_one_sentence_and_the_old_run_stays() -> None:
+    at = open_app()
+    finish(at)
+    upload(at, EXAMPLE.replace("24.2", "oops").encode(), "w[o]rk.csv")
+    (said,) = errors(at)
+    assert said.startswith(r"w\[o\]rk.csv: line 4 holds “oops” in the column “height (cm)”")
+    assert shown(at) == SHORT
+    assert "epoch 10/10" in texts(at)
+    paste(at, "")
+    (said,) = errors(at)
+    assert said.startswith("The pasted table: the table is empty")
+    at.session_state["own-data"] = False
+    at.run()
+    assert errors(at) == []
+    paste(at, EXAMPLE)
+    assert errors(at) == []
+    assert shown(at) == OWN
+
+
+def test_a_split_that_leaves_nothing_is_one_sentence() -> None:
+    at = open_app(SHORT.replace("data.val_fraction", 0.9))
+    rows = EXAMPLE.splitlines()
+    paste(at, "\n".join([*rows[1:7], *rows[15:19]]))
+    (said,) = errors(at)
+    assert "data.val_fraction: got 0.9, which leaves 1 training" in said
+    assert shown(at).data.kind == "moons"
+
+
+def test_controls_work_on_it_and_those_of_made_data_rest() -> None:
+    at = paste(open_app(), EXAMPLE)
+    labels = {w.label for kind in (at.slider, at.select_slider) for w in kind}
+    assert not labels & {"Samples", "Noise"}
+    control(at, "Label noise").set_value(0.1).run()
+    control(at, "Validation fraction").set_value(0.5).run()
+    control(at, "Dropout p").set_value(0.5).run()
+    now = shown(at)
+    assert now.data == TABLE.data(DataSpec(n_samples=100, label_noise=0.1, val_fraction=0.5))
+    assert now.regularization.dropout == 0.5
+    # away and back: what made data had is still there, and so are the points
+    control(at, "Data set").set_value("xor").run()
+    assert shown(at).data == DataSpec(kind="xor", n_samples=100, label_noise=0.1, val_fraction=0.5)
+    control(at, "Data set").set_value("csv").run()
+    assert shown(at) == now
+    opened(at)
+    next(b for b in at.button if b.label == "Back to two moons").click().run()
+    assert shown(at).data == DataSpec(label_noise=0.1, val_fraction=0.5)
+    assert shown(at).regularization.dropout == 0.5
+    at.selectbox(key="preset").set_value(presets.DEFAULT.name).run()
+    assert shown(at) == presets.DEFAULT.experiment
+    assert errors(at) == []
+
+
+def test_in_its_session_the_way_back_finds_it_again() -> None:
+    at = open_app()
+    first = at.query_params["e"]
+    paste(at, EXAMPLE)
+    own = at.query_params["e"]
+    at.query_params["e"] = first
+    at.run()
+    assert shown(at) == SHORT
+    at.query_params["e"] = own
+    at.run()
+    assert shown(at) == OWN
+    assert errors(at) == []
+
+
+def test_after_a_reload_it_says_that_the_data_is_gone_and_keeps_the_rest() -> None:
+    at = open_app(OWN.replace("regularization.l2", 0.02))
+    assert errors(at) == [GONE]
+    now = shown(at)
+    assert now == SHORT.replace("data.n_samples", 500).replace("regularization.l2", 0.02)
+    control(at, "Dropout p").set_value(0.5).run()
+    assert errors(at) == []
+
+
+def test_it_travels_in_the_experiment_s_file() -> None:
+    at = open_app()
+    text = specs.experiments_to_json([OWN])
+    at.file_uploader[0].upload("mine.json", text.encode())
+    at.run()
+    assert not at.exception
+    assert shown(at) == OWN
+    captions = "\n".join(c.value for c in at.caption)
+    assert "does not travel in a link" in captions
+    assert not [c for c in at.code if "?e=" in c.value or "23.1" in c.value]
+
+
+def test_it_can_be_compared_but_has_no_test_set_to_reveal() -> None:
+    at = paste(open_app(), EXAMPLE)
+    next(b for b in at.button if b.label == "Add to comparison").click().run()
+    at.switch_page("pages/compare.py").run()
+    assert not at.exception
+    assert not [b for b in at.button if b.label == "Reveal the test set"]
+    assert "Own data has no test set" in texts(at)
+    assert not [c for c in at.code if "?c=" in c.value or "23.1" in c.value]
+
+
+# --- in real browsers ---------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+        )
+        yield started
+        started.close()
+
+
+class Guest:
+    """A visitor of one's own browser, with all that the server ever sent."""
+
+    def __init__(self, browser: Browser) -> None:
+        self.context = browser.new_context(viewport={"width": 1440, "height": 900})
+        self.page: Page = self.context.new_page()
+        self.received: list[bytes] = []
+        self.complaints: list[str] = []
+        self.page.on("websocket", self._listen)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def _listen(self, socket: WebSocket) -> None:
+        socket.on(
+            "framereceived",
+            lambda p: self.received.append(p if isinstance(p, bytes) else p.encode()),
+        )
+
+    def finishes(self, points: int | None = None) -> None:
+        status = self.page.locator(".st-key-run-status")
+        expect(status).to_contain_text("finished", timeout=40_000)
+        if points is not None:
+            expect(self.page.locator(".st-key-group-data")).to_contain_text(f"{points} points")
+
+    def brings(self, table: str) -> None:
+        page = self.page
+        page.locator(".st-key-group-data summary").click()
+        page.get_by_role("button", name="Your own data").click()
+        chooser = page.locator(".st-key-own-data-upload input[type=file]")
+        chooser.set_input_files({"name": "t.csv", "mimeType": "text/csv", "buffer": table.encode()})
+        expect(chooser).to_have_count(0)  # it closes when the table is taken
+
+    def saw(self, text: str) -> bool:
+        return any(text.encode() in message for message in self.received)
+
+
+def test_of_two_visitors_neither_meets_the_other_s_data(
+    browser: Browser, app_server: AppServer
+) -> None:
+    small = SHORT.replace("training.epochs", 30)
+    one, two = Guest(browser), Guest(browser)
+    tables = [
+        "Quokka,Wombat,kind\n" + "\n".join(EXAMPLE.splitlines()[1:]),
+        "Axolotl,Olm,kind\n" + "\n".join(EXAMPLE.splitlines()[3:]),
+    ]
+    for guest, table, points in ((one, tables[0], 24), (two, tables[1], 22)):
+        guest.page.goto(f"{app_server.url}/?e={specs.to_link(small)}")
+        guest.finishes()
+        guest.brings(table)
+        guest.finishes(points)
+    axis = one.page.locator(".st-key-decision-boundary .xtitle").first
+    expect(axis).to_have_text("Quokka (standardized)")
+    expect(two.page.locator(".st-key-decision-boundary .xtitle").first).to_have_text(
+        "Axolotl (standardized)"
+    )
+    # the one's address opens nothing of the one's data for the other
+    address = one.page.url
+    two.page.goto(address)
+    expect(two.page.get_by_text("Your own data is gone")).to_be_visible(timeout=20_000)
+    two.finishes()
+    assert one.saw("Quokka")
+    assert not one.saw("Axolotl")
+    assert two.saw("Axolotl")
+    assert not two.saw("Quokka")
+    log = "".join(app_server.output)
+    assert "Quokka" not in log
+    assert "Axolotl" not in log
+    assert "Quokka" not in str(specs.unpack_link(parse_qs(urlsplit(address).query)["e"][0]))
+    assert one.complaints + two.complaints == []
+    for guest in (one, two):
+        guest.context.close()
