@@ -175,5 +175,6 @@ layout.style()
 st.logo(ICON, size="large")
 present.presenting()
 page = st.navigation(PAGES, position="top")
+st.set_page_config(page_title=f"{page.title} · regviz")  # for the browser's tab and its history
 layout.here([page in pages for pages in PAGES.values()].index(True))
 page.run()
