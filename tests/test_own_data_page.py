@@ -33,7 +33,7 @@ def shown(at: AppTest) -> Experiment:
 
 
 def opened(at: AppTest) -> AppTest:
-    """Open the popover, as a click does."""
+    """Open that part of the panel, as a click does."""
     at.session_state["own-data"] = True
     return at.run()
 
@@ -225,8 +225,8 @@ class Guest:
 
     def brings(self, table: str) -> None:
         page = self.page
-        page.locator(".st-key-group-data summary").click()
-        page.get_by_role("button", name="Your own data").click()
+        page.locator(".st-key-group-data summary").first.click()
+        page.locator(".st-key-own-data summary").click()
         chooser = page.locator(".st-key-own-data-upload input[type=file]")
         chooser.set_input_files({"name": "t.csv", "mimeType": "text/csv", "buffer": table.encode()})
         expect(chooser).to_have_count(0)  # it closes when the table is taken

@@ -75,17 +75,12 @@ def part(open: Open) -> None:
     data = controls.own_data()
     if data is not None:
         st.html(layout.note(_about(data)))
-    box = st.popover(
-        "Your own data",
-        icon=":material/upload_file:",
-        key=_BOX,
-        on_change="rerun",
-        width="stretch",
-    )
+    # no popover: it would choose its place before it has its content, and lie off the screen
+    box = st.expander("Your own data", icon=":material/upload_file:", key=_BOX, on_change="rerun")
     refused = st.session_state.pop(_REFUSED, "")
     if not box.open:  # closed, it costs the page nothing
         return
-    with box, st.container(width=380):
+    with box:
         st.caption(WHAT if data is None else USED)
         if refused:
             st.session_state[_REFUSED] = refused  # as long as this is open
