@@ -19,10 +19,10 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     pip install -r requirements.txt
 
 # What no run of the app needs: headers, test suites, notebook extensions. torch_shm_manager is
-# needed.
+# needed, and so is torch.testing: torch itself imports it.
 RUN site=$(/venv/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))") \
     && rm -rf "$site/torch/test" "$site/torch/include" "$site/pyarrow/include" \
-        "$site/torch/testing/_internal" "$site/pydeck/nbextension" "$site/plotly/labextension" \
+        "$site/pydeck/nbextension" "$site/plotly/labextension" \
     && find "$site/torch/bin" -type f ! -name torch_shm_manager -delete \
     && find "$site" -type d -name tests -prune -exec rm -rf {} +
 
