@@ -137,6 +137,9 @@ def _table(frame: Frame, experiment: Experiment) -> live.Table:
 
 controls.scope("playground")
 _open_link()
+ahead = controls.foreseen()
+if ahead is not None:
+    run.expect(_lanes(ahead))  # it trains while the controls are drawn
 with st.sidebar:
     try:
         experiment = controls.panel(after={"data_set": lambda: own_data.part(_open)})
@@ -154,47 +157,9 @@ job = visit.job
 preset = presets.matching(experiment)
 st.session_state["preset"] = None if preset is None else preset.name
 
-with st.container(
+top = st.container(
     key="top", horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
-):
-    st.title("What does regularization change?", anchor=False, width="content")
-    with st.container(
-        key="tools", horizontal=True, vertical_alignment="center", width="content", gap="small"
-    ):
-        st.selectbox(
-            "Preset",
-            [p.name for p in presets.PRESETS],
-            key="preset",
-            placeholder="Your own experiment",
-            on_change=_open_preset,
-            label_visibility="collapsed",
-            width=280,
-        )
-        compare.button(experiment)
-        slides.button(CHANNEL, "With and without regularization", LABELS, visit.job)
-        with st.popover("Share", icon=":material/share:"):
-            if experiment.data.points is not None:
-                st.caption(own_data.NO_LINK)
-            else:
-                st.caption("Copy this link: it opens the same experiment, with the same result.")
-                address = (st.context.url or "").split("?")[0].rstrip("/")
-                st.code(f"{address}/?e={link}", language=None, wrap_lines=True)
-            st.download_button(
-                "Download the experiment",
-                specs.experiments_to_json([experiment]),
-                file_name="experiment.json",
-                mime="application/json",
-                icon=":material/download:",
-                on_click="ignore",
-            )
-            st.file_uploader(
-                "Open an experiment",
-                type="json",
-                key="upload",
-                on_change=_open_upload,
-                max_upload_size=MAX_UPLOAD_MB,
-            )
-
+)
 with st.container(key="transport", horizontal=True, vertical_alignment="center", gap="small"):
     # looked up once: what the buttons show and when the next full run is due must fit together
     moving, state = visit.moving, visit.state
@@ -272,7 +237,46 @@ def _tick() -> None:
 
 _tick()
 
-# after the feed: a first frame need not wait for charts that have not changed
+# after the feed: a first frame need not wait for what has not changed
+with top:
+    st.title("What does regularization change?", anchor=False, width="content")
+    with st.container(
+        key="tools", horizontal=True, vertical_alignment="center", width="content", gap="small"
+    ):
+        st.selectbox(
+            "Preset",
+            [p.name for p in presets.PRESETS],
+            key="preset",
+            placeholder="Your own experiment",
+            on_change=_open_preset,
+            label_visibility="collapsed",
+            width=280,
+        )
+        compare.button(experiment)
+        slides.button(CHANNEL, "With and without regularization", LABELS, visit.job)
+        with st.popover("Share", icon=":material/share:"):
+            if experiment.data.points is not None:
+                st.caption(own_data.NO_LINK)
+            else:
+                st.caption("Copy this link: it opens the same experiment, with the same result.")
+                address = (st.context.url or "").split("?")[0].rstrip("/")
+                st.code(f"{address}/?e={link}", language=None, wrap_lines=True)
+            st.download_button(
+                "Download the experiment",
+                specs.experiments_to_json([experiment]),
+                file_name="experiment.json",
+                mime="application/json",
+                icon=":material/download:",
+                on_click="ignore",
+            )
+            st.file_uploader(
+                "Open an experiment",
+                type="json",
+                key="upload",
+                on_change=_open_upload,
+                max_upload_size=MAX_UPLOAD_MB,
+            )
+
 live.decision_boundary(
     CHANNEL,
     labels=LABELS,

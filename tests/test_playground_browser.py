@@ -212,6 +212,7 @@ def _epoch(visitor: Visitor) -> int:
 def test_keys_for_who_presents(visitor: Visitor) -> None:
     visitor.open(LONG)
     visitor.reaches("running")
+    visitor.page.wait_for_function("window.__regvizKeys !== undefined")
     keys = visitor.page.keyboard
     keys.press(" ")
     visitor.reaches("paused")

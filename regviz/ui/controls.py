@@ -204,6 +204,19 @@ def own_data() -> DataSpec | None:
     return own
 
 
+def foreseen() -> Experiment | None:
+    """Return what the controls are about to say, before they are drawn, so that its training can
+    begin meanwhile; None where that does not fit together, or needs a control that is yet to come
+    (the units of a layer just added)."""
+    _catch_up()
+    # the browser adds up steps in floating point, and a slider puts that right when it is drawn
+    near = {k: float(f"{v:.12g}") if isinstance(v, float) else v for k, v in _memory().items()}
+    try:
+        return from_values(near)
+    except (SpecError, KeyError):
+        return None
+
+
 def panel(after: Mapping[str, Callable[[], None]] | None = None) -> Experiment:
     """Draw the controls and return the experiment they say.
 
@@ -762,6 +775,7 @@ def _optimizer_name(kind: str) -> str:
 __all__ = [
     "WIDGETS",
     "SpecError",
+    "foreseen",
     "from_values",
     "is_loaded",
     "load",

@@ -267,8 +267,14 @@ class Channel {
       for (const view of this.views) if (view.whole) guarded(() => view.draw(this, null))
       if (this.newest === null) return
       const picture = this.picture()
-      for (const view of this.views) if (!view.whole) guarded(() => view.draw(this, picture))
       const { run } = this
+      // a new model's boundary first; the charts that take longer follow in the next frame
+      const first = run !== this.shown && !this.sweep
+      this.shown = run
+      for (const view of this.views) {
+        if (!view.whole && (view.prompt || !first)) guarded(() => view.draw(this, picture))
+      }
+      if (first) this.schedule()
       const place = this.sweep ? this.sweep.index : picture.epoch
       const newest = this.head.epoch
       if ([...this.views].some((view) => view.ready === false)) {
@@ -596,12 +602,13 @@ class Chart {
     const first = !this.gd.classList.contains("js-plotly-plot")
     // Plotly draws a moment of nonsense into panels that a chart has not had before
     const panels = Object.keys(figure.layout).filter((name) => /^xaxis\d*$/.test(name)).length
-    const draw = panels === (this.drawnPanels ?? panels) ? this.Plotly.react : this.Plotly.newPlot
+    const anew = panels !== (this.drawnPanels ?? panels)
+    const draw = anew ? this.Plotly.newPlot : this.Plotly.react
     this.drawnPanels = panels
     Promise.resolve(draw(this.gd, figure.data, figure.layout, this.config()))
       .then(() => {
+        if (first || anew) this.listen() // drawn anew, a chart has lost its listeners
         if (first) {
-          this.listen()
           this.ready = true
           this.channel.schedule()
         }
@@ -1186,6 +1193,7 @@ const PANEL_GAP = 26
 class Boundary extends Chart {
   constructor(root) {
     super(root)
+    this.prompt = true
     this.canvas.style.zIndex = 0
     this.tiles = []
     this.nothing = false
@@ -1767,6 +1775,7 @@ const STEP = 450 // ms at each value while a sweep plays
 class Scrubber {
   constructor(root) {
     this.root = root
+    this.prompt = true
     this.box = element("div", "rv-scrub", root)
     this.name = element("span", "rv-scrub-name", this.box)
     this.input = element("input", "", this.box)
@@ -1896,6 +1905,7 @@ function text(node, words) {
 class Readout {
   constructor(root) {
     this.root = root
+    this.prompt = true
     this.table = element("table", "rv-table", root)
     this.shape = ""
     this.abort = new AbortController()

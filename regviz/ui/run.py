@@ -111,12 +111,18 @@ def follow(lanes: Sequence[Experiment], page: str = "playground") -> Visit:
 
     What exceeds a limit leaves the old job and one sentence in ``refused``.
     """
+    visit = expect(lanes, page)
+    _settle(visit)
+    return visit
+
+
+def expect(lanes: Sequence[Experiment], page: str = "playground") -> Visit:
+    """Have ``lanes`` trained like :func:`follow`, without waiting for a first frame."""
     visit = current(page)
     wanted = tuple(lanes)
     job = visit.job
     if job is None or job.state == "cancelled" or visit.lanes != wanted:
         _submit(visit, wanted)
-    _settle(visit)
     return visit
 
 
