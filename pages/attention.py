@@ -27,7 +27,7 @@ START = Experiment.from_dict(
             "residual_dropout": 0.1,
             "l2": 0.001,
         },
-        "training": {"lr": 0.01, "epochs": 50, "batch_size": 64},
+        "training": {"lr": 0.01, "epochs": 40, "batch_size": 64},
     }
 )
 NOTHING = START.without_regularization()

@@ -28,7 +28,7 @@ START = Experiment.from_dict(
                 "contrast": 0.2,
             }
         },
-        "training": {"lr": 0.005, "batch_size": 25, "epochs": 80},
+        "training": {"lr": 0.005, "batch_size": 25, "epochs": 60},
     }
 )
 TOO_MUCH = 4.0

@@ -19,7 +19,7 @@ START = Experiment.from_dict(
         "data": {"kind": "order", "n_samples": 200, "noise": 0.1},
         "model": {"kind": "lstm", "hidden": [16], "embedding": 8},
         "regularization": {"input_dropout": 0.2, "recurrent_dropout": 0.25, "l2": 0.001},
-        "training": {"lr": 0.02, "epochs": 50},
+        "training": {"lr": 0.02, "epochs": 40},
     }
 )
 NOTHING = START.without_regularization()
