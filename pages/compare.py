@@ -164,25 +164,6 @@ def _tools(now: Comparison, link: str, job: Job | None) -> None:
     )
 
 
-def _transport(visit: run.Visit, now: Comparison) -> None:
-    state, no_job = visit.state, visit.job is None
-    going = state in ("queued", "running")
-    for label, action, icon, off in (
-        ("Play", run.PLAY, ":material/play_arrow:", going or no_job),
-        ("Pause", run.PAUSE, ":material/pause:", not going),
-        ("Step", run.STEP, ":material/skip_next:", no_job),
-        ("Restart", run.RESTART, ":material/replay:", no_job),
-    ):
-        st.button(
-            label,
-            key=f"do-{action}",
-            icon=icon,
-            on_click=run.press,
-            args=(action, PAGE),
-            disabled=off,
-        )
-
-
 def _cards(now: Comparison) -> None:
     """Draw the name of each configuration over its column, with what can be done to it."""
     n = len(now.entries)
@@ -350,7 +331,7 @@ with st.container(
     ):
         _tools(now, link, visit.job if fits else None)
 with st.container(key="transport", horizontal=True, vertical_alignment="center", gap="small"):
-    _transport(visit, now)
+    run.buttons(visit, PAGE)
     status_box = st.container(key="run-status", width="content")
     with st.container(key="scrub"):
         live.scrubber(

@@ -353,20 +353,7 @@ with st.container(
         width=300,
     )
 with st.container(key="transport", horizontal=True, vertical_alignment="center", gap="small"):
-    going = state in ("queued", "running")
-    for label, action, icon, off in (
-        ("Play", run.PLAY, ":material/play_arrow:", going or job is None),
-        ("Pause", run.PAUSE, ":material/pause:", not going),
-        ("Restart", run.RESTART, ":material/replay:", job is None),
-    ):
-        st.button(
-            label,
-            key=f"do-{action}",
-            icon=icon,
-            on_click=run.press,
-            args=(action, PAGE),
-            disabled=off,
-        )
+    run.buttons(visit, PAGE, step=False)
     status_box = st.container(key="run-status", width="content")
     measure = st.segmented_control(
         "Measure",

@@ -499,22 +499,7 @@ def _outcome(lesson: Lesson, done: tuple[Frame, Lanes] | None) -> None:
 
 def _transport(lesson: Lesson, visit: run.Visit, experiment: Experiment) -> Any:
     with st.container(key="transport", horizontal=True, vertical_alignment="center", gap="small"):
-        state, no_job = visit.state, visit.job is None
-        going = state in ("queued", "running")
-        for label, action, icon, off in (
-            ("Play", run.PLAY, ":material/play_arrow:", going or no_job),
-            ("Pause", run.PAUSE, ":material/pause:", not going),
-            ("Step", run.STEP, ":material/skip_next:", no_job),
-            ("Restart", run.RESTART, ":material/replay:", no_job),
-        ):
-            st.button(
-                label,
-                key=f"do-{action}",
-                icon=icon,
-                on_click=run.press,
-                args=(action, lesson.page),
-                disabled=off,
-            )
+        run.buttons(visit, lesson.page)
         status = st.container(key="run-status", width="content")
         with st.container(key="scrub"):
             live.scrubber(

@@ -146,6 +146,27 @@ def press(action: str, page: str = "playground") -> None:
         job.step()
 
 
+def buttons(visit: Visit, page: str, *, step: bool = True) -> None:
+    """Draw a page's transport: play, pause, one epoch further, and from the beginning."""
+    going, no_job = visit.state in ("queued", "running"), visit.job is None
+    for label, action, icon, off in (
+        ("Play", PLAY, ":material/play_arrow:", going or no_job),
+        ("Pause", PAUSE, ":material/pause:", not going),
+        ("Step", STEP, ":material/skip_next:", no_job),
+        ("Restart", RESTART, ":material/replay:", no_job),
+    ):
+        if action == STEP and not step:
+            continue
+        st.button(
+            label,
+            key=f"do-{action}",
+            icon=icon,
+            on_click=press,
+            args=(action, page),
+            disabled=off,
+        )
+
+
 def status_word(state: str, frame: Frame | None) -> str:
     """Return the one word for a run: failed, queued, paused, running, diverged, stopped, finished.
 
