@@ -82,7 +82,9 @@ class Visitor:
         return self.table.inner_text()
 
     def picture(self) -> str:
-        """Return the boundaries as they are drawn."""
+        """Return the boundaries as they are drawn, once they are: where a run comes from the
+        cache, all words are there before the browser has loaded what draws."""
+        self.page.wait_for_function("window.__regviz?.playground?.painted > 0")
         canvas = self.page.locator(".st-key-decision-boundary canvas").first
         return str(canvas.evaluate("(c) => c.toDataURL()"))
 
