@@ -13,9 +13,9 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
+from regviz.figure_style import stroke, styled
 from regviz.frames import Frame, LaneFrame
 from regviz.labs.frame import LabFrame
-from regviz.lesson_figures import _line, _styled
 from regviz.palette import LIGHT, Palette, rgba, scale
 
 EVAL, TRAIN = 0, 1
@@ -89,7 +89,7 @@ def feature_maps(frame: Frame, lane: int, image: int, palette: Palette = LIGHT) 
             marker={"symbol": "x-thin", "size": 17, "line": {"width": 2.5, "color": palette.bad}},
             hoverinfo="skip", row=2, col=i + 2,
         )  # fmt: skip
-    _styled(figure, "What each layer makes of it", palette, 360)
+    styled(figure, "What each layer makes of it", palette, 360)
     _bare(figure, 360)
     return figure
 
@@ -116,7 +116,7 @@ def class_probabilities(
         )  # fmt: skip
     figure.update_xaxes(title_text="class", dtick=1)
     figure.update_yaxes(title_text="probability", range=[0, 1.02])
-    return _styled(figure, "Which digit is it?", palette, 360)
+    return styled(figure, "Which digit is it?", palette, 360)
 
 
 def dropout_shapes(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
@@ -145,7 +145,7 @@ def dropout_shapes(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
             colorscale=scale((rgba(palette.muted, 0.22), color)), hoverinfo="skip",
             row=1, col=i + 1,
         )  # fmt: skip
-    _styled(figure, "Rows are samples, columns are channels", palette, 260)
+    styled(figure, "Rows are samples, columns are channels", palette, 260)
     _bare(figure, 260)
     return figure
 
@@ -169,7 +169,7 @@ def gallery(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
     for i, image in enumerate(images):
         row, column = divmod(i, columns)
         _tile(figure, image, palette, low=0, high=1, row=row + 1, col=column + 1)
-    _styled(figure, "One image, and what an epoch may see of it", palette, 330)
+    styled(figure, "One image, and what an epoch may see of it", palette, 330)
     figure.update_annotations(font={"size": 13, "color": palette.text})
     _bare(figure, 330)
     figure.update_layout(margin={"t": 58})
@@ -197,7 +197,7 @@ def strength_curve(
         )  # fmt: skip
         figure.add_scatter(
             x=ticks, y=values.mean(axis=1), mode="lines+markers", name=name,
-            line=_line(color, dash),
+            line=stroke(color, dash),
         )  # fmt: skip
     best = int(val.mean(axis=1).argmax())
     figure.add_scatter(
@@ -206,7 +206,7 @@ def strength_curve(
     )  # fmt: skip
     figure.update_xaxes(title_text="strength, times the controls", type="category")
     figure.update_yaxes(title_text="accuracy", tickformat=".0%")
-    return _styled(figure, "How much is too much?", palette, 340)
+    return styled(figure, "How much is too much?", palette, 340)
 
 
 def map_correlations(lane: LaneFrame, layer: int = 0) -> tuple[float, float]:

@@ -13,8 +13,8 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
+from regviz.figure_style import panel_row, stroke, styled, thinned
 from regviz.labs.frame import LabFrame
-from regviz.lesson_figures import _line, _panels, _styled, _thin
 from regviz.palette import LIGHT, Palette, rgba, scale
 
 WRONG, RIGHT = "WRONG", "right"
@@ -32,7 +32,7 @@ def _add(
     figure: go.Figure, x: Any, y: NDArray[Any], name: str, line: dict[str, Any], **more: Any
 ) -> None:
     """Add one curve, thinned."""
-    some = _thin(len(y))
+    some = thinned(len(y))
     figure.add_scatter(
         x=np.asarray(x)[some], y=np.asarray(y)[some], mode="lines", name=name, line=line, **more
     )
@@ -50,11 +50,11 @@ def _bundle(
 
 
 def _wrong(palette: Palette, width: float = 2.2) -> dict[str, Any]:
-    return _line(palette.bad, "6px,4px", width)
+    return stroke(palette.bad, "6px,4px", width)
 
 
 def _right(palette: Palette, width: float = 2.2) -> dict[str, Any]:
-    return _line(palette.good, width=width)
+    return stroke(palette.good, width=width)
 
 
 def _at_test(frame: LabFrame, palette: Palette) -> go.Figure:
@@ -66,14 +66,14 @@ def _at_test(frame: LabFrame, palette: Palette) -> go.Figure:
         _add(figure, x, a["right_output"], f"{RIGHT}: all units in use", _right(palette))
     figure.update_xaxes(title_text="prediction (number)")
     figure.update_yaxes(title_text="P(class 1) of one point", range=[-0.03, 1.03])
-    return _styled(figure, "The same point, asked again and again", palette, 400)
+    return styled(figure, "The same point, asked again and again", palette, 400)
 
 
 def _scaling(frame: LabFrame, palette: Palette) -> go.Figure:
     figure = go.Figure()
     for name, label, line in (
         ("wrong", f"{WRONG}: times p", _wrong(palette)),
-        ("twice", f"{WRONG}: scaled in training and at test", _line(palette.bad, "2px,3px")),
+        ("twice", f"{WRONG}: scaled in training and at test", stroke(palette.bad, "2px,3px")),
         ("right", f"{RIGHT}: over 1-p, in training only", _right(palette)),
     ):
         path = frame.arrays[name]
@@ -81,11 +81,11 @@ def _scaling(frame: LabFrame, palette: Palette) -> go.Figure:
         _add(figure, np.arange(1, len(path) + 1), ratio, label, line)
     figure.update_xaxes(title_text="masks averaged (number)")
     figure.update_yaxes(title_text="output, training / test", rangemode="tozero")
-    return _styled(figure, "Mean output in training over that at test", palette, 400)
+    return styled(figure, "Mean output in training over that at test", palette, 400)
 
 
 def _subgradient(frame: LabFrame, palette: Palette) -> go.Figure:
-    figure = _panels(("weights that are exactly 0", "the weights that should be 0"))
+    figure = panel_row(("weights that are exactly 0", "the weights that should be 0"))
     a = frame.arrays
     wrong, right = f"{WRONG}: subgradient", f"{RIGHT}: soft-threshold"
     for name, label, line in (("wrong", wrong, _wrong), ("right", right, _right)):
@@ -101,7 +101,7 @@ def _subgradient(frame: LabFrame, palette: Palette) -> go.Figure:
     figure.update_xaxes(title_text="step")
     figure.update_yaxes(title_text="weights (number)", rangemode="tozero", row=1, col=1)
     figure.update_yaxes(title_text="weight", row=1, col=2)
-    return _styled(figure, "Does the penalty give zeros?", palette, 400)
+    return styled(figure, "Does the penalty give zeros?", palette, 400)
 
 
 def _kill(frame: LabFrame, palette: Palette) -> go.Figure:
@@ -120,7 +120,7 @@ def _kill(frame: LabFrame, palette: Palette) -> go.Figure:
     )  # fmt: skip
     figure.update_xaxes(title_text="step")
     figure.update_yaxes(title_text="weight")
-    return _styled(figure, "The weights that the solution needs", palette, 400)
+    return styled(figure, "The weights that the solution needs", palette, 400)
 
 
 def _adam(frame: LabFrame, palette: Palette) -> go.Figure:
@@ -130,19 +130,19 @@ def _adam(frame: LabFrame, palette: Palette) -> go.Figure:
     _add(figure, a["step"], a["right"][:, 1], f"{RIGHT}, small", _right(palette, 1.2))
     _add(figure, a["step"], a["wrong"][:, 0], f"{WRONG}, large gradients", _wrong(palette))
     _add(
-        figure, a["step"], a["wrong"][:, 1], f"{WRONG}, small", _line(palette.bad, "2px,3px")
+        figure, a["step"], a["wrong"][:, 1], f"{WRONG}, small", stroke(palette.bad, "2px,3px")
     )  # fmt: skip
-    _add(figure, a["step"], a["closed_form"], "(1 - lr·λ)^t", _line(palette.text, "dot", 1.4))
+    _add(figure, a["step"], a["closed_form"], "(1 - lr·λ)^t", stroke(palette.text, "dot", 1.4))
     figure.update_xaxes(title_text="step t")
     figure.update_yaxes(title_text="weight over its start", rangemode="tozero")
-    return _styled(figure, "What decay leaves of two weights", palette, 400)
+    return styled(figure, "What decay leaves of two weights", palette, 400)
 
 
 def _stopping(frame: LabFrame, palette: Palette) -> go.Figure:
     figure = go.Figure()
     a = frame.arrays
-    _add(figure, a["epoch"], a["train_loss"], "training", _line(palette.lane(0), "5px,4px"))
-    _add(figure, a["epoch"], a["val_loss"], "validation", _line(palette.lane(0)))
+    _add(figure, a["epoch"], a["train_loss"], "training", stroke(palette.lane(0), "5px,4px"))
+    _add(figure, a["epoch"], a["val_loss"], "validation", stroke(palette.lane(0)))
     for label, name, color, symbol in (
         (f"{WRONG}: by the training loss", "wrong", palette.bad, "x"),
         (f"{RIGHT}: by the validation loss", "right", palette.good, "star"),
@@ -154,7 +154,7 @@ def _stopping(frame: LabFrame, palette: Palette) -> go.Figure:
         )  # fmt: skip
     figure.update_xaxes(title_text="epoch")
     figure.update_yaxes(title_text="cross-entropy (nats)", rangemode="tozero")
-    return _styled(figure, "Which epoch's weights are kept?", palette, 400)
+    return styled(figure, "Which epoch's weights are kept?", palette, 400)
 
 
 def _before_norm(frame: LabFrame, palette: Palette) -> go.Figure:
@@ -162,10 +162,10 @@ def _before_norm(frame: LabFrame, palette: Palette) -> go.Figure:
     a = frame.arrays
     _add(figure, a["step"], a["wrong"], f"{WRONG}: dropout before batch norm", _wrong(palette))
     _add(figure, a["step"], a["right"], f"{RIGHT}: after it", _right(palette))
-    _add(figure, a["step"], a["expected"], "law", _line(palette.text, "dot", 1.4))
+    _add(figure, a["step"], a["expected"], "law", stroke(palette.text, "dot", 1.4))
     figure.update_xaxes(title_text="training step")
     figure.update_yaxes(title_text="variance met / learnt", rangemode="tozero")
-    return _styled(figure, "Variance met in use over variance learnt", palette, 400)
+    return styled(figure, "Variance met in use over variance learnt", palette, 400)
 
 
 def _lstm(frame: LabFrame, palette: Palette) -> go.Figure:
@@ -176,7 +176,7 @@ def _lstm(frame: LabFrame, palette: Palette) -> go.Figure:
     _bundle(figure, time, a["wrong"].T, f"{WRONG}: nn.LSTM(dropout=p)", _wrong(palette, 2.6))
     figure.update_xaxes(title_text="time step")
     figure.update_yaxes(title_text="output of the first unit")
-    return _styled(figure, "The same sequence, pass after pass, in train mode", palette, 400)
+    return styled(figure, "The same sequence, pass after pass, in train mode", palette, 400)
 
 
 _WALL = {
@@ -201,21 +201,21 @@ def twin_losses(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
     epochs = np.arange(1, history.shape[2] + 1)
     for i, label in enumerate(("without", "with dropout")):
         color = palette.lane(i)
-        _add(figure, epochs, history[i, 0], f"{label}, training", _line(color, "5px,4px"))
-        _add(figure, epochs, history[i, 2], f"{label}, validation", _line(color))
+        _add(figure, epochs, history[i, 0], f"{label}, training", stroke(color, "5px,4px"))
+        _add(figure, epochs, history[i, 2], f"{label}, validation", stroke(color))
     _add(
         figure, epochs, history[1, 1], "with dropout, training, train mode",
-        _line(palette.lane(1), "2px,3px", 1.4),
+        stroke(palette.lane(1), "2px,3px", 1.4),
     )  # fmt: skip
     figure.update_xaxes(title_text="epoch")
     figure.update_yaxes(title_text="cross-entropy (nats)", rangemode="tozero")
-    return _styled(figure, "Loss of the twins", palette, 340)
+    return styled(figure, "Loss of the twins", palette, 340)
 
 
 def masked_networks(frame: LabFrame, samples: int = 4, palette: Palette = LIGHT) -> go.Figure:
     """Draw the network once for each of the batch's first samples, its dropped units hollow."""
     masks, widths = frame.arrays["masks"][:samples], frame.arrays["widths"]
-    figure = _panels(
+    figure = panel_row(
         [f"sample {i + 1}: {row.sum()}/{len(row)}" for i, row in enumerate(masks)],
         horizontal_spacing=0.03,
     )
@@ -252,7 +252,7 @@ def masked_networks(frame: LabFrame, samples: int = 4, palette: Palette = LIGHT)
                 marker={"symbol": symbol, "size": 13, "color": color, "line": {"width": 1.6}},
                 **place,
             )  # fmt: skip
-    _styled(figure, "One step, one mask for each sample: units kept", palette, 340)
+    styled(figure, "One step, one mask for each sample: units kept", palette, 340)
     names = ["x", *(f"h{k}" for k in range(1, len(widths) - 1)), "y"]
     figure.update_xaxes(
         showgrid=False, showline=False, ticks="", tickvals=list(range(len(widths))),
@@ -266,7 +266,7 @@ def sub_networks(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
     """Draw a strip of sub-networks, one mask a column, and what each says of one point."""
     a = frame.arrays
     n = len(a["sub_network_output"])
-    figure = _panels(
+    figure = panel_row(
         ("units kept (filled) and dropped", "P(class 1) by each, of one point"),
         horizontal_spacing=0.16,
     )
@@ -284,16 +284,16 @@ def sub_networks(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
     figure.update_xaxes(title_text="sub-network")
     figure.update_yaxes(title_text="hidden unit", row=1, col=1)
     figure.update_yaxes(title_text="P(class 1)", range=[0, 1], row=1, col=2)
-    return _styled(figure, f"{n} sub-networks of this one network", palette, 340)
+    return styled(figure, f"{n} sub-networks of this one network", palette, 340)
 
 
 def masked_mean(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
     """Draw how far the mean of k masked passes is from its limit, and from the eval output."""
     figure = go.Figure()
     a = frame.arrays
-    _add(figure, a["k"], a["error_eval"], "to the eval output", _line(palette.lane(0)))
-    _add(figure, a["k"], a["error_mean"], "to the mean of all passes", _line(palette.lane(1)))
-    _add(figure, a["k"], a["expected"], "spread/√k", _line(palette.text, "dot", 1.6))
+    _add(figure, a["k"], a["error_eval"], "to the eval output", stroke(palette.lane(0)))
+    _add(figure, a["k"], a["error_mean"], "to the mean of all passes", stroke(palette.lane(1)))
+    _add(figure, a["k"], a["expected"], "spread/√k", stroke(palette.text, "dot", 1.6))
     if frame.number("floor") > 1e-9:  # without dropout it is 0
         figure.add_hline(
             y=frame.number("floor"), line={"color": palette.lane(0), "dash": "dash", "width": 1.2}
@@ -309,7 +309,7 @@ def masked_mean(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
         title_text="distance (rms, logits)", type="log", tickvals=ticks,
         ticktext=[f"{tick:g}" for tick in ticks],
     )  # fmt: skip
-    return _styled(figure, "Mean of k masked passes", palette, 340)
+    return styled(figure, "Mean of k masked passes", palette, 340)
 
 
 def monte_carlo(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
@@ -317,7 +317,7 @@ def monte_carlo(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
     a = frame.arrays
     row = int(np.abs(a["xx1"] - np.median(a["xx1"])).argmin())
     x, mean, std = a["xx0"], a["mc_mean"][row], a["mc_std"][row]
-    figure = _panels(
+    figure = panel_row(
         ("standard deviation over sub-networks", f"along x₂ = {a['xx1'][row]:.2f}"),
         horizontal_spacing=0.24,
     )
@@ -333,15 +333,15 @@ def monte_carlo(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
         mode="lines", fill="toself", fillcolor=rgba(color, 0.2), line={"width": 0},
         hoverinfo="skip", name="mean ± standard deviation", row=1, col=2,
     )  # fmt: skip
-    _add(figure, x, mean, "mean of sub-networks", _line(color), row=1, col=2)
+    _add(figure, x, mean, "mean of sub-networks", stroke(color), row=1, col=2)
     _add(
-        figure, x, a["eval"][row], "whole network (eval)", _line(palette.text, "dash", 1.6),
+        figure, x, a["eval"][row], "whole network (eval)", stroke(palette.text, "dash", 1.6),
         row=1, col=2,
     )  # fmt: skip
     figure.update_xaxes(title_text="x₁")
     figure.update_yaxes(title_text="x₂", row=1, col=1)
     figure.update_yaxes(title_text="P(class 1)", range=[-0.1, 1.1], row=1, col=2)
-    return _styled(figure, "Monte-Carlo dropout: 200 sub-networks vote", palette, 340)
+    return styled(figure, "Monte-Carlo dropout: 200 sub-networks vote", palette, 340)
 
 
 def train_and_eval(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
@@ -352,7 +352,7 @@ def train_and_eval(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
     for x0, low, high in zip(number, a["train_output"], a["eval_output"], strict=True):
         figure.add_scatter(
             x=[x0, x0], y=[low, high], mode="lines", showlegend=False, hoverinfo="skip",
-            line=_line(palette.border, width=1.5),
+            line=stroke(palette.border, width=1.5),
         )  # fmt: skip
     for name, label, symbol, color in (
         ("train_output", "train mode (masks on)", "circle-open", palette.lane(0)),
@@ -367,7 +367,7 @@ def train_and_eval(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
         ticktext=[f"{n} ({label:.0f})" for n, label in zip(number, a["label"], strict=True)],
     )  # fmt: skip
     figure.update_yaxes(title_text="output (logit)")
-    return _styled(figure, "Two modes, same weights", palette, 340)
+    return styled(figure, "Two modes, same weights", palette, 340)
 
 
 def ablation(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
@@ -381,7 +381,7 @@ def ablation(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
         )  # fmt: skip
     figure.update_xaxes(title_text="hidden unit set to 0")
     figure.update_yaxes(title_text="rise of the training loss (nats)")
-    return _styled(figure, "How much does one unit matter?", palette, 340)
+    return styled(figure, "How much does one unit matter?", palette, 340)
 
 
 # --- the galleries -----------------------------------------------------------------------------
@@ -399,7 +399,7 @@ def sound(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
     for i, kind in enumerate(kinds):
         figure.add_scatter(
             x=a[f"time_{kind}"], y=a[f"wave_{kind}"], mode="lines", showlegend=False,
-            line=_line(palette.lane(i), width=1), hoverinfo="skip", row=1, col=i + 1,
+            line=stroke(palette.lane(i), width=1), hoverinfo="skip", row=1, col=i + 1,
         )  # fmt: skip
         figure.add_heatmap(
             x=a[f"frame_time_{kind}"], y=a["frequency"], z=a[f"spectrogram_{kind}"],
@@ -413,4 +413,4 @@ def sound(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
     figure.update_xaxes(title_text="time (s)", row=2)
     figure.update_yaxes(title_text="amplitude", row=1, col=1)
     figure.update_yaxes(title_text="frequency (Hz)", row=2, col=1)
-    return _styled(figure, "The sound as wave and as spectrogram", palette, 520)
+    return styled(figure, "The sound as wave and as spectrogram", palette, 520)

@@ -14,79 +14,13 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
+from regviz.figure_style import CLOSED, panel_row, stroke, styled, thinned
 from regviz.frames import Frame, LaneFrame
 from regviz.labs.frame import LabFrame
 from regviz.metrics import Beginning
-from regviz.palette import FONT, LIGHT, Palette, rgba, scale
+from regviz.palette import LIGHT, Palette, rgba, scale
 from regviz.specs import EarlyStoppingSpec
 from regviz.stopping import StopState
-
-CLEAR = "rgba(0,0,0,0)"
-HEIGHT = 320
-CLOSED = "closed form"
-_MANY = 400  # points of a curve: more would not be seen
-
-
-def _styled(figure: go.Figure, title: str, palette: Palette, height: int = HEIGHT) -> go.Figure:
-    """Return the figure in the pages' own look, title at the top left, legend under it."""
-    figure.update_layout(
-        title={
-            "text": f"<b>{title}</b>",
-            "x": 0,
-            "xanchor": "left",
-            "y": 1,
-            "yref": "container",
-            "yanchor": "top",
-            "pad": {"t": 8, "l": 4},
-            "font": {"size": 16, "color": palette.text},
-        },
-        template=None,
-        height=height,
-        margin={"l": 56, "r": 16, "t": 78, "b": 46},
-        font={"family": FONT, "size": 13, "color": palette.text},
-        paper_bgcolor=CLEAR,
-        plot_bgcolor=CLEAR,
-        legend={
-            "orientation": "h",
-            "x": 0,
-            "xanchor": "left",
-            "y": 1 - 30 / height,
-            "yref": "container",
-            "yanchor": "top",
-            "bgcolor": CLEAR,
-        },
-        hoverlabel={"bgcolor": palette.surface, "font": {"color": palette.text, "family": FONT}},
-        modebar={"bgcolor": CLEAR, "color": palette.muted, "activecolor": palette.primary},
-    )
-    axis = {
-        "gridcolor": palette.grid,
-        "zeroline": False,
-        "showline": True,
-        "linecolor": palette.border,
-        "ticks": "outside",
-        "ticklen": 4,
-        "tickcolor": palette.border,
-        "tickfont": {"color": palette.muted},
-        "title_standoff": 6,
-    }
-    figure.update_xaxes(**axis)
-    figure.update_yaxes(**axis)
-    figure.update_annotations(font={"size": 13, "color": palette.text})
-    return figure
-
-
-def _panels(titles: Sequence[str], **more: Any) -> go.Figure:
-    return make_subplots(rows=1, cols=len(titles), subplot_titles=list(titles), **more)
-
-
-def _thin(n: int) -> NDArray[np.int64]:
-    """Return which of n points of a curve are drawn: all, or evenly many and the last."""
-    return np.unique(np.linspace(0, n - 1, min(n, _MANY)).astype(np.int64))
-
-
-def _line(color: str, dash: str = "solid", width: float = 2.2) -> dict[str, Any]:
-    return {"color": color, "dash": dash, "width": width}
-
 
 # --- of finished runs --------------------------------------------------------------------------
 
@@ -95,14 +29,14 @@ def reliability(
     lanes: Sequence[LaneFrame], labels: Sequence[str], palette: Palette = LIGHT
 ) -> go.Figure:
     """Draw the reliability diagram (accuracy against confidence) and the confidence histogram."""
-    figure = _panels(
+    figure = panel_row(
         ("right as often as sure?", "how sure: share of validation points"),
         column_widths=[0.5, 0.5],
         horizontal_spacing=0.1,
     )
     figure.add_scatter(
         x=[0, 1], y=[0, 1], mode="lines", name="perfectly calibrated",
-        line=_line(palette.muted, "dot", 1.5), row=1, col=1,
+        line=stroke(palette.muted, "dot", 1.5), row=1, col=1,
     )  # fmt: skip
     for i, (lane, label) in enumerate(zip(lanes, labels, strict=True)):
         count, confidence, right = (np.asarray(row, np.float64) for row in lane.reliability)
@@ -115,7 +49,7 @@ def reliability(
             mode="lines+markers",
             name=label,
             legendgroup=label,
-            line=_line(color),
+            line=stroke(color),
             marker={"size": 6 + 22 * np.sqrt(share[some]), "color": rgba(color, 0.55)},
             customdata=count[some],
             hovertemplate="sure %{x:.2f}, right %{y:.2f}, %{customdata:.0f} points"
@@ -137,7 +71,7 @@ def reliability(
     figure.update_xaxes(title_text="confidence", range=[0.45, 1.02], dtick=0.1)
     figure.update_yaxes(title_text="accuracy", range=[-0.03, 1.05], row=1, col=1)
     figure.update_yaxes(tickformat=".0%", row=1, col=2)
-    return _styled(figure, "Reliability diagram and confidence", palette, 340)
+    return styled(figure, "Reliability diagram and confidence", palette, 340)
 
 
 def smoothed_targets(hard: NDArray[Any], soft: NDArray[Any], palette: Palette = LIGHT) -> go.Figure:
@@ -151,7 +85,7 @@ def smoothed_targets(hard: NDArray[Any], soft: NDArray[Any], palette: Palette = 
             hovertemplate=f"{name}, %{{x}}: %{{y:.3f}}<extra></extra>",
         )  # fmt: skip
     figure.update_yaxes(range=[0, 1.12], title_text="target")
-    return _styled(figure, "What the loss asks for", palette, 340)
+    return styled(figure, "What the loss asks for", palette, 340)
 
 
 def input_statistics(
@@ -159,7 +93,7 @@ def input_statistics(
 ) -> go.Figure:
     """Draw what each layer gets as input over the epochs: its mean, and a band of ± one std."""
     layers = min(len(lane.layers) for lane in frames[-1].lanes)
-    figure = _panels(
+    figure = panel_row(
         [f"inputs of layer {k + 1}" for k in range(layers)], horizontal_spacing=0.16 / layers
     )
     epochs = np.array([frame.epoch for frame in frames])
@@ -177,10 +111,10 @@ def input_statistics(
             )  # fmt: skip
             figure.add_scatter(
                 x=epochs, y=mean[:, k], mode="lines", name=label, showlegend=k == 0,
-                line=_line(color), **shared,
+                line=stroke(color), **shared,
             )  # fmt: skip
     figure.update_xaxes(title_text="epoch")
-    return _styled(figure, "What each layer gets: mean ± standard deviation", palette)
+    return styled(figure, "What each layer gets: mean ± standard deviation", palette)
 
 
 def merged_bins(
@@ -206,7 +140,7 @@ def weight_ridges(
     """
     rows = [frames[i] for i in sorted({round(k * (len(frames) - 1) / 11) for k in range(12)})]
     lanes = range(len(labels))
-    figure = _panels(list(labels), shared_yaxes=True, horizontal_spacing=0.03)
+    figure = panel_row(list(labels), shared_yaxes=True, horizontal_spacing=0.03)
     to = float(max(frame.lanes[i].limits[layer] for frame in rows for i in lanes))
     x = (np.arange(64) + 0.5) / 64 * 2 * to - to
     for i in lanes:
@@ -224,10 +158,10 @@ def weight_ridges(
             figure.add_scatter(
                 x=np.concatenate([[-to], x, [to]]), y=np.concatenate([[y], ridge, [y]]),
                 mode="lines", fill="toself", fillcolor=rgba(color, 0.35), showlegend=False,
-                line=_line(color, width=1.2), hoverinfo="skip", row=1, col=i + 1,
+                line=stroke(color, width=1.2), hoverinfo="skip", row=1, col=i + 1,
             )  # fmt: skip
             figure.add_scatter(
-                x=[0, 0], y=[y, y + zeros[y]], mode="lines", line=_line(palette.text, width=5),
+                x=[0, 0], y=[y, y + zeros[y]], mode="lines", line=stroke(palette.text, width=5),
                 name="exactly 0", legendgroup="zero", showlegend=i == y == 0, row=1, col=i + 1,
                 hovertemplate=f"epoch {rows[y].epoch}: {zeros[y]:.0%} exactly 0<extra></extra>",
             )  # fmt: skip
@@ -245,7 +179,7 @@ def weight_ridges(
     )  # fmt: skip
     figure.update_yaxes(title_text="epoch", row=1, col=1)
     name = frames[-1].lanes[0].layers[layer]
-    return _styled(figure, f"Weights of layer “{name}” over the epochs", palette, 380)
+    return styled(figure, f"Weights of layer “{name}” over the epochs", palette, 380)
 
 
 def input_groups(
@@ -262,7 +196,7 @@ def input_groups(
         f"{label}: {(norms[-1, i, relevant:] == 0).sum()} of {norms.shape[2] - relevant} off"
         for i, label in enumerate(labels)
     ]
-    figure = _panels(titles, shared_yaxes=True, horizontal_spacing=0.03)
+    figure = panel_row(titles, shared_yaxes=True, horizontal_spacing=0.03)
     explained = False  # a trace without points has no entry in the legend
     for i in range(len(labels)):
         for j in reversed(range(norms.shape[2])):
@@ -271,7 +205,7 @@ def input_groups(
             figure.add_scatter(
                 x=epochs, y=norms[:, i, j], mode="lines", name=name, legendgroup=name,
                 showlegend=i == 0 and j in (0, relevant), row=1, col=i + 1,
-                line=_line(palette.lane(i) if matters else rgba(palette.muted, 0.6),
+                line=stroke(palette.lane(i) if matters else rgba(palette.muted, 0.6),
                            width=2.6 if matters else 1.1),
                 hovertemplate=f"x{j}, epoch %{{x}}: %{{y:.3f}}<extra></extra>",
             )  # fmt: skip
@@ -290,14 +224,14 @@ def input_groups(
             explained = explained or bool(some.any())
     figure.update_xaxes(title_text="epoch", range=[min(epochs), max(epochs)])
     figure.update_yaxes(title_text="‖weights out of it‖", row=1, col=1)
-    return _styled(figure, "What leaves each input", palette, 330)
+    return styled(figure, "What leaves each input", palette, 330)
 
 
 def input_path(
     lambdas: Sequence[float], norms: NDArray[Any], relevant: int, palette: Palette = LIGHT
 ) -> go.Figure:
     """Draw the norm of each input's weights (lanes, inputs) against λ, and how many are off."""
-    figure = _panels(("‖weights out of each input‖", "inputs switched off"))
+    figure = panel_row(("‖weights out of each input‖", "inputs switched off"))
     x = list(lambdas)
     for j in reversed(range(norms.shape[1])):
         matters = j < relevant
@@ -305,7 +239,7 @@ def input_path(
         figure.add_scatter(
             x=x, y=norms[:, j], mode="lines+markers", name=name, legendgroup=name,
             showlegend=j in (0, relevant), row=1, col=1,
-            line=_line(palette.lane(1) if matters else rgba(palette.muted, 0.6),
+            line=stroke(palette.lane(1) if matters else rgba(palette.muted, 0.6),
                        width=2.6 if matters else 1.1),
             marker={"size": np.where(norms[:, j] == 0, 7, 3),
                     "symbol": ["x-thin-open" if n == 0 else "circle" for n in norms[:, j]]},
@@ -317,12 +251,12 @@ def input_path(
     ):
         figure.add_scatter(
             x=x, y=(part == 0).sum(axis=1), mode="lines+markers", name=name, legendgroup=name,
-            showlegend=False, line=_line(color), row=1, col=2,
+            showlegend=False, line=stroke(color), row=1, col=2,
             hovertemplate=f"%{{y}} of {part.shape[1]} off at λ = %{{x:.3g}}<extra></extra>",
         )  # fmt: skip
     figure.update_xaxes(title_text="L1 λ", type="log", exponentformat="power")
     figure.update_yaxes(rangemode="tozero")
-    return _styled(figure, "One input after the other, as λ grows", palette, 340)
+    return styled(figure, "One input after the other, as λ grows", palette, 340)
 
 
 def validation_curve(
@@ -337,10 +271,10 @@ def validation_curve(
     shown = [f"{value:g}" for value in values]
     figure.add_scatter(
         x=shown, y=train_loss, mode="lines+markers", name="training",
-        line=_line(palette.lane(1), "5px,4px"),
+        line=stroke(palette.lane(1), "5px,4px"),
     )  # fmt: skip
     figure.add_scatter(
-        x=shown, y=val_loss, mode="lines+markers", name="validation", line=_line(palette.lane(1))
+        x=shown, y=val_loss, mode="lines+markers", name="validation", line=stroke(palette.lane(1))
     )
     best = int(np.nanargmin(val_loss))
     figure.add_scatter(
@@ -349,7 +283,7 @@ def validation_curve(
     )  # fmt: skip
     figure.update_xaxes(title_text=name, type="category")
     figure.update_yaxes(title_text="loss", rangemode="tozero")
-    return _styled(figure, f"Validation curve over {name}", palette)
+    return styled(figure, f"Validation curve over {name}", palette)
 
 
 STRESS_TOP = 1.0
@@ -368,7 +302,7 @@ def stress(
 
     ``lanes`` holds the values of the first label, then those of the second, and so on.
     """
-    figure = _panels(("training loss at the end", "validation accuracy"), horizontal_spacing=0.09)
+    figure = panel_row(("training loss at the end", "validation accuracy"), horizontal_spacing=0.09)
     for i, label in enumerate(labels):
         group = lanes[i * len(values) : (i + 1) * len(values)]
         lost = np.array([lane.status == "diverged" for lane in group])
@@ -379,7 +313,7 @@ def stress(
         for col, y in ((1, drawn), (2, np.where(lost, np.nan, right))):
             figure.add_scatter(
                 x=list(values), y=y, mode="lines+markers", name=label, legendgroup=label,
-                showlegend=col == 1, line=_line(color), row=1, col=col,
+                showlegend=col == 1, line=stroke(color), row=1, col=col,
                 marker={
                     "symbol": np.where(lost, "x", "circle").tolist() if col == 1 else "circle",
                     "size": np.where(lost, 13, 7) if col == 1 else 7, "color": color,
@@ -395,7 +329,7 @@ def stress(
     figure.update_xaxes(title_text=name, type="category")
     figure.update_yaxes(range=[0, STRESS_TOP * 1.06], row=1, col=1)
     figure.update_yaxes(range=[0.4, 1.02], tickformat=".0%", row=1, col=2)
-    return _styled(figure, f"Under stress: {name}", palette, 350)
+    return styled(figure, f"Under stress: {name}", palette, 350)
 
 
 def seed_bands(
@@ -420,11 +354,11 @@ def seed_bands(
             hoverinfo="skip", showlegend=False,
         )  # fmt: skip
         figure.add_scatter(
-            x=epochs, y=curves.mean(axis=0), mode="lines", name=label, line=_line(color)
+            x=epochs, y=curves.mean(axis=0), mode="lines", name=label, line=stroke(color)
         )
     figure.update_xaxes(title_text="epoch")
     figure.update_yaxes(title_text="validation loss")
-    return _styled(figure, f"Validation loss over {seeds} seeds: mean, lowest to highest", palette)
+    return styled(figure, f"Validation loss over {seeds} seeds: mean, lowest to highest", palette)
 
 
 def stopping_theatre(
@@ -462,7 +396,7 @@ def stopping_theatre(
         y=losses[len(seen) - 1 :],
         mode="lines",
         name="had it gone on",
-        line=_line(palette.lane(0), "dot", 1.6),
+        line=stroke(palette.lane(0), "dot", 1.6),
         row=1,
         col=1,
     )
@@ -471,7 +405,7 @@ def stopping_theatre(
         y=losses[: len(seen)],
         mode="lines",
         name="validation loss",
-        line=_line(palette.lane(1)),
+        line=stroke(palette.lane(1)),
         row=1,
         col=1,
     )
@@ -481,7 +415,7 @@ def stopping_theatre(
         mode="lines",
         name="an improvement ends below",
         hoverinfo="skip",
-        line={**_line(palette.warn, "solid", 1.4), "shape": "hv"},
+        line={**stroke(palette.warn, "solid", 1.4), "shape": "hv"},
         row=1,
         col=1,
     )
@@ -528,7 +462,7 @@ def stopping_theatre(
     figure.update_yaxes(title_text="loss", range=[low - room, high + room], row=1, col=1)
     top = max(rule.patience, *waits) * 1.15 + 0.5
     figure.update_yaxes(title_text="counter", range=[0, top], nticks=4, row=2, col=1)
-    figure = _styled(figure, f"What patience {rule.patience} sees", palette, 400)
+    figure = styled(figure, f"What patience {rule.patience} sees", palette, 400)
     return figure.update_layout(bargap=0, margin={"t": 98})
 
 
@@ -550,7 +484,7 @@ def marked_run(
         values = lane.curve(curve)
         figure.add_scatter(
             x=np.arange(1, len(values) + 1), y=values, mode="lines", name=name,
-            line=_line(palette.lane(1), dash), hovertemplate="epoch %{x}: %{y:.3f}",
+            line=stroke(palette.lane(1), dash), hovertemplate="epoch %{x}: %{y:.3f}",
         )  # fmt: skip
     if answer is not None:
         figure.add_vrect(
@@ -577,7 +511,7 @@ def marked_run(
         )  # fmt: skip
     figure.update_xaxes(title_text="epoch", range=[0, lane.epoch + 1])
     figure.update_yaxes(title_text="loss", rangemode="tozero")
-    figure = _styled(figure, "Where does over-fitting begin?", palette, 340)
+    figure = styled(figure, "Where does over-fitting begin?", palette, 340)
     return figure.update_annotations(font={"color": palette.bad})
 
 
@@ -602,7 +536,7 @@ def patience_curve(
             showlegend=False,
             row=row,
             col=1,
-            line={**_line(color), "shape": "hvh"},
+            line={**stroke(color), "shape": "hvh"},
             hovertemplate=f"patience %{{x}}: {name} %{{y:.4g}}<extra></extra>",
         )
         at = list(patience).index(chosen)
@@ -619,7 +553,7 @@ def patience_curve(
     figure.update_xaxes(title_text="patience", row=2, col=1)
     figure.update_yaxes(title_text="loss kept", row=1, col=1)
     figure.update_yaxes(title_text="epochs trained", rangemode="tozero", row=2, col=1)
-    figure = _styled(figure, "Any other patience, from the same run", palette, 400)
+    figure = styled(figure, "Any other patience, from the same run", palette, 400)
     return figure.update_layout(margin={"t": 50})
 
 
@@ -628,7 +562,7 @@ def patience_curve(
 
 def ridge_check(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
     """Draw averaged weights beside their closed form, and how the gap between them closes."""
-    figure = _panels(("weights", "gap to the closed form, share of the largest weight"))
+    figure = panel_row(("weights", "gap to the closed form, share of the largest weight"))
     a = frame.arrays
     names = [f"w{j}" for j in range(len(a["closed_form"]))]
     for name, color, values, symbol in (
@@ -643,14 +577,14 @@ def ridge_check(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
                 "line": {"width": 2.5 if symbol != "circle" else 0, "color": color},
             },
         )  # fmt: skip
-    some = _thin(len(a["step"]))
+    some = thinned(len(a["step"]))
     figure.add_scatter(
         x=a["step"][some], y=a["gap"][some], mode="lines", name="gap", showlegend=False,
-        line=_line(palette.lane(2)), row=1, col=2,
+        line=stroke(palette.lane(2)), row=1, col=2,
     )  # fmt: skip
     figure.update_xaxes(title_text="step", row=1, col=2)
     figure.update_yaxes(type="log", exponentformat="power", dtick=1, row=1, col=2)
-    return _styled(figure, "Measured against ridge regression", palette)
+    return styled(figure, "Measured against ridge regression", palette)
 
 
 def noise_check(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
@@ -662,12 +596,12 @@ def noise_check(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
             values = a["history"][i, 2]
             figure.add_scatter(
                 x=np.arange(1, len(values) + 1), y=values, mode="lines", name=label,
-                line=_line(palette.lane(i)),
+                line=stroke(palette.lane(i)),
             )  # fmt: skip
         figure.update_xaxes(title_text="epoch")
         figure.update_yaxes(title_text="validation loss", rangemode="tozero")
-        return _styled(figure, "Training the twins", palette)
-    figure = _panels(labels, shared_yaxes=True, horizontal_spacing=0.05)
+        return styled(figure, "Training the twins", palette)
+    figure = panel_row(labels, shared_yaxes=True, horizontal_spacing=0.05)
     for i in range(len(labels)):
         for name, of, dash, color in (
             ("Tikhonov: ½σ²·mean p(1-p)‖∇z‖²", "tikhonov", "solid", palette.lane(1)),
@@ -675,7 +609,7 @@ def noise_check(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
         ):
             figure.add_scatter(
                 x=a["sigma"], y=np.where(a[of][i] > 0, a[of][i], np.nan), mode="lines", name=name,
-                legendgroup=of, showlegend=i == 0, line=_line(color, dash), row=1, col=i + 1,
+                legendgroup=of, showlegend=i == 0, line=stroke(color, dash), row=1, col=i + 1,
             )  # fmt: skip
         figure.add_scatter(
             x=a["sigma"], y=np.where(a["measured"][i] > 0, a["measured"][i], np.nan),
@@ -690,12 +624,12 @@ def noise_check(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
     figure.update_xaxes(title_text="σ of the noise", type="log", exponentformat="power", dtick=1)
     figure.update_yaxes(type="log", exponentformat="power", dtick=1)
     figure.update_yaxes(title_text="added to the loss", row=1, col=1)
-    return _styled(figure, "What noise adds to the loss", palette)
+    return styled(figure, "What noise adds to the loss", palette)
 
 
 def stopping_check(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
     """Draw how much of the solution each direction has: by stopping now, and by ridge."""
-    figure = _panels(("share of the solution", "largest gap to ridge"))
+    figure = panel_row(("share of the solution", "largest gap to ridge"))
     a = frame.arrays
     figure.add_scatter(
         x=a["eigenvalue"], y=a["measured"], mode="markers",
@@ -704,16 +638,16 @@ def stopping_check(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
     )  # fmt: skip
     figure.add_scatter(
         x=a["eigenvalue"], y=a["closed_form"], mode="lines", name="1 - (1 - ελ)^τ",
-        line=_line(palette.lane(1)), row=1, col=1,
+        line=stroke(palette.lane(1)), row=1, col=1,
     )  # fmt: skip
     figure.add_scatter(
         x=a["eigenvalue"], y=a["ridge"], mode="lines", name="ridge λ/(λ + α)",
-        line=_line(palette.lane(0), "dash"), row=1, col=1,
+        line=stroke(palette.lane(0), "dash"), row=1, col=1,
     )  # fmt: skip
-    some = _thin(len(a["step"]))
+    some = thinned(len(a["step"]))
     figure.add_scatter(
         x=a["step"][some], y=a["gap"][some], mode="lines", showlegend=False,
-        line=_line(palette.lane(2)), row=1, col=2,
+        line=stroke(palette.lane(2)), row=1, col=2,
     )  # fmt: skip
     figure.add_hline(
         y=frame.number("bound"), line={"color": palette.muted, "dash": "dot"}, row=1, col=2
@@ -726,19 +660,19 @@ def stopping_check(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
     )
     figure.update_yaxes(range=[-0.03, 1.05], row=1, col=1)
     figure.update_yaxes(range=[0, 0.25], row=1, col=2)
-    return _styled(figure, "Stopping early against ridge", palette)
+    return styled(figure, "Stopping early against ridge", palette)
 
 
 def l1_path(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
     """Draw the regularization path on orthonormal inputs: measured dots on the closed form."""
-    figure = _panels(("orthonormal inputs", "correlated inputs: L1 (solid), L2 (dotted)"))
+    figure = panel_row(("orthonormal inputs", "correlated inputs: L1 (solid), L2 (dotted)"))
     a = frame.arrays
     for j in range(a["measured"].shape[1]):
         color = palette.lane(j)
         shared: dict[str, Any] = {"hoverinfo": "skip", "row": 1}
         figure.add_scatter(
             x=a["lambda"], y=a["closed_form"][:, j], mode="lines", name=CLOSED,
-            legendgroup="closed", showlegend=j == 0, line=_line(color, width=1.6), col=1, **shared,
+            legendgroup="closed", showlegend=j == 0, line=stroke(color, width=1.6), col=1, **shared,
         )  # fmt: skip
         figure.add_scatter(
             x=a["lambda"], y=a["measured"][:, j], mode="markers", name="measured",
@@ -748,7 +682,7 @@ def l1_path(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
         for kind, dash in (("lasso", "solid"), ("ridge", "dot")):
             figure.add_scatter(
                 x=a["lambda_correlated"], y=a[kind][:, j], mode="lines", showlegend=False,
-                line=_line(color, dash, 1.8), col=2, **shared,
+                line=stroke(color, dash, 1.8), col=2, **shared,
             )  # fmt: skip
     figure.add_vline(
         x=frame.number("lambda_max"), line={"color": palette.muted, "dash": "dash"}, row=1, col=1
@@ -759,7 +693,7 @@ def l1_path(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
     )  # fmt: skip
     figure.update_xaxes(title_text="λ")
     figure.update_yaxes(title_text="weight", row=1, col=1)
-    return _styled(figure, "Regularization path", palette)
+    return styled(figure, "Regularization path", palette)
 
 
 def l1_geometry(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
@@ -781,7 +715,7 @@ def l1_geometry(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
         color = palette.lane(i)
         figure.add_scatter(
             x=x, y=y, mode="lines", fill="toself", fillcolor=rgba(color, 0.12), name=name,
-            line=_line(color), hoverinfo="skip",
+            line=stroke(color), hoverinfo="skip",
         )  # fmt: skip
     for name, at, color, symbol in (
         ("minimum of the loss", "minimum", palette.text, "cross"),
@@ -797,62 +731,62 @@ def l1_geometry(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
     low, high = min(float(a["axis"][0]), -reach), max(float(a["axis"][-1]), reach)
     figure.update_xaxes(title_text="w₀", range=[low, high], constrain="domain")
     figure.update_yaxes(title_text="w₁", range=[low, high], scaleanchor="x")
-    return _styled(figure, "Where the contours touch", palette, 420)
+    return styled(figure, "Where the contours touch", palette, 420)
 
 
 def decay_check(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
     """Draw how far apart L2 and decay end up, under SGD and under Adam, and all four norms."""
-    figure = _panels(("largest difference of the pair", "‖w‖"))
+    figure = panel_row(("largest difference of the pair", "‖w‖"))
     a = frame.arrays
-    some = _thin(len(a["step"]))
+    some = thinned(len(a["step"]))
     for i, (name, of) in enumerate(
         (("SGD: L2 and decay", "gap_sgd"), ("Adam with L2 and AdamW", "gap_adam"))
     ):
         figure.add_scatter(
             x=a["step"][some], y=a[of][some], mode="lines", name=name,
-            line=_line(palette.lane(i)), row=1, col=1,
+            line=stroke(palette.lane(i)), row=1, col=1,
         )  # fmt: skip
     for i, (name, dash) in enumerate(
         (("SGD + L2", "solid"), ("SGD decay", "dash"), ("Adam + L2", "solid"), ("AdamW", "dash"))
     ):
         figure.add_scatter(
             x=a["step"][some], y=a["norms"][some, i], mode="lines", name=name,
-            line=_line(palette.lane(2 + i // 2), dash), row=1, col=2,
+            line=stroke(palette.lane(2 + i // 2), dash), row=1, col=2,
         )  # fmt: skip
     figure.update_xaxes(title_text="step")
-    return _styled(figure, "L2 penalty and weight decay", palette)
+    return styled(figure, "L2 penalty and weight decay", palette)
 
 
 def alpha_check(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
     """Draw mean and variance of the activations, layer after layer, for three kinds of dropout."""
-    figure = _panels(("mean", "variance"))
+    figure = panel_row(("mean", "variance"))
     a = frame.arrays
     for i, kind in enumerate(("no dropout", "standard dropout", "alpha dropout")):
         for col, of in ((1, "mean"), (2, "variance")):
             figure.add_scatter(
                 x=a["layer"], y=a[of][i], mode="lines+markers", name=kind, legendgroup=kind,
-                showlegend=col == 1, line=_line(palette.lane(i)), row=1, col=col,
+                showlegend=col == 1, line=stroke(palette.lane(i)), row=1, col=col,
             )  # fmt: skip
     for col, target in ((1, 0), (2, 1)):
         figure.add_hline(y=target, line={"color": palette.muted, "dash": "dot"}, row=1, col=col)
     figure.update_xaxes(title_text="layer")
-    return _styled(figure, "Activations of SELU layers", palette)
+    return styled(figure, "Activations of SELU layers", palette)
 
 
 def smoothing_check(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
     """Draw the logit gap as it grows towards its closed form, and the probabilities at the end."""
-    figure = _panels(("logit gap", "softmax against the soft target"))
+    figure = panel_row(("logit gap", "softmax against the soft target"))
     a = frame.arrays
-    some = _thin(len(a["step"]))
+    some = thinned(len(a["step"]))
     figure.add_scatter(
         x=a["step"][some], y=a["logit_gap"][some].mean(axis=1), mode="lines", name="measured",
-        line=_line(palette.lane(2)), row=1, col=1,
+        line=stroke(palette.lane(2)), row=1, col=1,
     )  # fmt: skip
     closed = frame.number("closed_form")
     if np.isfinite(closed):
         figure.add_scatter(
             x=[0, a["step"][-1]], y=[closed, closed], mode="lines", name=CLOSED,
-            line=_line(palette.lane(1), "dash"), row=1, col=1,
+            line=stroke(palette.lane(1), "dash"), row=1, col=1,
         )  # fmt: skip
     classes = [f"{k}" for k in range(len(a["target"]))]
     figure.add_bar(
@@ -867,21 +801,21 @@ def smoothing_check(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
     )  # fmt: skip
     figure.update_xaxes(title_text="step", row=1, col=1)
     figure.update_xaxes(title_text="class (0 is the right one)", row=1, col=2)
-    return _styled(figure, "What the smoothed loss aims at", palette)
+    return styled(figure, "What the smoothed loss aims at", palette)
 
 
 def scale_check(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
     """Draw what a factor k on all weights does: to the output, and to the gradient."""
-    figure = _panels(("change of the output", "size of the gradient"))
+    figure = panel_row(("change of the output", "size of the gradient"))
     a = frame.arrays
     for name, of, i in (("plain", "output_change_plain", 0), ("batch norm", "output_change", 1)):
         figure.add_scatter(
             x=a["k"], y=np.maximum(a[of], 1e-16), mode="lines+markers", name=name,
-            line=_line(palette.lane(i)), row=1, col=1,
+            line=stroke(palette.lane(i)), row=1, col=1,
         )  # fmt: skip
     figure.add_scatter(
         x=a["k"], y=a["closed_form"], mode="lines", name=f"{CLOSED}: 1/k",
-        line=_line(palette.lane(3), "dash"), row=1, col=2,
+        line=stroke(palette.lane(3), "dash"), row=1, col=2,
     )  # fmt: skip
     figure.add_scatter(
         x=a["k"], y=a["gradient"], mode="markers", name="measured",
@@ -889,4 +823,4 @@ def scale_check(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
     )  # fmt: skip
     figure.update_xaxes(title_text="all weights × k", type="log")
     figure.update_yaxes(type="log", exponentformat="power", dtick=2)
-    return _styled(figure, "Scale invariance", palette)
+    return styled(figure, "Scale invariance", palette)

@@ -11,8 +11,8 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from regviz.figure_style import CLOSED, panel_row, stroke, styled
 from regviz.labs.frame import LabFrame
-from regviz.lesson_figures import CLOSED, _line, _panels, _styled
 from regviz.palette import LIGHT, Palette, rgba, scale
 
 _UNITS = 32  # of a mask: more would not be seen
@@ -27,7 +27,7 @@ def masks_over_time(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
     """Draw recurrent dropout's mask over the steps, one a sequence beside one a step, and how
     many units are kept at every step so far."""
     a = frame.arrays
-    figure = _panels(
+    figure = panel_row(
         ("sequence 1", "sequence 2", "sequence 1, redrawn", "share of units kept so far"),
         column_widths=[0.2, 0.2, 0.2, 0.4],
         horizontal_spacing=0.05,
@@ -44,7 +44,7 @@ def masks_over_time(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
     for i, (name, label) in enumerate((("redrawn", "redrawn"), ("fixed", "one mask"))):
         figure.add_scatter(
             x=a["step"], y=a[f"closed_form_{name}"], mode="lines", name=f"{label}: {CLOSED}",
-            line=_line(palette.lane(i), width=1.4), row=1, col=4,
+            line=stroke(palette.lane(i), width=1.4), row=1, col=4,
         )  # fmt: skip
         figure.add_scatter(
             x=a["step"], y=a[f"measured_{name}"], mode="markers", name=f"{label}: measured",
@@ -54,7 +54,7 @@ def masks_over_time(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
     figure.update_xaxes(title_text="step")
     figure.update_yaxes(title_text="unit", row=1, col=1)
     figure.update_yaxes(range=[-0.03, 1.05], row=1, col=4)
-    return _styled(figure, "Recurrent dropout: filled is kept", palette, 320)
+    return styled(figure, "Recurrent dropout: filled is kept", palette, 320)
 
 
 def attention_modes(
@@ -72,7 +72,7 @@ def attention_modes(
     tokens
         (time,), whole numbers.
     """
-    figure = _panels(
+    figure = panel_row(
         ("eval mode", "train mode (×: dropped)", "sum of each row"),
         column_widths=[0.38, 0.38, 0.24],
         horizontal_spacing=0.05,
@@ -113,7 +113,7 @@ def attention_modes(
         range=[len(tokens) + 0.5, 0.5], tickvals=place, ticktext=names, showticklabels=True
     )
     figure.update_yaxes(title_text="token", row=1, col=1)
-    return _styled(figure, "Where each token looks, same weights", palette, 460)
+    return styled(figure, "Where each token looks, same weights", palette, 460)
 
 
 def row_sums_check(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
@@ -123,7 +123,7 @@ def row_sums_check(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
     figure = go.Figure()
     figure.add_scatter(
         x=a["focus"][order], y=a["closed_form"][order], mode="lines",
-        name=f"{CLOSED}: √(p/(1-p)·Σa²)", line=_line(palette.lane(1), width=1.6),
+        name=f"{CLOSED}: √(p/(1-p)·Σa²)", line=stroke(palette.lane(1), width=1.6),
     )  # fmt: skip
     figure.add_scatter(
         x=a["focus"], y=a["measured"], mode="markers", name="measured",
@@ -131,4 +131,4 @@ def row_sums_check(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
     )  # fmt: skip
     figure.update_xaxes(title_text="Σa² of the row: 1/20 looks at all tokens evenly, 1 at one")
     figure.update_yaxes(title_text="scatter of the row sum", rangemode="tozero")
-    return _styled(figure, "How far a row's sum is from 1, in train mode", palette)
+    return styled(figure, "How far a row's sum is from 1, in train mode", palette)

@@ -12,7 +12,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from regviz.lesson_figures import _styled
+from regviz.figure_style import styled
 from regviz.palette import LIGHT, Palette, rgba, scale
 from regviz.sweeps import MEASURES, Axis, Outcome, Sweep, one_standard_error
 
@@ -100,7 +100,7 @@ def validation_curve(
     figure.update_xaxes(range=[-0.5, len(x) - 0.5], **_ticks(axis))
     title = "cross-entropy loss (nats)" if measure == "val_loss" else _named(measure)
     figure.update_yaxes(title_text=title, rangemode="tozero")
-    figure = _styled(figure, f"{MEASURES[measure]} over {axis.label}", palette, 380)
+    figure = styled(figure, f"{MEASURES[measure]} over {axis.label}", palette, 380)
     figure.update_layout(uirevision=f"{axis.path}{measure}", hovermode="closest")
     return figure
 
@@ -148,7 +148,7 @@ def plane(
     )  # fmt: skip
     figure.update_xaxes(range=[-0.5, shape[1] - 0.5], showgrid=False, **_ticks(columns))
     figure.update_yaxes(range=[-0.5, shape[0] - 0.5], showgrid=False, **_ticks(rows))
-    figure = _styled(
+    figure = styled(
         figure, f"{MEASURES[measure]} over {rows.label} and {columns.label}", palette, 460
     )
     figure.update_layout(uirevision="plane", margin={"l": 70})
