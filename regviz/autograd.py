@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Self
+from typing import TypeVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from regviz.layers import PIECE, Parameters, Shape, Site
+
+_N = TypeVar("_N", bound="AutogradNetwork")
 
 
 @dataclass
@@ -124,14 +126,19 @@ class AutogradNetwork:
             seen.append(how.inputs)
         return [torch.cat(parts, dim=1) for parts in zip(*seen, strict=True)]
 
-    def select(self, lanes: Sequence[int]) -> Self:
-        """Return a network of some of the lanes, in memory of its own."""
-        other = type(self).__new__(type(self))
-        other.shape = self.shape
-        other._take(self.parameters.select(lanes))
-        for mine, theirs in zip(self.running, other.running, strict=True):
-            theirs.copy_(mine[list(lanes)])
+    @classmethod
+    def join(cls: type[_N], parts: Sequence[tuple[_N, Sequence[int]]]) -> _N:
+        """Return a network of some lanes of several, part after part, in memory of its own."""
+        other = cls.__new__(cls)
+        other.shape = parts[0][0].shape
+        other._take(Parameters.join([(n.parameters, lanes) for n, lanes in parts]))
+        for i, joined in enumerate(other.running):
+            joined.copy_(torch.cat([n.running[i][list(lanes)] for n, lanes in parts]))
         return other
+
+    def select(self: _N, lanes: Sequence[int]) -> _N:
+        """Return a network of some of the lanes, in memory of its own."""
+        return self.join([(self, lanes)])
 
 
 def per_lane(flat: Tensor, lanes: int) -> Tensor:

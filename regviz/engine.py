@@ -546,6 +546,7 @@ class Engine:
             seat.runs[run.number] = run
             head = {"kind": "start", "job": run.number, "pause_at": run.pause_at}
             head |= {"after": run.shown, "max_seconds": self.limits.seconds, "lab": run.is_lab}
+            head["alone"] = run.moves > 0  # so that one that brings trainers down is found out
             seat.process.send(head, run.key.encode())
 
     def _tell(self, run: _Work, head: dict[str, Any]) -> None:

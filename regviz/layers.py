@@ -90,11 +90,23 @@ class Parameters:
         parts = [self.view(flat, name)[index].reshape(-1) for name in self.slices]
         return torch.cat(parts)
 
+    @classmethod
+    def join(cls, parts: Sequence[tuple[Parameters, Sequence[int]]]) -> Parameters:
+        """Return some lanes of several stacks as one, part after part, in memory of their own."""
+        first = parts[0][0]
+        other = cls(sum(len(lanes) for _, lanes in parts), first.blocks, first.device)
+        other.flat.copy_(other.join_flat([(p, p.flat, lanes) for p, lanes in parts]))
+        return other
+
+    def join_flat(self, parts: Sequence[tuple[Parameters, Tensor, Sequence[int]]]) -> Tensor:
+        """Return vectors that are laid out like their parts' ``flat``, laid out like this one."""
+        taken = [(p, torch.tensor(lanes, device=flat.device), flat) for p, flat, lanes in parts]
+        blocks = [p.view(flat, name)[at] for name in self.slices for p, at, flat in taken]
+        return torch.cat([block.reshape(-1) for block in blocks])
+
     def select(self, lanes: Sequence[int]) -> Parameters:
         """Return the parameters of some of the lanes, in memory of their own."""
-        other = Parameters(len(lanes), self.blocks, self.device)
-        other.flat.copy_(self.take(self.flat, lanes))
-        return other
+        return Parameters.join([(self, lanes)])
 
 
 def copy_lanes_(layout: Parameters, target: Tensor, source: Tensor, lanes: Tensor) -> None:
@@ -467,14 +479,19 @@ class Network:
             x = layer.forward(x, False)
         return inputs
 
+    @classmethod
+    def join(cls, parts: Sequence[tuple[Network, Sequence[int]]]) -> Network:
+        """Return a network of some lanes of several, part after part, in memory of its own."""
+        other = cls.__new__(cls)
+        other.shape = parts[0][0].shape
+        other._build(Parameters.join([(n.parameters, lanes) for n, lanes in parts]))
+        for i, joined in enumerate(other.running):
+            joined.copy_(torch.cat([n.running[i][list(lanes)] for n, lanes in parts]))
+        return other
+
     def select(self, lanes: Sequence[int]) -> Network:
         """Return a network of some of the lanes, in memory of its own."""
-        other = Network.__new__(Network)
-        other.shape = self.shape
-        other._build(self.parameters.select(lanes))
-        for mine, theirs in zip(self.running, other.running, strict=True):
-            theirs.copy_(mine[list(lanes)])
-        return other
+        return self.join([(self, lanes)])
 
 
 def initialize(

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -32,9 +32,11 @@ class Strengths:
     weight_decay: Sequence[float]
     momentum: Sequence[float]
 
-    def select(self, lanes: Sequence[int]) -> Strengths:
-        """Return the strengths of some of the lanes."""
-        return Strengths(*([v[i] for i in lanes] for v in vars(self).values()))
+    @classmethod
+    def join(cls, parts: Sequence[tuple[Strengths, Sequence[int]]]) -> Strengths:
+        """Return the strengths of some lanes of several stacks, part after part."""
+        names = [f.name for f in fields(cls)]
+        return cls(*([getattr(s, k)[i] for s, lanes in parts for i in lanes] for k in names))
 
 
 def _spread(values: Sequence[float], parameters: Parameters, *, weights: bool) -> Tensor | float:
@@ -75,15 +77,32 @@ class Optimizer:
         self.l1_step = _spread(l1_step, parameters, weights=True)
         self.state: dict[str, Tensor] = {}
 
+    @classmethod
+    def join(
+        cls, parameters: Parameters, parts: Sequence[tuple[Optimizer, Sequence[int]]]
+    ) -> Optimizer:
+        """Return the optimizer for some lanes of several stacks that have taken equally many
+        steps, in the state that those lanes are in.
+
+        ``parameters`` are those lanes' own, as ``Parameters.join`` returned them.
+        """
+        other = cls(parameters, Strengths.join([(o.strengths, lanes) for o, lanes in parts]))
+        other.steps = parts[0][0].steps
+        for name in dict.fromkeys(name for o, _ in parts for name in o.state):
+            # without momentum SGD keeps no buffer; one that is multiplied by 0 may hold anything
+            held = [
+                (o.parameters, o.state.get(name, torch.zeros_like(o.parameters.flat)), lanes)
+                for o, lanes in parts
+            ]
+            other.state[name] = parameters.join_flat(held)
+        return other
+
     def select(self, parameters: Parameters, lanes: Sequence[int]) -> Optimizer:
         """Return the optimizer for some of the lanes, in the state that they are in.
 
         ``parameters`` are those lanes' own, as ``Parameters.select`` returned them.
         """
-        other = type(self)(parameters, self.strengths.select(lanes))
-        other.steps = self.steps
-        other.state = {k: self.parameters.take(v, lanes) for k, v in self.state.items()}
-        return other
+        return self.join(parameters, [(self, lanes)])
 
     def _prepare(self) -> None:
         parameters = self.parameters

@@ -1,7 +1,8 @@
 """A trainer: one process that trains many runs, a short slice each (``python -m regviz.trainer``).
 
 Training is a generator, so a trainer is a scheduler of generators; the labs are generators, too,
-and take their turns among the runs. The engine starts this process
+and take their turns among the runs. Runs that fit one stack are trained together, whoever asked
+for them. The engine starts this process
 and owns it; it ends by itself as soon as the engine's end of the connection is gone.
 """
 
@@ -19,7 +20,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -42,6 +43,9 @@ MID_EPOCH_SECONDS = 1.0  # epochs longer than this are shown, and paused, on the
 ELDEST_EVERY = 8
 BEAT_SECONDS = 0.5
 NICE = 5
+COMPANY_LANES = 64  # models that are trained together at most
+HOLD_SECONDS = 1.0  # how long a run waits at most, after its first frame, for others to start with
+IN_COMPANY = 2**64 - 1  # what the marker says while no single run is to blame
 
 
 class Trainable(Protocol):
@@ -58,12 +62,46 @@ class Trainable(Protocol):
     def steps(self) -> Iterator[None]:
         """Train, handing control back again and again."""
 
+    @property
+    def experiments(self) -> tuple[Experiment, ...]:
+        """What is trained."""
+
+    @property
+    def shape_key(self) -> Hashable | None:
+        """Equal for runs that can be trained together; None where that cannot be."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether no lane has ended."""
+
     def frame(self) -> Frame | LabFrame:
         """Look at it."""
 
 
+class Shared(Protocol):
+    """Runs that are trained together: :class:`regviz.training.Company` is one."""
+
+    @property
+    def epoch(self) -> int:
+        """Epochs trained."""
+
+    @property
+    def lanes(self) -> int:
+        """Models that are still trained."""
+
+    def steps(self) -> Iterator[None]:
+        """Train all of them, handing control back again and again."""
+
+    def leave(self, run: Any, *, goes_on: bool) -> None:
+        """Take a run out between two epochs; one that goes on is alone then."""
+
+
 class LabRun:
     """A lab as the scheduler sees it: one step after the other, the newest frame at hand."""
+
+    experiments: tuple[Experiment, ...] = ()
+    shape_key = None
+    is_whole = False
 
     def __init__(self, name: str, parameters: Mapping[str, Any]) -> None:
         self._frames = labs.start(name, parameters)
@@ -114,10 +152,29 @@ class _Task:
         self.sent_at = 0.0
         self.frame_cost = 0.0
         self.announced = False
+        self.alone: bool = head.get("alone", False)  # not to be trained with others
+        self.held_since: float | None = None
+        self.group: _Group | None = None
+
+    @property
+    def key(self) -> Hashable | None:
+        """Equal for tasks that can be trained together; None where this one cannot be."""
+        return None if self.run is None or self.alone else self.run.shape_key
+
+
+class _Group:
+    """Tasks that are trained together."""
+
+    def __init__(self, shared: Shared, tasks: list[_Task]) -> None:
+        self.shared = shared
+        self.tasks = list(tasks)
+        self.leaving: dict[_Task, bool] = {}  # at the end of this epoch; whether it goes on
+        self.steps = shared.steps()
+        self.at_epoch = True  # between two epochs, not within one
 
 
 class Scheduler:
-    """Train many runs in turns.
+    """Train many runs in turns, and those that fit one stack together.
 
     Whose turn: the run that was given the least time so far. So a new run comes first and has
     its first frame early, and a short one ends soon however many long ones there are. Least time
@@ -125,17 +182,32 @@ class Scheduler:
     eighth slice goes to the run that has waited longest. (Least *fraction* trained would hand
     everything to a new long run until it has overtaken an old one that is nearly done.)
 
+    Together: a run trains one epoch and shows it, so that whoever asked sees something at once.
+    While others of its shape are on their way it is then held, for a second at most; whatever has
+    been held by then goes on as one. So the more there is to do, the more is done at once, and
+    while little is to do nobody waits. A run that is paused leaves the others and goes on alone;
+    of one that is cancelled the lanes are dropped. Where training together fails, each starts
+    again by itself.
+
     Parameters
     ----------
     make
         Makes a run of experiments: ``lambda e: Run(e, device=device)``.
     send
         Takes (head, body) of a message for the engine.
+    join
+        Makes one of several runs: ``Company``. None: every run is trained by itself.
     """
 
-    def __init__(self, make: Callable[[Sequence[Experiment]], Trainable], send: Send) -> None:
+    def __init__(
+        self,
+        make: Callable[[Sequence[Experiment]], Trainable],
+        send: Send,
+        join: Callable[[Sequence[Any]], Shared] | None = None,
+    ) -> None:
         self._make = make
         self._send = send
+        self._join = join
         self._tasks: dict[int, _Task] = {}
         self._turn = self._slices = 0
 
@@ -147,37 +219,59 @@ class Scheduler:
             self._tasks[head["job"]] = _Task(head, body, self._turn)
             return
         if kind == "cancel":
-            self._tasks.pop(head["job"], None)
+            gone = self._tasks.pop(head["job"], None)
+            if gone is not None and gone.group is not None:
+                self._part_with(gone, goes_on=False)
             return
         task = self._tasks.get(head["job"])
         if task is not None:  # pause_at
             task.pause_at = head["epoch"]
-            self._pause_or_go(task)
+            if task.group is None:
+                self._pause_or_go(task)
+            elif task.pause_at is not None:
+                self._part_with(task, goes_on=True)
 
     def next_job(self) -> int | None:
-        """Return whose turn it is, or None where nothing is to be done."""
-        ready = [task for task in self._tasks.values() if not task.paused]
+        """Return whose turn it is, or None where nothing is to be done. Where runs are trained
+        together it is one of them."""
+        self._release()
+        ready = [t for t in self._tasks.values() if not t.paused and t.held_since is None]
         if not ready:
             return None
         if self._slices % ELDEST_EVERY == ELDEST_EVERY - 1:
             return min(ready, key=lambda task: task.turn).job
         return min(ready, key=lambda task: (task.spent, task.turn)).job
 
+    def is_shared(self, job: int) -> bool:
+        """Whether a job's next slice is one of others, too."""
+        task = self._tasks.get(job)
+        return task is not None and task.group is not None
+
     def slice(self, job: int) -> None:
         """Train a run for one slice. What goes wrong in a run ends that run, and only that."""
         task = self._tasks[job]
         self._turn += 1
         self._slices += 1
-        task.turn = self._turn
+        together = [task] if task.group is None else list(task.group.tasks)
+        for each in together:
+            each.turn = self._turn
         # processor time: on a busy machine the clock would charge a run for others' work
         since = time.thread_time()
+        if task.group is not None:
+            self._advance_group(task.group)
+        elif self._advance_alone(task, since):
+            self._tasks.pop(job, None)
+        spent = (time.thread_time() - since) / len(together)
+        for each in together:
+            each.spent += spent
+
+    def _advance_alone(self, task: _Task, since: float) -> bool:
+        """Train until the slice is over or something goes wrong; return whether it has ended."""
         try:
-            ended = self._advance(task, since)
+            return self._advance(task, since)
         except SpecError as error:
-            ended = True
             self._tell(task, "failed", reason=str(error))
         except (Exception, RecursionError) as error:
-            ended = True
             reference = f"{os.getpid()}-{task.job}"
             _log.exception("A run failed, reference %s.", reference)
             self._tell(
@@ -186,9 +280,126 @@ class Scheduler:
                 reason=f"The run failed with {_in_words(error)} (reference {reference} in the "
                 "server's log).",
             )
-        task.spent += time.thread_time() - since
-        if ended:
-            self._tasks.pop(job, None)
+        return True
+
+    # --- together -------------------------------------------------------------------------------
+
+    def _is_held(self, task: _Task) -> bool:
+        """Whether a run that has trained its first epoch waits for others to go on with."""
+        run = task.run
+        if self._join is None or run is None or task.key is None or task.pause_at is not None:
+            return False
+        if not (task.at_epoch and run.epoch == 1 and run.is_whole):
+            return False
+        others = (t for t in self._tasks.values() if t is not task and not t.paused)
+        return any(t.key == task.key or (t.run is None and not t.is_lab) for t in others)
+
+    def _release(self) -> None:
+        """Let those who were held go on, together, where nobody of their shape is on his way or
+        they have waited long enough."""
+        held = [t for t in self._tasks.values() if t.held_since is not None]
+        if not held:
+            return
+        now = time.perf_counter()
+        rest = [t for t in self._tasks.values() if t.held_since is None and not t.paused]
+        for key in dict.fromkeys(t.key for t in held):
+            mine = [t for t in held if t.key == key]
+            ahead = any(t.key == key or (t.run is None and not t.is_lab) for t in rest)
+            since = min(t.held_since for t in mine if t.held_since is not None)
+            if ahead and now - since < HOLD_SECONDS:
+                continue
+            group: list[_Task] = []
+            for task in mine:
+                task.held_since = None
+                if group and _lanes([*group, task]) > COMPANY_LANES:
+                    self._bring_together(group)
+                    group = []
+                group.append(task)
+            self._bring_together(group)
+
+    def _bring_together(self, tasks: list[_Task]) -> None:
+        """Make one stack of several runs; one run goes on as it is."""
+        if len(tasks) < 2 or self._join is None:
+            return
+        try:
+            shared = self._join([task.run for task in tasks])
+        except Exception:
+            _log.exception("Runs could not be trained together.")
+            self._disperse(tasks)
+            return
+        group = _Group(shared, tasks)
+        for task in tasks:
+            task.group, task.steps = group, iter(())
+
+    def _disperse(self, tasks: list[_Task]) -> None:
+        """Have runs that went wrong together start again, each by itself. They are deterministic:
+        unseen up to where they were, the pictures go on from there."""
+        for task in tasks:
+            task.group = task.run = None
+            task.steps, task.alone, task.at_epoch = iter(()), True, True
+            task.after = max(task.after, task.sent_epoch)
+
+    def _part_with(self, task: _Task, *, goes_on: bool) -> None:
+        """Take a run out of its group, at the end of the epoch that is on its way."""
+        group = task.group
+        if group is None:
+            return
+        group.leaving[task] = goes_on
+        if not goes_on:
+            group.tasks.remove(task)
+        if group.at_epoch:
+            self._let_leave(group)
+
+    def _let_leave(self, group: _Group) -> None:
+        leaving, group.leaving = group.leaving, {}
+        for task, goes_on in leaving.items():
+            if task.run is None or (goes_on and task not in group.tasks):
+                continue  # it has ended on the way
+            group.shared.leave(task.run, goes_on=goes_on)
+            if goes_on:
+                group.tasks.remove(task)
+                task.group, task.steps = None, task.run.steps()
+                self._pause_or_go(task)
+
+    def _advance_group(self, group: _Group) -> None:
+        """Train a group until the slice is over."""
+        begin = time.perf_counter()
+        try:
+            while group.tasks:
+                epoch = group.shared.epoch
+                ended = next(group.steps, _END) is _END
+                group.at_epoch = ended or group.shared.epoch != epoch
+                if group.at_epoch:
+                    self._look_around(group)
+                if ended or time.perf_counter() - begin > SLICE:
+                    return
+        except Exception:
+            _log.exception("Runs that were trained together failed; each starts again alone.")
+            self._disperse(group.tasks)
+
+    def _look_around(self, group: _Group) -> None:
+        """Between two epochs: show what is due, and part with whoever has ended or leaves."""
+        now = time.perf_counter()
+        cost = sum(task.frame_cost for task in group.tasks)
+        for task in list(group.tasks):
+            run = task.run
+            if run is None:
+                continue
+            over = task.spent > task.max_seconds
+            if run.done:
+                self._tell(task, "finished", frame=True)
+            elif over:
+                reason = _too_long(task, run.epoch)
+                self._tell(task, "failed", frame=self._has_news(task), reason=reason)
+            elif self._is_due(task, now, cost):
+                self._tell(task, "running", frame=True)
+            if run.done or over:
+                self._tasks.pop(task.job, None)
+                group.tasks.remove(task)
+                group.shared.leave(run, goes_on=False)
+        self._let_leave(group)
+
+    # --- one by itself --------------------------------------------------------------------------
 
     def _advance(self, task: _Task, since: float) -> bool:
         """Train until the slice is over; return whether the run has ended.
@@ -211,7 +422,7 @@ class Scheduler:
                 return True
             if self._pause_or_go(task):
                 return False
-            if self._is_due(task, now):
+            if self._is_due(task, now, task.frame_cost):
                 self._tell(task, "running", frame=True)
                 now = time.perf_counter()
             if task.spent + time.thread_time() - since > task.max_seconds:
@@ -219,7 +430,10 @@ class Scheduler:
                     task, "failed", frame=self._has_news(task), reason=_too_long(task, run.epoch)
                 )
                 return True
-            if now - begin > length:
+            held = self._is_held(task)
+            if held:
+                task.held_since = now
+            if held or now - begin > length:
                 if not task.announced:
                     self._tell(task, "running")
                 return False
@@ -234,14 +448,16 @@ class Scheduler:
         """Whether a frame would show an epoch that nobody has seen."""
         return task.run is not None and task.run.epoch > max(task.after, task.sent_epoch)
 
-    def _is_due(self, task: _Task, now: float) -> bool:
+    def _is_due(self, task: _Task, now: float, cost: float) -> bool:
+        """Whether it is time for a look at a run; ``cost``: seconds that all looks take that are
+        taken as often as this one."""
         if task.run is None or task.run.epoch <= task.after:
             return False
         waited = now - task.sent_at
         if not task.at_epoch:
-            return task.sent > 0 and waited > max(MID_EPOCH_SECONDS, task.frame_cost / FRAME_SHARE)
+            return task.sent > 0 and waited > max(MID_EPOCH_SECONDS, cost / FRAME_SHARE)
         pace = EARLY_FRAME_SECONDS if task.sent < EARLY_FRAMES else FRAME_SECONDS
-        return task.sent == 0 or waited > max(pace, task.frame_cost / FRAME_SHARE)
+        return task.sent == 0 or waited > max(pace, cost / FRAME_SHARE)
 
     def _pause_or_go(self, task: _Task) -> bool:
         """Pause a run that has come to where it shall, or let a paused one go on."""
@@ -252,6 +468,7 @@ class Scheduler:
             arrived = time.perf_counter() - task.sent_at > MID_EPOCH_SECONDS
         if arrived and not task.paused:
             self._tell(task, "paused", frame=self._has_news(task))
+            task.held_since = None
         task.paused = arrived
         return arrived
 
@@ -277,6 +494,10 @@ class Scheduler:
 
 
 _END = object()
+
+
+def _lanes(tasks: Sequence[_Task]) -> int:
+    return sum(0 if task.run is None else len(task.run.experiments) for task in tasks)
 
 
 def _too_long(task: _Task, epoch: int) -> str:
@@ -317,7 +538,7 @@ def _listen(connection: Connection, commands: queue.SimpleQueue[bytes | None], p
         os._exit(0)
 
 
-def _load(device: str) -> tuple[Callable[[Sequence[Experiment]], Trainable], str]:
+def _load(device: str) -> tuple[Callable[[Send], Scheduler], str]:
     """Import torch and train a moment, so that nobody's first run waits for imports."""
     # scikit-learn imports pandas wherever it is installed: 60 MiB and half a second for nothing
     sys.modules["pandas"] = None  # type: ignore[assignment]
@@ -327,7 +548,7 @@ def _load(device: str) -> tuple[Callable[[Sequence[Experiment]], Trainable], str
     del sys.modules["pandas"]
     import torch
 
-    from regviz.training import Run, pick_device
+    from regviz.training import Company, Run, pick_device
 
     torch.set_num_threads(1)
     device = pick_device(device)
@@ -338,7 +559,11 @@ def _load(device: str) -> tuple[Callable[[Sequence[Experiment]], Trainable], str
     # the garbage collector would walk over all of torch again and again, 0.1 s each time
     gc.collect()
     gc.freeze()
-    return (lambda experiments: Run(experiments, device=device)), device
+
+    def make(experiments: Sequence[Experiment]) -> Run:
+        return Run(experiments, device=device)
+
+    return (lambda send: Scheduler(make, send, Company)), device
 
 
 def _serve(connection: Connection, *, device: str, marker: int | None, parent: int) -> None:
@@ -349,14 +574,14 @@ def _serve(connection: Connection, *, device: str, marker: int | None, parent: i
 
     threading.Thread(target=_listen, args=(connection, commands, parent), daemon=True).start()
     try:
-        make, device = _load(device)
+        scheduler_for, device = _load(device)
     except Exception as error:
         _log.exception("This trainer cannot start.")
         reason = str(error) if isinstance(error, SpecError) else _first_line(error)
         send({"kind": "unable", "reason": reason.rstrip(".")})
         sys.exit(1)
     send({"kind": "ready", "device": device})
-    scheduler = Scheduler(make, send)
+    scheduler = scheduler_for(send)
     beat = time.monotonic() + BEAT_SECONDS
     while True:
         with contextlib.suppress(queue.Empty):
@@ -366,7 +591,8 @@ def _serve(connection: Connection, *, device: str, marker: int | None, parent: i
         if job is not None:
             if marker is not None:
                 # survives this process, and names the run that brought it down
-                os.pwrite(marker, job.to_bytes(8, "little"), 0)
+                culprit = IN_COMPANY if scheduler.is_shared(job) else job
+                os.pwrite(marker, culprit.to_bytes(8, "little"), 0)
             scheduler.slice(job)
         now = time.monotonic()
         if now >= beat:

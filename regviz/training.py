@@ -13,6 +13,7 @@ neighbours.
 from __future__ import annotations
 
 import contextlib
+import copy
 import dataclasses
 import functools
 import itertools
@@ -57,6 +58,7 @@ FRAME_INTERVAL = 0.1  # seconds between frames of `train`
 RESULT_GRID = 60  # points along each side of the boundary in a result file
 _SLICE = 0.005  # seconds after which a long epoch hands control back
 _DRAW_LIMIT = 2**17  # uniform numbers drawn at a time for one layer; part of the random stream
+_SMALL = 100_000  # parameters of a run whose time goes into more than its arithmetic
 _FEW_LANES = 6  # a frame of more holds no feature maps
 _TESTED_LANES = 64  # a frame of more holds no result on the test set
 _LIVE_WORK, _LAST_WORK = 1e8, 4e9  # multiply-adds that a live and a last boundary may cost
@@ -129,6 +131,13 @@ class _Draws:
         self.generators = [_generator(s, purpose, layer, device=device) for s in seeds]
         self.draw = torch.randn if purpose == _NOISE else torch.rand
 
+    def with_streams(self, generators: Sequence[torch.Generator]) -> _Draws:
+        """Return draws of the same kind that go on where these generators are."""
+        other = copy.copy(self)
+        other.room = None
+        other.generators = [g.clone_state() for g in generators]
+        return other
+
     def take(self, rows: int, used: Sequence[int], place: Tensor | None) -> Tensor:
         """Draw (seeds or lanes, rows, units); ``used``: seeds that still have lanes."""
         drawn = [
@@ -151,6 +160,9 @@ class _Draws:
 
 class _Stack:
     """Lanes of equal shape that train as one tensor program."""
+
+    best: Tensor | None  # weights of each lane's best epoch, where somebody may want them back
+    best_running: list[Tensor]
 
     def __init__(self, experiments: Sequence[Experiment], device: str) -> None:
         first = experiments[0]
@@ -218,6 +230,122 @@ class _Stack:
             tuple[AnyNetwork, list[int]]
         ] = []  # lanes that are done, with their weights
         self._arrange()
+
+    @classmethod
+    def join(cls, parts: Sequence[tuple[_Stack, Sequence[int]]]) -> _Stack:
+        """Return some lanes of stacks that could have been one, part after part, as one stack.
+
+        All of them have trained equally many whole epochs. What each lane goes on to do is what
+        it would have done; nothing is shared with the stacks that it comes from.
+        """
+        first = parts[0][0]
+        other = copy.copy(first)
+        chosen = [(stack, lane) for stack, lanes in parts for lane in lanes]
+        other.experiments = [stack.experiments[lane] for stack, lane in chosen]
+        other.extents = [stack.extents[lane] for stack, lane in chosen]
+        other.stops = [stack.stops[lane] for stack, lane in chosen]
+        other.lane_epoch = [stack.lane_epoch[lane] for stack, lane in chosen]
+        other.status = [stack.status[lane] for stack, lane in chosen]
+        other.restored = [stack.restored[lane] for stack, lane in chosen]
+        histories = [stack.history[:, list(lanes)] for stack, lanes in parts]
+        other.history = np.concatenate(histories, axis=1)
+        other.epoch = max(stack.epoch for stack, _ in parts)
+        other.keeps_best = any(stack.keeps_best for stack, _ in parts)
+
+        points = {
+            spec: (stack.x[i], stack.y[i])
+            for stack, lanes in parts
+            for i, spec in enumerate(stack.data_specs)
+            if any(stack.experiments[lane].data == spec for lane in lanes)
+        }
+        other.data_specs = list(points)
+        other.x = torch.stack([x for x, _ in points.values()])
+        other.y = torch.stack([y for _, y in points.values()])
+
+        other.seeds = list(dict.fromkeys(e.training.seed for e in other.experiments))
+        # a stream has moved where its numbers were asked for: a stack without dropout asks for
+        # no masks, and joins one that does
+        stacks = [stack for stack, _ in parts]
+
+        def streams(
+            draws: Callable[[_Stack], list[torch.Generator]], asked: Callable[[_Stack], bool]
+        ) -> list[torch.Generator]:
+            found = []
+            for seed in other.seeds:
+                holders = [s for s in stacks if seed in s.seeds]
+                moved = [s for s in holders if asked(s) and s.seeds.index(seed) in s.used_seeds]
+                holder = (moved or holders)[0]
+                found.append(draws(holder)[holder.seeds.index(seed)])
+            return found
+
+        order = streams(lambda s: s.order, lambda s: True)
+        other.order = [g.clone_state() for g in order]
+        other.mask_draws = [
+            draws.with_streams(
+                streams(
+                    functools.partial(lambda i, s: s.mask_draws[i].generators, i),
+                    functools.partial(lambda i, s: s.dropping[i], i),
+                )
+            )
+            for i, draws in enumerate(first.mask_draws)
+        ]
+        other.noise_draws = first.noise_draws.with_streams(
+            streams(lambda s: s.noise_draws.generators, lambda s: s.sigma is not None)
+        )
+        other.augmentation_draws = first.augmentation_draws.with_streams(
+            streams(lambda s: s.augmentation_draws.generators, lambda s: s.augmentation is not None)
+        )
+
+        number = {(id(stack), lane): i for i, (stack, lane) in enumerate(chosen)}
+        other.lanes, other.ended = [], []
+        going: list[tuple[_Stack, list[int]]] = []
+        for stack, lanes in parts:
+            at = [i for i, lane in enumerate(stack.lanes) if lane in lanes]
+            other.lanes += [number[id(stack), stack.lanes[i]] for i in at]
+            going.append((stack, at))
+            for network, ended in stack.ended:
+                over = [i for i, lane in enumerate(ended) if lane in lanes]
+                if over:
+                    numbers = [number[id(stack), ended[i]] for i in over]
+                    other.ended.append((network.select(over), numbers))
+        other._go_on_with(going)
+        return other
+
+    def _go_on_with(self, parts: Sequence[tuple[_Stack, Sequence[int]]]) -> None:
+        """Train from now on the lanes at these places of these stacks' networks."""
+        parts = [(stack, at) for stack, at in parts if at]
+        if not parts:
+            return
+        # of this very stack, too, whose own are about to be replaced
+        best = [
+            (s.network.parameters, s.network.parameters.flat if s.best is None else s.best, at)
+            for s, at in parts
+        ]
+        best_running = [
+            [r[list(at)] for r in (s.network.running if s.best is None else s.best_running)]
+            for s, at in parts
+        ]
+        first = parts[0][0]
+        optimizer = first.optimizer
+        kind: Any = type(first.network)
+        network = kind.join([(s.network, at) for s, at in parts])
+        self.optimizer = optimizer.join(network.parameters, [(s.optimizer, at) for s, at in parts])
+        self.network = network
+        self._arrange()
+        if self.best is not None:
+            self.best = network.parameters.join_flat(best)
+            self.best_running = [torch.cat(rows) for rows in zip(*best_running, strict=True)]
+
+    def drop(self, lanes: Sequence[int]) -> None:
+        """Train these lanes no further and forget their weights: nobody will look at them."""
+        keep = [i for i, lane in enumerate(self.lanes) if lane not in lanes]
+        if len(keep) < len(self.lanes):
+            self.lanes = [self.lanes[i] for i in keep]
+            self._go_on_with([(self, keep)])
+
+    def is_training(self, lanes: Sequence[int]) -> bool:
+        """Whether any of these lanes has not ended."""
+        return not set(self.lanes).isdisjoint(lanes)
 
     # --- setting up -------------------------------------------------------------------------
 
@@ -456,15 +584,7 @@ class _Stack:
         self.ended.append((ended, [self.lanes[i] for i in done]))
         keep = [i for i, is_over in enumerate(over) if not is_over]
         self.lanes = [self.lanes[i] for i in keep]
-        if not keep:
-            return
-        best, best_running = self.best, self.best_running
-        self.network = network.select(keep)
-        self.optimizer = self.optimizer.select(self.network.parameters, keep)
-        self._arrange()
-        if best is not None:
-            self.best = network.parameters.take(best, keep)
-            self.best_running = [r[keep] for r in best_running]
+        self._go_on_with([(self, keep)])
 
     # --- looking ----------------------------------------------------------------------------
 
@@ -495,15 +615,16 @@ class _Stack:
         plane = self.shape.kind == "mlp" and self.shape.inputs >= 2
         return plane and self.n_classes == 2
 
-    def grid(self, *, last: bool) -> int:
-        """Choose how fine a boundary may be, so that looking stays cheap beside training."""
+    def grid(self, lanes: int, *, last: bool) -> int:
+        """Choose how fine the boundaries of a look at so many lanes may be, so that looking stays
+        cheap beside training. Live ones are coarser where many others train in this stack."""
         widths = (self.shape.inputs, *self.shape.hidden, self.shape.outputs)
         work = sum(a * b for a, b in itertools.pairwise(widths))
-        lanes = len(self.experiments)
         most, budget = (100, _LAST_WORK) if last else (64, _LIVE_WORK)
         # at least 40 a lane for a few lanes, coarser only in a large sweep
         least = 40 if lanes <= 6 else 24
-        return int(min(most, max(least, math.sqrt(budget / (work * lanes)))))
+        sharing = lanes if last else len(self.experiments)
+        return int(min(most, max(least, math.sqrt(budget / (work * sharing)))))
 
     def image_looks(self, network: ConvNetwork, lanes: Sequence[int]) -> list[dict[str, Any]]:
         """Return ``probabilities`` and feature maps of each lane, as a frame holds them."""
@@ -538,10 +659,11 @@ class _Stack:
         loss, right = self._judge(network.evaluate(x), y)
         return torch.stack([loss.mean(dim=1), right.mean(dim=1)], dim=1).cpu().numpy()
 
-    def looks(self, network: AnyNetwork, lanes: Sequence[int]) -> list[dict[str, Any]]:
+    def looks(
+        self, network: AnyNetwork, lanes: Sequence[int], *, few: bool
+    ) -> list[dict[str, Any]]:
         """Return what the last frame holds of each lane beyond the others, by the kind of data."""
         if isinstance(network, ConvNetwork):
-            few = len(self.experiments) <= _FEW_LANES
             return self.image_looks(network, lanes) if few else [{} for _ in lanes]
         return self.sequence_looks(network, lanes)
 
@@ -568,14 +690,16 @@ class _Stack:
             looks.append(look)
         return looks
 
-    def views(self, *, last: bool) -> list[LaneFrame]:
-        """Return the look at each lane, in their order."""
+    def views(self, wanted: Sequence[int], *, last: bool) -> list[LaneFrame]:
+        """Return the looks at some lanes, in their order."""
         frames: dict[int, LaneFrame] = {}
-        groups = [*self.ended, (self.network, self.lanes)]
-        grid = self.grid(last=last)
-        for network, lanes in groups:
-            if not lanes:
+        grid = self.grid(len(wanted), last=last)
+        for network, lanes in [*self.ended, (self.network, self.lanes)]:
+            places = [i for i, lane in enumerate(lanes) if lane in wanted]
+            if not places:
                 continue
+            if len(places) < len(lanes):
+                network, lanes = network.select(places), [lanes[i] for i in places]
             weights = _describe_weights(network.parameters)
             out_of_input = None
             if self.shape.kind == "mlp":
@@ -592,9 +716,11 @@ class _Stack:
             which = data.to(self.device)
             x, y = self.x[which, self.n_train :], self.y[which, self.n_train :]
             reliability = reliability_bins(network.evaluate(x), y)
-            looks = self.looks(network, lanes) if last else [{} for _ in lanes]
+            looks: list[dict[str, Any]] = [{} for _ in lanes]
+            if last:
+                looks = self.looks(network, lanes, few=len(wanted) <= _FEW_LANES)
             has_test = len(make_dataset(self.experiments[0].data).y_test) > 0
-            if last and has_test and len(self.experiments) <= _TESTED_LANES:
+            if last and has_test and len(wanted) <= _TESTED_LANES:
                 for look, tested in zip(looks, self.tested(network, lanes), strict=True):
                     look["test"] = tested
             for i, lane in enumerate(lanes):
@@ -621,7 +747,7 @@ class _Stack:
                     input_norms=None if out_of_input is None else out_of_input[i],
                     **looks[i],
                 )
-        return [frames[lane] for lane in range(len(self.experiments))]
+        return [frames[lane] for lane in wanted]
 
 
 @dataclass(frozen=True)
@@ -728,27 +854,34 @@ class Run:
         # and a twin with nothing switched on must not drift from its twin
         unique = list(dict.fromkeys(experiments))
         self._lane_of = [unique.index(e) for e in experiments]
-        experiments = unique
         groups: dict[tuple[Any, ...], list[int]] = {}
-        for i, e in enumerate(experiments):
+        for i, e in enumerate(unique):
             groups.setdefault(_stack_key(e), []).append(i)
-        self._places = list(groups.values())
-        self._stacks: list[_Stack] = []
-        for group in self._places:
-            with _without_graph(NETWORKS[experiments[group[0]].model.kind]):
-                self._stacks.append(_Stack([experiments[i] for i in group], device))
+        self._parts: list[_Part] = []
+        for group in groups.values():
+            chosen = [unique[i] for i in group]
+            with _without_graph(NETWORKS[chosen[0].model.kind]):
+                stack = _Stack(chosen, device)
+            self._parts.append(_Part(stack, list(range(len(group))), group))
         self.device = device
         self.epochs = max(e.training.epochs for e in experiments)
+        small = sum(p.stack.network.parameters.flat.numel() for p in self._parts) <= _SMALL
+        self.shape_key = next(iter(groups)) if len(groups) == 1 and small else None
 
     @property
     def epoch(self) -> int:
         """Epochs that the furthest lane has trained."""
-        return max(stack.epoch for stack in self._stacks)
+        return max(part.stack.lane_epoch[lane] for part in self._parts for lane in part.lanes)
 
     @property
     def done(self) -> bool:
         """Whether every lane has ended."""
-        return not any(stack.lanes for stack in self._stacks)
+        return not any(part.stack.is_training(part.lanes) for part in self._parts)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether no lane has ended."""
+        return all(set(part.lanes) <= set(part.stack.lanes) for part in self._parts)
 
     def steps(self) -> Iterator[None]:
         """Train; hand control back after each epoch and, in a long one, every few milliseconds.
@@ -757,23 +890,16 @@ class Run:
         as long as any lane does, though the one that asks for the most may stop early.
         """
         while not self.done:
-            stack = min((s for s in self._stacks if s.lanes), key=lambda s: s.epoch)
-            epoch = stack.train_epoch()
-            while True:
-                # entered anew for each piece: the modes belong to the thread, and between two
-                # pieces the thread may train somebody else's run or do anything at all
-                with _fast_arithmetic(type(stack.network)):
-                    if next(epoch, _END) is _END:
-                        break
-                yield
-            yield
+            going = [p.stack for p in self._parts if p.stack.lanes]
+            yield from _one_epoch(min(going, key=lambda s: s.epoch))
 
     def frame(self) -> Frame:
         """Look at the run as it is now; every lane that ended shows its final weights."""
         lanes: dict[int, LaneFrame] = {}
         with torch.inference_mode():
-            for stack, places in zip(self._stacks, self._places, strict=True):
-                lanes.update(zip(places, stack.views(last=self.done), strict=True))
+            for part in self._parts:
+                views = part.stack.views(part.lanes, last=self.done)
+                lanes.update(zip(part.places, views, strict=True))
         return Frame(
             epoch=self.epoch,
             epochs=self.epochs,
@@ -785,21 +911,111 @@ class Run:
         """Return each lane's result as it stands; a lane still running counts as cancelled."""
         out: dict[int, Result] = {}
         with torch.inference_mode():
-            for stack, places in zip(self._stacks, self._places, strict=True):
-                for place, view in zip(places, stack.views(last=False), strict=True):
+            for part in self._parts:
+                stack = part.stack
+                views = stack.views(part.lanes, last=False)
+                for place, lane, view in zip(part.places, part.lanes, views, strict=True):
                     boundary = None
                     if stack.has_boundary and stack.shape.inputs == 2:
-                        lane = places.index(place)
                         network, i = stack.one(lane)
                         extents = [stack.extents[lane]] * network.parameters.lanes
                         grid = stack.boundary(network, extents, RESULT_GRID)
                         boundary = _grid_lists(stack.extents[lane], grid[i].numpy())
-                    e = stack.experiments[places.index(place)]
-                    out[place] = Result(e, view, boundary)
+                    out[place] = Result(stack.experiments[lane], view, boundary)
         return [out[i] for i in self._lane_of]
 
 
+@dataclass
+class _Part:
+    """Where a run's experiments are: lanes of a stack, and which experiment each of them is."""
+
+    stack: _Stack
+    lanes: list[int]
+    places: list[int]
+
+
+class Company:
+    """Runs of several people that are trained as lanes of one stack.
+
+    32 lanes cost little more than one, and an experiment that several ask for, such as the twin
+    without regularization, is one lane for all of them. Each run goes on being looked at by its
+    own ``epoch``, ``done`` and ``frame()``; only its ``steps()`` must no longer be called.
+
+    Parameters
+    ----------
+    runs
+        Of equal :attr:`Run.shape_key`, equally far at the end of an epoch, and whole.
+
+    Raises
+    ------
+    ValueError
+        If they are not.
+    """
+
+    def __init__(self, runs: Sequence[Run]) -> None:
+        first = runs[0]
+        if first.shape_key is None or any(
+            run.shape_key != first.shape_key or run.epoch != first.epoch or not run.is_whole
+            for run in runs
+        ):
+            raise ValueError("runs: of one stack, equally far and with no lane ended, or alone.")
+        parts = [run._parts[0] for run in runs]
+        found: dict[Experiment, tuple[_Stack, int]] = {}
+        for part in parts:
+            for lane in part.lanes:
+                found.setdefault(part.stack.experiments[lane], (part.stack, lane))
+        chosen = [(stack, [lane]) for stack, lane in found.values()]
+        self._kind = type(parts[0].stack.network)
+        with _without_graph(self._kind):
+            self._stack = _Stack.join(chosen)
+        self._runs = list(runs)
+        lane_of = {e: i for i, e in enumerate(found)}
+        for part in parts:
+            part.lanes = [lane_of[part.stack.experiments[lane]] for lane in part.lanes]
+            part.stack = self._stack
+
+    @property
+    def epoch(self) -> int:
+        """Epochs trained by whoever is still training."""
+        return self._stack.epoch
+
+    @property
+    def lanes(self) -> int:
+        """Models that are still trained."""
+        return len(self._stack.lanes)
+
+    def steps(self) -> Iterator[None]:
+        """Train all of them, like :meth:`Run.steps`."""
+        while self._stack.lanes:
+            yield from _one_epoch(self._stack)
+
+    def leave(self, run: Run, *, goes_on: bool) -> None:
+        """Take a run out between two epochs. If it goes on, alone, it is a run like any other
+        from now on; else its lanes are dropped where nobody else has them."""
+        self._runs.remove(run)
+        part = run._parts[0]
+        with _without_graph(self._kind):
+            if goes_on:
+                part.stack = _Stack.join([(self._stack, part.lanes)])
+            others = {lane for other in self._runs for lane in other._parts[0].lanes}
+            self._stack.drop([lane for lane in part.lanes if lane not in others])
+        if goes_on:
+            part.lanes = list(range(len(part.lanes)))
+
+
 _END = object()
+
+
+def _one_epoch(stack: _Stack) -> Iterator[None]:
+    epoch = stack.train_epoch()
+    while True:
+        # entered anew for each piece: the modes belong to the thread, and between two
+        # pieces the thread may train somebody else's run or do anything at all
+        with _fast_arithmetic(type(stack.network)):
+            if next(epoch, _END) is _END:
+                break
+        yield
+    yield
 
 
 def _without_graph(kind: type[AnyNetwork]) -> contextlib.AbstractContextManager[object]:

@@ -1,0 +1,353 @@
+"""Runs of several people trained as one stack: each is what it would have been alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from regviz import trainer
+from regviz.engine import Engine
+from regviz.frames import Frame
+from regviz.specs import Experiment, canonical_key
+from regviz.trainer import COMPANY_LANES, Scheduler
+from regviz.training import Company, Run
+
+SMALL: dict[str, Any] = {
+    "data": {"n_samples": 60},
+    "model": {"hidden": [8]},
+    "training": {"epochs": 12},
+}
+
+
+def experiment(**sections: dict[str, Any]) -> Experiment:
+    return Experiment.from_dict({k: {**v, **sections.get(k, {})} for k, v in SMALL.items()} | {
+        k: v for k, v in sections.items() if k not in SMALL
+    })  # fmt: skip
+
+
+def twins(**regularization: Any) -> list[Experiment]:
+    return [experiment(), experiment(regularization=regularization)]
+
+
+def long(**regularization: Any) -> list[Experiment]:
+    """Twins that take many slices, so that something can happen on the way."""
+    return [e.replace("training.epochs", 150) for e in twins(**regularization)]
+
+
+def image(**regularization: Any) -> list[Experiment]:
+    model = {"kind": "cnn", "hidden": [4]}
+    data = {"kind": "digits", "n_samples": 80}
+    sections = {"data": data, "model": model, "regularization": regularization}
+    return [Experiment.from_dict({**sections, "training": {"epochs": 3}})]
+
+
+def sequence(kind: str, **regularization: Any) -> list[Experiment]:
+    model = {"kind": kind, "hidden": [8], "embedding": 8}
+    data = {"kind": "order", "n_samples": 60}
+    sections = {"data": data, "model": model, "regularization": regularization}
+    return [Experiment.from_dict({**sections, "training": {"epochs": 3}})]
+
+
+def to_the_end(run: Run) -> Frame:
+    for _ in run.steps():
+        pass
+    return run.frame()
+
+
+def train_until(run: Run | Company, epoch: int) -> None:
+    steps = run.steps()
+    while run.epoch < epoch:
+        next(steps)
+
+
+def together(requests: Sequence[Sequence[Experiment]], after: int = 1) -> list[Run]:
+    runs = [Run(r) for r in requests]
+    for run in runs:
+        train_until(run, after)
+    company = Company(runs)
+    for _ in company.steps():
+        pass
+    return runs
+
+
+def assert_alike(got: Frame, expected: Frame, tolerance: float = 1e-3) -> None:
+    assert (got.epoch, got.epochs, len(got.lanes)) == (
+        expected.epoch,
+        expected.epochs,
+        len(expected.lanes),
+    )
+    for mine, alone in zip(got.lanes, expected.lanes, strict=True):
+        assert (mine.status, mine.epoch, mine.best_epoch, mine.stopped_epoch, mine.restored) == (
+            alone.status,
+            alone.epoch,
+            alone.best_epoch,
+            alone.stopped_epoch,
+            alone.restored,
+        )
+        np.testing.assert_allclose(mine.history[:3], alone.history[:3], atol=tolerance)
+        np.testing.assert_allclose(mine.norms, alone.norms, rtol=tolerance)
+        np.testing.assert_array_equal(mine.zeros, alone.zeros)
+        if alone.boundary is not None:
+            assert mine.boundary is not None
+            difference = mine.boundary.astype(int) - alone.boundary.astype(int)
+            assert np.abs(difference).max() <= 2
+
+
+REQUESTS: dict[str, Callable[[], list[list[Experiment]]]] = {
+    "strengths": lambda: [twins(l2=0.01), twins(l1=0.003), twins(weight_decay=0.1), twins()],
+    "masks for some": lambda: [twins(l2=0.01), twins(dropout=0.5), twins(input_noise=0.3)],
+    "seeds and data": lambda: [
+        [experiment(training={"seed": s}, data={"noise": n}, regularization={"dropout": 0.3})]
+        for s, n in ((0, 0.1), (1, 0.1), (2, 0.4), (1, 0.4))
+    ],
+    "step sizes": lambda: [[experiment(training={"lr": lr})] for lr in (0.001, 0.01, 0.1)],
+    "momentum for some": lambda: [
+        [experiment(training={"optimizer": "sgd", "lr": 0.05, "momentum": m})] for m in (0.0, 0.9)
+    ],
+    "decoupled decay": lambda: [
+        [experiment(training={"optimizer": "adamw"}, regularization={"weight_decay": d})]
+        for d in (0.0, 0.3)
+    ],
+    "early stops": lambda: [
+        twins(early_stopping={"patience": 1, "restore_best_weights": True}),
+        twins(early_stopping={"patience": 3, "restore_best_weights": False}, dropout=0.2),
+        twins(dropout=0.2),
+    ],
+    "batch norm": lambda: [
+        [experiment(model={"norm": "batch"}, regularization={"l2": k})] for k in (0.0, 0.02)
+    ],
+    "images": lambda: [image(), image(dropout=0.3), image(l2=0.01)],
+    "LSTM": lambda: [sequence("lstm"), sequence("lstm", recurrent_dropout=0.3)],
+    "transformer": lambda: [
+        sequence("transformer"),
+        sequence("transformer", attention_dropout=0.3),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_a_run_is_the_same_in_company_as_alone(name: str) -> None:
+    requests = REQUESTS[name]()
+    for run, request in zip(together(requests), requests, strict=True):
+        assert_alike(run.frame(), to_the_end(Run(request)))
+
+
+def test_what_several_ask_for_is_one_lane() -> None:
+    runs = [Run(twins(l2=k)) for k in (0.001, 0.01, 0.1)]
+    for run in runs:
+        train_until(run, 1)
+    assert Company(runs).lanes == 4  # one without regularization, and three with
+
+
+def test_who_leaves_goes_on_as_if_alone_and_so_do_those_who_stay() -> None:
+    requests = [twins(dropout=p, early_stopping={"patience": 4}) for p in (0.1, 0.3, 0.5)]
+    runs = [Run(r) for r in requests]
+    for run in runs:
+        train_until(run, 2)
+    company = Company(runs)
+    train_until(company, 5)
+    company.leave(runs[1], goes_on=True)
+    company.leave(runs[0], goes_on=False)
+    assert company.lanes == 2
+    left = to_the_end(runs[1])
+    assert_alike(left, to_the_end(Run(requests[1])))
+    for _ in company.steps():
+        pass
+    assert_alike(runs[2].frame(), to_the_end(Run(requests[2])))
+
+
+def test_runs_that_do_not_fit_are_refused() -> None:
+    near, far = Run(twins()), Run(twins(l2=0.1))
+    train_until(far, 2)
+    with pytest.raises(ValueError, match="equally far"):
+        Company([near, far])
+    other = Run([experiment(model={"hidden": [9]})])
+    with pytest.raises(ValueError, match="one stack"):
+        Company([near, other])
+    assert Run([experiment(), experiment(model={"hidden": [9]})]).shape_key is None
+    assert Run([experiment(model={"hidden": [512, 512]})]).shape_key is None  # bound by arithmetic
+
+
+# --- the trainer ---------------------------------------------------------------------------------
+
+
+class Desk:
+    """A scheduler that lets runs join, what it has sent, and the companies that came about."""
+
+    def __init__(self, join: Callable[[Sequence[Run]], Company] = Company) -> None:
+        self.companies: list[Company] = []
+        self.sent: list[tuple[dict[str, Any], bytes]] = []
+
+        def noting(runs: Sequence[Run]) -> Company:
+            self.companies.append(join(runs))
+            return self.companies[-1]
+
+        self.scheduler = Scheduler(Run, lambda head, body: self.sent.append((head, body)), noting)
+
+    def start(self, job: int, experiments: Sequence[Experiment], **more: object) -> None:
+        head = {"kind": "start", "job": job, "pause_at": None, "after": 0, "max_seconds": 60.0}
+        self.scheduler.command({**head, **more}, canonical_key(experiments).encode())
+
+    def go_on(self, until: Callable[[], bool] = lambda: False) -> None:
+        while not until() and (job := self.scheduler.next_job()) is not None:
+            self.scheduler.slice(job)
+
+    def states(self, job: int) -> list[str]:
+        return [head["state"] for head, _ in self.sent if head["job"] == job]
+
+    def last(self, job: int) -> Frame:
+        frames = [Frame.from_bytes(body) for head, body in self.sent if head["job"] == job and body]
+        return frames[-1]
+
+    def ended(self, *jobs: int) -> bool:
+        return all("finished" in self.states(job) for job in jobs)
+
+
+def test_requests_of_one_shape_are_trained_together_and_each_is_shown() -> None:
+    desk = Desk()
+    requests = {i: twins(l2=0.01 * i) for i in range(1, 6)}
+    for i, request in requests.items():
+        desk.start(i, request)
+    desk.go_on()
+    assert [c.lanes for c in desk.companies] == [0]  # one company, and it has ended
+    for i, request in requests.items():
+        assert desk.states(i)[-1] == "finished"
+        assert_alike(desk.last(i), to_the_end(Run(request)))
+
+
+def test_alone_nobody_waits_and_a_late_one_joins_the_next_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(trainer, "HOLD_SECONDS", 60.0)  # whatever else this machine does
+    desk = Desk()
+    desk.start(1, long(l2=0.01))
+    desk.go_on(until=lambda: any(head["epoch"] > 1 for head, _ in desk.sent))
+    for late in (2, 3):
+        desk.start(late, long(l2=0.01 * late))
+    desk.go_on(until=lambda: desk.ended(1))
+    # they have shown their first epoch and wait for the one on its way
+    assert desk.states(2) == ["running"]
+    assert desk.last(2).epoch == 1
+    desk.go_on()
+    assert len(desk.companies) == 1
+    assert desk.ended(1, 2, 3)
+
+
+def test_a_company_has_room_for_so_many() -> None:
+    desk = Desk()
+    requests = [[experiment(regularization={"l2": 1e-4 * i})] for i in range(COMPANY_LANES + 3)]
+    for i, request in enumerate(requests, start=1):
+        desk.start(i, request)
+    desk.go_on(until=lambda: bool(desk.companies))
+    assert max(c.lanes for c in desk.companies) <= COMPANY_LANES
+    desk.go_on()
+    assert len(desk.companies) == 2
+    assert desk.ended(*range(1, len(requests) + 1))
+
+
+def test_a_cancel_takes_out_one_lane_only() -> None:
+    desk = Desk()
+    for i in range(1, 5):
+        desk.start(i, long(l2=0.01 * i))
+    desk.go_on(until=lambda: bool(desk.companies) and desk.companies[0].epoch >= 3)
+    assert desk.companies[0].lanes == 5
+    desk.scheduler.command({"kind": "cancel", "job": 2})
+    desk.go_on(until=lambda: desk.companies[0].epoch >= 5)
+    assert desk.companies[0].lanes == 4
+    said = len(desk.states(2))
+    desk.go_on()
+    assert desk.ended(1, 3, 4)
+    assert len(desk.states(2)) == said
+    assert_alike(desk.last(3), to_the_end(Run(long(l2=0.03))))
+
+
+def test_who_pauses_leaves_and_resumes_alone() -> None:
+    desk = Desk()
+    for i in range(1, 4):
+        desk.start(i, long(dropout=0.1 * i))
+    desk.go_on(until=lambda: bool(desk.companies) and desk.companies[0].epoch >= 3)
+    desk.scheduler.command({"kind": "pause_at", "job": 2, "epoch": 4})
+    desk.go_on()
+    assert desk.ended(1, 3)
+    assert desk.states(2)[-1] == "paused"
+    at = desk.last(2).epoch
+    assert at >= 3
+    desk.scheduler.command({"kind": "pause_at", "job": 2, "epoch": at + 1})
+    desk.go_on()
+    assert desk.states(2)[-1] == "paused"
+    assert desk.last(2).epoch == at + 1
+    desk.scheduler.command({"kind": "pause_at", "job": 2, "epoch": None})
+    desk.go_on()
+    assert_alike(desk.last(2), to_the_end(Run(long(dropout=0.2))))
+
+
+class Failing(Company):
+    """Goes wrong as a whole in its fifth epoch, as where memory runs out."""
+
+    def steps(self) -> Any:
+        for step in super().steps():
+            if self.epoch == 5:
+                raise MemoryError
+            yield step
+
+
+@pytest.mark.parametrize("when", ["at the start", "on the way"])
+def test_what_fails_together_is_trained_alone(when: str) -> None:
+    def refuse(runs: Sequence[Run]) -> Company:
+        raise MemoryError
+
+    desk = Desk(refuse if when == "at the start" else Failing)
+    for i in range(1, 4):
+        desk.start(i, twins(l2=0.02 * i))
+    desk.go_on()
+    for i in range(1, 4):
+        assert desk.states(i)[-1] == "finished"
+        assert "failed" not in desk.states(i)
+        assert_alike(desk.last(i), to_the_end(Run(twins(l2=0.02 * i))))
+
+
+def test_a_diverging_neighbour_changes_nothing() -> None:
+    desk = Desk()
+    desk.start(1, twins(l2=0.01))
+    wild = experiment(training={"optimizer": "sgd", "lr": 1e6})
+    calm = experiment(training={"optimizer": "sgd", "lr": 0.05})
+    desk.start(2, [wild])
+    desk.start(3, [calm])
+    desk.go_on()
+    assert desk.last(2).lanes[0].status == "diverged"
+    assert_alike(desk.last(3), to_the_end(Run([calm])))
+
+
+def test_a_killed_trainer_loses_nobody_of_a_company() -> None:
+    engine = Engine(trainers=1)
+    try:
+        requests = [
+            [experiment(training={"epochs": 800}, regularization={"l2": 1e-3 * i})]
+            for i in range(1, 4)
+        ]
+        jobs = [engine.submit(r, owner=f"student {i}") for i, r in enumerate(requests)]
+        for job in jobs:
+            while not (frame := job.latest()) or frame.epoch < 5:
+                assert job.wait(30, after=job.version)
+        os.kill(engine.trainers()[0].pid, signal.SIGKILL)
+        for job in jobs:
+            while job.state != "finished":
+                assert job.wait(60, after=job.version), job.state
+            assert "started again" in job.reason
+    finally:
+        engine.close()
+
+
+def test_nobody_is_held_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trainer, "HOLD_SECONDS", 0.0)
+    desk = Desk()
+    desk.start(1, long(l2=0.01))
+    desk.go_on(until=lambda: any(head["epoch"] > 1 for head, _ in desk.sent))
+    desk.start(2, long(l2=0.02))
+    desk.go_on(until=lambda: any(h["job"] == 2 and h["epoch"] > 1 for h, _ in desk.sent))
+    assert not desk.ended(1)
