@@ -210,33 +210,6 @@ def _write_link(base: Experiment, axes: tuple[Axis, ...], seeds: int) -> None:
 # --- what is said ------------------------------------------------------------------------------
 
 
-def _sentence(sweep: Sweep, seen: Outcome) -> str:
-    """Return what this sweep has come to, in its own numbers."""
-    best = seen.best()
-    if best is None:
-        return "No model of this sweep has a validation loss yet."
-    mean = seen.mean("val_loss")
-    cell = " and ".join(f"{a.label} = {a.texts[i]}" for a, i in zip(sweep.axes, best, strict=True))
-    seeds = f" (mean of {sweep.seeds} seeds)" if sweep.seeds > 1 else ""
-    text = f"Lowest validation loss {mean[best]:.3f}{seeds} at {cell}"
-    zero = tuple(0 for _ in sweep.axes)
-    if all(axis.values[0] == 0 for axis in sweep.axes) and best != zero:
-        text += f"; with {'both' if len(zero) > 1 else 'it'} at 0 it is {mean[zero]:.3f}"
-    text += "."
-    choice = sweeps.one_standard_error(sweep.axes[0], seen) if len(best) == 1 else None
-    if choice is not None:
-        axis = sweep.axes[0]
-        same = "the same value" if choice == best[0] else f"{axis.texts[choice]}"
-        text += f" The most regularized value within one standard error of it: {same}."
-    ends = zip(sweep.axes, best, strict=True)
-    if any(i == len(a.values) - 1 or (i == 0 and a.values[0] > 0) for a, i in ends):
-        text += " The best lies at the edge of the range: widen it to be sure."
-    gone = int(seen.diverged.sum())
-    if gone:
-        text += f" {gone} model{'s' if gone > 1 else ''} diverged."
-    return text
-
-
 def _message(
     sweep: Sweep, row: tuple[int, ...], start: int, labels: tuple[str, ...], frame: Frame
 ) -> bytes:
@@ -394,9 +367,9 @@ def _tick() -> None:
         if seen is None:
             st.html(layout.note(f"{len(sweep.experiments)} models are about to train."))
         else:
-            st.html(layout.point(_sentence(sweep, seen)))
+            st.html(layout.point(sweeps.sentence(sweep, seen)))
     live.feed_figures(PAGE, {"sweep": _pictures(sweep, seen, measure)})
-    if moving and (not visit.moving or run.current(PAGE) is not visit):
+    if run.outdated(visit, moving, PAGE):
         st.rerun()
 
 

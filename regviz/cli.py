@@ -150,8 +150,15 @@ def _add_render(commands: argparse._SubParsersAction[Any]) -> None:
         "--figure",
         action="append",
         metavar="NAME",
-        help="boundary, curves, accuracy, histogram or numbers; may be given several times "
-        "(default: boundary and curves)",
+        help="boundary, difference (of two runs), curves, accuracy, histogram or numbers; may be "
+        "given several times (default: boundary and curves). Or sweep, alone: the curve or plane "
+        "of what `regviz sweep` has written",
+    )
+    render.add_argument(
+        "--measure",
+        metavar="NAME",
+        help="of --figure sweep: val_loss, train_loss, val_accuracy, gap, zeros or best_epoch "
+        "(default: val_loss)",
     )
     render.add_argument(
         "--layout", metavar="NAME", help="one, two (side by side) or grid (2x2) (default: fitting)"
@@ -214,6 +221,9 @@ def _render(arguments: argparse.Namespace) -> int:
     from regviz import slides
 
     formats = [_format(path, tuple(slides.FORMATS)) for path in arguments.output]
+    slides.check_figures(arguments.figure or (), (slides.SWEEP,))
+    swept = slides.SWEEP in (arguments.figure or ())
+    _check_swept(arguments, formats, swept=swept)
     slide = slides.Slide(
         figures=tuple(arguments.figure or ("boundary", "curves")),
         layout=arguments.layout,
@@ -241,17 +251,30 @@ def _render(arguments: argparse.Namespace) -> int:
 
             device = pick_device(arguments.device)
         with _progress_bar(sys.stderr) as progress:
-            runs, remark = render.obtain(
-                source,
-                figures=slide.figures,
-                formats=formats,
-                frames=slide.frames,
-                epoch=arguments.epoch,
-                labels=arguments.label,
-                device=device,
-                progress=progress,
-                should_stop=lambda: bool(interrupted),
-            )
+            if swept:
+                runs, remark = (
+                    render.obtain_sweep(
+                        source,
+                        measure=arguments.measure or "val_loss",
+                        palette=slide.palette,
+                        device=device,
+                        progress=progress,
+                        should_stop=lambda: bool(interrupted),
+                    ),
+                    "",
+                )
+            else:
+                runs, remark = render.obtain(
+                    source,
+                    figures=slide.figures,
+                    formats=formats,
+                    frames=slide.frames,
+                    epoch=arguments.epoch,
+                    labels=arguments.label,
+                    device=device,
+                    progress=progress,
+                    should_stop=lambda: bool(interrupted),
+                )
         if runs is None:
             return INTERRUPTED
         if arguments.figure is None and not runs.has("boundary"):
@@ -265,6 +288,32 @@ def _render(arguments: argparse.Namespace) -> int:
     for path, file in zip(arguments.output, files, strict=True):
         print(f"{path}: {len(file) / 1000:,.0f} kB", file=sys.stderr)
     return 0
+
+
+def _check_swept(arguments: argparse.Namespace, formats: Sequence[str], *, swept: bool) -> None:
+    """Refuse what does not go with the figure of a sweep, before anything is trained."""
+    from regviz.slides import SWEEP
+
+    if not swept:
+        if arguments.measure is not None:
+            raise SpecError(f"--measure: is for --figure {SWEEP}; leave it out.")
+        return
+    if arguments.figure != [SWEEP]:
+        raise SpecError(f"--figure: {SWEEP} goes alone; draw the others apart.")
+    for path, format in zip(arguments.output, formats, strict=True):
+        if format in ("gif", "webp"):
+            raise SpecError(
+                f"{path}: the figure of a sweep stands still; choose png, svg, pdf, html or pptx."
+            )
+    given = {
+        "--twin": arguments.twin,
+        "--label": bool(arguments.label),
+        "--epoch": arguments.epoch is not None,
+        "--layout": arguments.layout is not None,
+    }
+    for name, was in given.items():
+        if was:
+            raise SpecError(f"{name}: does not go with --figure {SWEEP}; leave it out.")
 
 
 def _format(path: str, known: Sequence[str]) -> str:
@@ -295,10 +344,10 @@ def _source(arguments: argparse.Namespace) -> Source:
             raise SpecError("--twin: a result file holds what was trained; give a spec instead.")
         plain = source.experiments[0].without_regularization()
         source = Source((plain, *source.experiments))
-    if len(source.experiments) > MAX_RUNS:
+    if len(source.experiments) > MAX_RUNS and "sweep" not in (arguments.figure or ()):
         raise SpecError(
             f"{path}: holds {len(source.experiments)} runs and a slide holds {MAX_RUNS}; choose "
-            "some with --runs."
+            "some with --runs, or draw a sweep with --figure sweep."
         )
     if arguments.label and len(arguments.label) != len(source.experiments):
         raise SpecError(

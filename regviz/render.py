@@ -17,7 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from regviz import sweeps
 from regviz.frames import HISTOGRAM_BINS, HISTORY, Frame, LaneFrame
+from regviz.palette import Palette
 from regviz.slides import MOVING, Runs
 from regviz.specs import MAX_LANES, Experiment, SpecError, experiments_from_value
 
@@ -224,6 +226,40 @@ def obtain(
         cancelled = [lane.status == "running" for lane in lanes]
         trained = [_cancelled(frame, cancelled) for frame in trained]
     return Runs(source.experiments, tuple(trained), tuple(labels)), remark
+
+
+def obtain_sweep(
+    source: Source,
+    *,
+    measure: str,
+    palette: Palette,
+    device: str = "cpu",
+    progress: Progress | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> Runs | None:
+    """Return a sweep's curve or plane to draw, trained where the source is a spec.
+
+    Returns None if ``should_stop()`` ended it.
+
+    Raises
+    ------
+    SpecError
+        If the source is no sweep of one or two fields, or there is no such measure.
+    """
+    from regviz.slides import swept
+
+    swept.check(measure)
+    sweep = sweeps.found_in(source.experiments)
+    if source.lanes is not None:
+        ended = max(lane.epoch for lane in source.lanes)
+        frame = Frame(ended, ended, source.lanes, None)
+    else:
+        trained = _trained(source.experiments, 0, None, device, progress, should_stop)
+        if trained is None:
+            return None
+        frame = trained[-1]
+    seen = sweeps.outcome(sweep, frame)
+    return Runs((), (), charts=(swept.chart(sweep, seen, measure, palette),))
 
 
 def _trained(

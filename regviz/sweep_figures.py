@@ -119,7 +119,9 @@ def plane(
     if seen is not None:
         mean = _scaled(seen.mean(measure), measure)
     digits = 3 if measure.endswith("loss") else 0
-    texts = np.where(np.isfinite(mean), np.char.mod(f"%.{digits}f", np.nan_to_num(mean)), "")
+    texts = np.where(
+        np.isfinite(mean), np.char.mod(f"%.{digits}f", np.nan_to_num(mean).round(digits) + 0.0), ""
+    )
     if seen is not None:
         texts = np.where(seen.diverged.any(axis=-1), "×", texts)
     roomy = max(shape) <= 10

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import functools
 import itertools
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,8 +95,9 @@ class Axis:
 
     @property
     def field(self) -> Field:
-        """What is known of the field."""
-        return FIELDS[self.path]
+        """What is known of the field; of one that only the command line sweeps, its name."""
+        name = self.path.rsplit(".", 1)[-1].replace("_", " ").capitalize()
+        return FIELDS.get(self.path) or Field(self.path, name, 0.0, 1.0, more=False)
 
     @property
     def label(self) -> str:
@@ -107,8 +110,11 @@ class Axis:
         return tuple(written(value) for value in self.values)
 
 
-def written(value: float) -> str:
-    """Return a number as short as it reads back: ``0``, ``5e-6``, ``0.02``."""
+def written(value: Any) -> str:
+    """Return a number as short as it reads back: ``0``, ``5e-6``, ``0.02``; other values as the
+    command line takes them."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value if isinstance(value, str) else json.dumps(value)
     text = f"{value:.4g}"
     if "e" not in text and 0 < abs(value) < 1e-3:
         text = f"{value:.4e}"
@@ -222,6 +228,79 @@ class Sweep:
         over = " ".join(f"--over {a.path}={','.join(a.texts)}" for a in self.axes)
         seeds = f" --seeds {self.seeds}" if self.seeds > 1 else ""
         return f"python -m regviz sweep experiment.json {over}{seeds} -o result.json"
+
+
+def found_in(experiments: Sequence[Experiment]) -> Sweep:
+    """Return the sweep whose lanes these experiments are, as in the result file of one.
+
+    Raises
+    ------
+    SpecError
+        If they are not all values of one or two fields, with the same seeds each.
+    """
+    flat = [_flat(e.to_dict()) for e in experiments]
+    paths = [p for p in dict.fromkeys(itertools.chain(*flat)) if p not in _GROUPS]
+    columns = {p: [of.get(p) for of in flat] for p in paths}
+    columns = {p: c for p, c in columns.items() if any(value != c[0] for value in c)}
+    seeds = len(dict.fromkeys(columns.pop("training.seed", [0])))
+    # the slower a field changes, the further outside is its axis
+    changes = {p: sum(a != b for a, b in itertools.pairwise(c)) for p, c in columns.items()}
+    axes = []
+    for path in sorted(columns, key=changes.__getitem__):
+        values: list[Any] = []
+        for value in columns[path]:
+            if value not in values:
+                values.append(value)
+        axes.append(Axis(path, tuple(values)))
+    if len(axes) in (1, 2):
+        sweep = Sweep(experiments[0], tuple(axes), seeds)
+        if sweep.experiments == tuple(experiments):
+            return sweep
+    raise SpecError(
+        "sweep: these runs are not all values of one or two fields, each with the same seeds; give "
+        "what `regviz sweep` writes for one spec."
+    )
+
+
+_GROUPS = ("regularization.early_stopping", "regularization.augmentation")
+
+
+def _flat(mapping: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for name, value in mapping.items():
+        if isinstance(value, Mapping):
+            out |= _flat(value, f"{prefix}{name}.")
+        else:
+            out[prefix + name] = value
+    return out
+
+
+def sentence(sweep: Sweep, seen: Outcome) -> str:
+    """Return what a sweep has come to, in its own numbers."""
+    best = seen.best()
+    if best is None:
+        return "No model of this sweep has a validation loss yet."
+    mean = seen.mean("val_loss")
+    cell = " and ".join(f"{a.label} = {a.texts[i]}" for a, i in zip(sweep.axes, best, strict=True))
+    seeds = f" (mean of {sweep.seeds} seeds)" if sweep.seeds > 1 else ""
+    text = f"Lowest validation loss {mean[best]:.3f}{seeds} at {cell}"
+    zero = tuple(0 for _ in sweep.axes)
+    if all(axis.values[0] == 0 for axis in sweep.axes) and best != zero:
+        text += f"; with {'both' if len(zero) > 1 else 'it'} at 0 it is {mean[zero]:.3f}"
+    text += "."
+    choice = one_standard_error(sweep.axes[0], seen) if len(best) == 1 else None
+    if choice is not None:
+        axis = sweep.axes[0]
+        same = "the same value" if choice == best[0] else f"{axis.texts[choice]}"
+        text += f" The most regularized value within one standard error of it: {same}."
+    ends = zip(sweep.axes, best, strict=True)
+    numeric = [(i, a) for a, i in ends if all(isinstance(v, int | float) for v in a.values)]
+    if any(i == len(a.values) - 1 or (i == 0 and a.values[0] > 0) for i, a in numeric):
+        text += " The best lies at the edge of the range: widen it to be sure."
+    gone = int(seen.diverged.sum())
+    if gone:
+        text += f" {gone} model{'s' if gone > 1 else ''} diverged."
+    return text
 
 
 MEASURES: Mapping[str, str] = {

@@ -26,8 +26,8 @@ from playwright.sync_api import sync_playwright
 from pptx import Presentation
 from pptx.enum.shapes import MSO_SHAPE_TYPE
 
+from regviz import metrics, slides
 from regviz import render as rendering
-from regviz import slides
 from regviz.cli import main
 from regviz.palette import DARK, LIGHT
 from regviz.render import Source, obtain
@@ -111,6 +111,7 @@ def test_a_sure_model_has_the_palettes_colour(theme: str, palette: Any, twins: R
         (("boundary",), 6),
         (("histogram",), 2),
         (("boundary", "curves"), 2),
+        (("difference", "curves"), 2),
         (("boundary", "curves", "histogram", "numbers"), 3),
         (("accuracy", "numbers"), 6),
     ],
@@ -151,6 +152,46 @@ def _boxes(page: stills.Drawn) -> Iterator[tuple[str, Any]]:
             box = text.get_window_extent(page.canvas.get_renderer())
             if box.width >= 1:
                 yield text.get_text(), box
+
+
+def test_the_difference_is_the_second_run_minus_the_first(twins: Runs) -> None:
+    with stills.drawing(stills.Style(LIGHT, 18)):
+        page = stills.draw(twins, Slide(), ("difference",))
+    (shown,) = page.figure.axes[0].get_images()
+    first, second = (lane.boundary for lane in twins.last.lanes)
+    assert first is not None
+    assert second is not None
+    assert np.allclose(shown.get_array(), (second.astype(float) - first) / 255)
+    assert shown.get_clim() == (-1, 1)
+    said = words.describe("difference", twins)
+    assert metrics.percent(((first > 127) != (second > 127)).mean()) in said
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_smooth_line_leaves_every_grid_point_on_its_side(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    x, y = np.meshgrid(np.linspace(-1, 1, 24), np.linspace(-1, 1, 24))
+    waves = sum(np.sin(rng.normal(0, 4) * x + rng.normal(0, 4) * y + k) for k in range(4))
+    sharpness = 10.0 ** rng.integers(0, 4)  # smooth, and as hard as a staircase
+    grid = np.round(255 / (1 + np.exp(-sharpness * waves))).astype(np.uint8)
+    lines = stills.contour(grid, (-1, 1, -1, 1)).to_polygons(closed_only=False)
+    for r in range(1, 23):  # along a row of the grid, the line is crossed where the side changes
+        crossed = np.zeros(23, int)
+        for line in lines:
+            (ax, ay), (bx, by) = line[:-1].T, line[1:].T
+            across = (ay > y[r, 0]) != (by > y[r, 0])
+            at = ax + (bx - ax) * (y[r, 0] - ay) / np.where(across, by - ay, 1)
+            np.add.at(crossed, np.floor((at[across] + 1) / 2 * 23).astype(int), 1)
+        assert (crossed % 2 == (np.diff(grid[r] > 127) != 0)).all()
+
+
+def test_the_line_of_a_straight_rule_lies_on_it() -> None:
+    x, y = np.meshgrid(np.linspace(-2, 2, 80), np.linspace(-1, 1, 80))
+    odds = 3 * (y - 0.37 * x - 0.05)
+    path = stills.contour(np.round(255 / (1 + np.exp(-odds))).astype(np.uint8), (-2, 2, -1, 1))
+    (line,) = path.to_polygons(closed_only=False)
+    away = np.abs(line[:, 1] - 0.37 * line[:, 0] - 0.05)
+    assert away.max() < 0.005  # a square is 0.025 high; the rest is that of uint8
 
 
 def test_every_letter_has_a_glyph(twins: Runs) -> None:
@@ -307,14 +348,15 @@ def test_a_page_plays_and_scrubs_from_a_file_without_a_network(twins: Runs, tmp_
         assert page.locator("#epoch").inner_text() == "epoch 1 of 12"
         trained = page.locator('tr:has-text("epochs trained") td').all_inner_texts()
         assert trained == ["1", "1"]
-        drawn = page.evaluate("document.getElementById('figure-1').data[1].x.length")
+        curves = f"document.getElementById('figure-{list(FIGURES).index('curves')}')"
+        drawn = page.evaluate(f"{curves}.data[1].x.length")
         assert drawn == 1
         page.locator("body").press("ArrowRight")
         page.locator('body[data-shown="1"]').wait_for()
         page.locator("body").press(" ")
         page.locator('body[data-shown="4"]').wait_for()
         page.get_by_role("button", name="Play the training").wait_for()
-        assert page.evaluate("document.getElementById('figure-1').data[1].x.length") == 12
+        assert page.evaluate(f"{curves}.data[1].x.length") == 12
         browser.close()
     assert asked == [path.as_uri()]
     assert errors == []
@@ -534,7 +576,6 @@ def test_an_earlier_epoch_is_what_a_shorter_run_ends_with(tmp_path: Path) -> Non
     ("field", "value"),
     [
         ("figures", ()),
-        ("figures", ("boundary", "pie")),
         ("layout", "three"),
         ("theme", "sepia"),
         ("font_size", 4),
@@ -550,6 +591,13 @@ def test_a_wrong_slide_is_refused_by_name(field: str, value: Any) -> None:
     changed: dict[str, Any] = {field: value}
     with pytest.raises(SpecError, match=field.replace("figures", "figure").replace("_", " ")):
         Slide(**changed)
+
+
+def test_a_figure_that_is_not_there_is_refused_by_name(twins: Runs) -> None:
+    with pytest.raises(SpecError, match=r'figure: got "pie"; choose one of boundary, difference'):
+        slides.render(twins, Slide(figures=("boundary", "pie")), "png")
+    with pytest.raises(SpecError, match="two runs"):
+        slides.render(several(twins, 3), Slide(figures=("difference",)), "png")
 
 
 def test_too_many_runs_and_figures_are_refused(twins: Runs) -> None:

@@ -2,7 +2,8 @@
 
 ``render(runs, slide, "png")`` is all there is to know: :class:`Runs` is what was trained,
 :class:`Slide` says what of it is shown and how, and the answer is the file's bytes. Equal runs and
-equal slides give equal bytes.
+equal slides give equal bytes. Beside runs, or alone, stand charts (:class:`Chart`): any Plotly
+figure of the app, such as a sweep's curve or that of a theory check.
 
 ========== ============================================ =========================
 format     what it is                                   where it is made
@@ -22,6 +23,7 @@ its own, for a server that has better things to do.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,7 +31,18 @@ from regviz.frames import Frame
 from regviz.palette import DARK, LIGHT, Palette
 from regviz.specs import Experiment, SpecError
 
-__all__ = ["FIGURES", "FORMATS", "LAYOUTS", "MOVING", "THEMES", "Runs", "Slide", "render"]
+__all__ = [
+    "FIGURES",
+    "FORMATS",
+    "LAYOUTS",
+    "MOVING",
+    "THEMES",
+    "Chart",
+    "Runs",
+    "Slide",
+    "check_figures",
+    "render",
+]
 
 FORMATS = {
     "png": "image/png",
@@ -47,12 +60,16 @@ MOVING = ("gif", "webp", "html")
 
 FIGURES = {
     "boundary": "Decision boundary",
+    "difference": "Difference, second minus first",
     "curves": "Loss curves",
     "accuracy": "Accuracy curves",
     "histogram": "Weights per layer",
     "numbers": "Numbers",
 }
-"""What can stand on a slide, and its title there."""
+"""What of runs can stand on a slide, and its title there."""
+
+SWEEP = "sweep"
+"""The chart of a sweep, among the names of figures."""
 
 LAYOUTS = {"one": (1, 1), "two": (1, 2), "grid": (2, 2)}
 """Rows and columns of figures."""
@@ -69,7 +86,7 @@ class Slide:
     Attributes
     ----------
     figures
-        Names from :data:`FIGURES`, in order.
+        Names from :data:`FIGURES`, or of charts, in order.
     layout
         A name from :data:`LAYOUTS`, or None: the smallest that holds all figures (in a deck,
         one figure a slide).
@@ -112,8 +129,6 @@ class Slide:
         object.__setattr__(self, "figures", tuple(self.figures))
         if not self.figures:
             raise SpecError("figures: got none; give at least one.")
-        for name in self.figures:
-            _choose("figure", name, FIGURES)
         if self.layout is not None:
             _choose("layout", self.layout, LAYOUTS)
         _choose("theme", self.theme, THEMES)
@@ -160,20 +175,57 @@ def _within(name: str, value: float, low: float, high: float) -> None:
         raise SpecError(f"{name}: got {value:g}; give a number from {low:g} to {high:g}.")
 
 
+def check_figures(names: Sequence[str], charts: Sequence[str] = ()) -> None:
+    """Refuse a figure that is neither one of runs nor one of the charts, by name."""
+    for name in names:
+        _choose("figure", name, (*FIGURES, *charts))
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A Plotly figure of the app, and the words that go with it.
+
+    Attributes
+    ----------
+    name
+        What :attr:`Slide.figures` calls it.
+    title
+        Over the figure.
+    figure
+        Plotly's JSON, in the colours of the slide's theme.
+    alt
+        What is to be seen, for those who do not see it.
+    caption
+        The settings and seeds it was made with.
+    notes
+        For the speaker: what to say, and how to make it again.
+    """
+
+    name: str
+    title: str
+    figure: str
+    alt: str
+    caption: str = ""
+    notes: str = ""
+
+
 @dataclass(frozen=True)
 class Runs:
-    """What was trained: experiments, what they are called, and frames of their training.
+    """What was trained: experiments, what they are called, and frames of their training; and
+    charts, beside them or alone.
 
     Attributes
     ----------
     experiments
-        At most six, in the order of the frames' lanes.
+        At most six, in the order of the frames' lanes; none where there are charts only.
     frames
         Oldest first; a still shows the last one, which holds the data. An animation shows all.
     labels
         Name of each run; left out, the settings in which the runs differ.
     has_weights
         Whether the frames hold the weights' histograms; what a result file holds does not.
+    charts
+        Figures of another kind, no two of one name.
 
     Raises
     ------
@@ -185,11 +237,14 @@ class Runs:
     frames: tuple[Frame, ...]
     labels: tuple[str, ...] = field(default=())
     has_weights: bool = True
+    charts: tuple[Chart, ...] = ()
 
     def __post_init__(self) -> None:
         from regviz.slides import words
 
         count = len(self.experiments)
+        if self.charts and not count and not self.frames:
+            return
         if not 1 <= count <= MAX_RUNS:
             raise SpecError(f"runs: got {count}; a slide holds 1 to {MAX_RUNS}, choose some.")
         if self.labels and len(self.labels) != count:
@@ -204,6 +259,20 @@ class Runs:
     def last(self) -> Frame:
         """The newest frame."""
         return self.frames[-1]
+
+    def chart(self, name: str) -> Chart | None:
+        """Return the chart of this name; None where there is none."""
+        return next((chart for chart in self.charts if chart.name == name), None)
+
+    def title_of(self, figure: str) -> str:
+        """Return what stands over a figure."""
+        chart = self.chart(figure)
+        return FIGURES[figure] if chart is None else chart.title
+
+    def shown_alone(self, figures: Sequence[str]) -> Chart | None:
+        """Return the first chart if figures are charts only: nothing of runs is to be told."""
+        charts = [self.chart(name) for name in figures]
+        return None if None in charts else charts[0]
 
     def moments(self, most: int) -> list[Frame]:
         """Return at most ``most`` frames, evenly over the epochs, first and last among them."""
@@ -220,9 +289,23 @@ class Runs:
 
     def has(self, figure: str) -> bool:
         """Whether these runs have what a figure shows."""
+        if self.chart(figure) is not None:
+            return True
+        if figure not in FIGURES or not self.frames:
+            return False
+        bounded = [lane.boundary is not None for lane in self.last.lanes]
         if figure == "boundary":
-            return any(lane.boundary is not None for lane in self.last.lanes)
+            return any(bounded)
+        if figure == "difference":
+            return bounded == [True, True]
         return figure != "histogram" or self.has_weights
+
+
+_WHY_NOT = {
+    "boundary": "a boundary needs two classes and two inputs",
+    "difference": "it takes two runs, each of two classes and two inputs",
+    "histogram": "these runs do not hold their weights",
+}
 
 
 def render(runs: Runs, slide: Slide, format: str) -> bytes:
@@ -234,13 +317,10 @@ def render(runs: Runs, slide: Slide, format: str) -> bytes:
         If the format does not exist or cannot show these runs or figures: one sentence.
     """
     _choose("format", format, FORMATS)
+    check_figures(slide.figures, [chart.name for chart in runs.charts])
     for name in slide.figures:
         if not runs.has(name):
-            reason = (
-                "a boundary needs two classes and two inputs"
-                if name == "boundary"
-                else "these runs do not hold their weights"
-            )
+            reason = _WHY_NOT[name] if runs.frames else "there are no runs, only charts"
             raise SpecError(f"figure: {name} cannot be drawn, because {reason}; choose another.")
     try:
         return _draw(runs, slide, format)

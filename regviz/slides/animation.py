@@ -30,6 +30,10 @@ def animation(runs: Runs, slide: Slide, format: str) -> bytes:
     SpecError
         If there are more figures than the layout holds, or nothing moves.
     """
+    if runs.shown_alone(slide.figures):
+        raise SpecError(
+            "animation: these figures stand still; choose png, svg, pdf, html or pptx instead."
+        )
     frames = runs.moments(slide.frames)
     if len(frames) < 2:
         raise SpecError("animation: got a single moment of the training; give frames of it.")

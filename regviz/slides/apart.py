@@ -23,7 +23,7 @@ from typing import IO, Any
 
 from regviz import slides
 from regviz.frames import Frame
-from regviz.slides import FORMATS, MOVING, Runs, Slide
+from regviz.slides import FORMATS, MOVING, Chart, Runs, Slide
 from regviz.specs import Experiment, SpecError
 
 TIMEOUT = 60.0
@@ -65,13 +65,14 @@ def _request(parts: Sequence[tuple[Runs, Slide]], format: str) -> bytes:
     entries = []
     for runs, slide in parts:
         # the data once, in the last frame, which is what a still needs
-        frames = runs.moments(slide.frames) if format in MOVING else [runs.last]
+        frames = runs.moments(slide.frames) if format in MOVING else list(runs.frames[-1:])
         own = [frame.to_bytes(with_data=frame is runs.last) for frame in frames]
         entries.append(
             {
                 "experiments": [e.to_dict() for e in runs.experiments],
                 "labels": runs.labels,
                 "has_weights": runs.has_weights,
+                "charts": [dataclasses.asdict(chart) for chart in runs.charts],
                 "slide": dataclasses.asdict(slide),
                 "frames": [len(body) for body in own],
             }
@@ -142,5 +143,6 @@ def _part(source: IO[bytes], entry: dict[str, Any]) -> tuple[Runs, Slide]:
         tuple(frames),
         tuple(entry["labels"]),
         entry["has_weights"],
+        tuple(Chart(**chart) for chart in entry["charts"]),
     )
     return runs, Slide(**entry["slide"])

@@ -19,7 +19,7 @@ from pptx.dml.color import RGBColor
 from pptx.enum.text import MSO_ANCHOR, MSO_AUTO_SIZE
 from pptx.util import Emu, Inches, Pt
 
-from regviz.slides import FIGURES, THEMES, Runs, Slide, stills, words
+from regviz.slides import THEMES, Runs, Slide, stills, words
 from regviz.specs import SpecError
 
 _SCALE = 0.75
@@ -50,20 +50,21 @@ class DeckSlide:
 def deck_slides(runs: Runs, slide: Slide) -> list[DeckSlide]:
     """Draw each figure as a slide of its own, or as many together as the slide's layout says."""
     out = []
-    said = words.title(runs.experiments) if slide.title is None else slide.title
     height = stills.HEIGHT - _TOP - _FOOT
     for figures in slide.pages("one"):
         with stills.drawing(stills.Style(slide.palette, slide.font_size)):
             pixels = (stills.PIXELS[0], round(stills.PIXELS[1] * height / stills.HEIGHT))
             page = stills.draw(runs, slide, figures, pixels=pixels, bare=True, height=height)
             picture = stills.png(page.figure, _SCALE * slide.scale)
-        named = FIGURES[figures[0]] if len(figures) == 1 else ""
+        said = words.slide_title(runs, slide, figures)
+        named = runs.title_of(figures[0]) if len(figures) == 1 else ""
+        parts = dict.fromkeys(part for part in (named, said) if part)  # a chart is its own title
         out.append(
             DeckSlide(
-                title=": ".join(part for part in (named, said) if part),
+                title=": ".join(parts),
                 picture=picture,
                 alt=" ".join(words.describe(name, runs) for name in figures),
-                caption=words.caption(runs.experiments) if slide.caption else "",
+                caption=words.below(runs, figures) if slide.caption else "",
                 notes="\n\n".join(words.notes(name, runs, slide) for name in figures),
                 link=slide.link,
                 theme=slide.theme,

@@ -22,6 +22,7 @@ from plotly.offline import get_plotlyjs
 from regviz import figures, metrics
 from regviz.frames import Frame, LaneFrame
 from regviz.metrics import Reading
+from regviz.palette import scale
 from regviz.slides import FIGURES, LAYOUTS, Runs, Slide, words
 
 _NUMBERS: tuple[tuple[str, Callable[[Reading], str]], ...] = (
@@ -35,7 +36,7 @@ _NUMBERS: tuple[tuple[str, Callable[[Reading], str]], ...] = (
     ("exact zeros", lambda r: f"{r.zeros:,} of {r.weights:,}"),
 )
 _FONT = 13.0  # the font size of a slide at which figures are as large as in the app
-_ABOVE = {"boundary": 84, "curves": 56, "accuracy": 56, "histogram": 98}
+_ABOVE = {"boundary": 84, "difference": 56, "curves": 56, "accuracy": 56, "histogram": 98}
 """Pixels above a figure's axes, for its legend and its panels' titles."""
 
 
@@ -43,16 +44,16 @@ def html(runs: Runs, slide: Slide) -> bytes:
     """Return the page, UTF-8."""
     palette, frames = slide.palette, runs.moments(slide.frames)
     described = [_figure(name, runs, slide, frames) for name in slide.figures]
-    said = words.title(runs.experiments) if slide.title is None else slide.title
+    said = words.slide_title(runs, slide, slide.figures)
     columns = min(len(slide.figures), LAYOUTS[slide.layout or "two"][1])
     footer = []
     if slide.caption:
-        footer.append(f"<p>{_safe(words.caption(runs.experiments))}</p>")
+        footer.append(f"<p>{_safe(words.below(runs, slide.figures))}</p>")
     if slide.link:
         footer.append(f'<p><a href="{_safe(slide.link)}">{_safe(slide.link)}</a></p>')
     data = {
         "epochs": [frame.epoch for frame in frames],
-        "interval": round(1000 * slide.seconds / len(frames)),
+        "interval": round(1000 * slide.seconds / max(1, len(frames))),
         "enlarged": slide.font_size / _FONT,
         "figures": described,
     }
@@ -60,7 +61,7 @@ def html(runs: Runs, slide: Slide) -> bytes:
         resources.files("regviz.slides").joinpath("page.html").read_text(encoding="utf-8")
     )
     page = template.substitute(
-        title=_safe(said or words.title(runs.experiments)),
+        title=_safe(words.slide_title(runs, slide, slide.figures, named=True)),
         heading=_safe(said),
         scheme=palette.name,
         base=f"{100 / 1920 * 15 * slide.font_size / _FONT:.3f}",
@@ -72,9 +73,9 @@ def html(runs: Runs, slide: Slide) -> bytes:
         grid=palette.grid,
         columns=columns,
         hidden="" if len(frames) > 1 else "hidden",
-        last=len(frames) - 1,
+        last=max(0, len(frames) - 1),
         figures="\n".join(
-            _box(i, name, runs, palette.lane) for i, name in enumerate(slide.figures)
+            _box(i, name, runs, slide, palette.lane) for i, name in enumerate(slide.figures)
         ),
         footer="\n".join(footer),
         plotly=get_plotlyjs().replace("</script", "<\\/script"),
@@ -87,12 +88,15 @@ def _safe(text: str) -> str:
     return escaping.escape(text)
 
 
-def _box(number: int, name: str, runs: Runs, color: Callable[[int], str]) -> str:
+def _box(number: int, name: str, runs: Runs, slide: Slide, color: Callable[[int], str]) -> str:
     """Return the place of one figure on the page."""
-    said = _safe(words.describe(name, runs))
+    said, chart = _safe(words.describe(name, runs)), runs.chart(name)
+    if chart is not None and len(slide.figures) == 1 and slide.title in (None, chart.title):
+        # its title is the page's
+        return f'<figure aria-label="{said}"><div><div id="figure-{number}"></div></div></figure>'
     if name != "numbers":
         return (
-            f'<figure aria-label="{said}"><h2>{FIGURES[name]}</h2>'
+            f'<figure aria-label="{said}"><h2>{_safe(runs.title_of(name))}</h2>'
             f'<div><div id="figure-{number}"></div></div></figure>'
         )
     heads = "".join(
@@ -109,6 +113,9 @@ def _box(number: int, name: str, runs: Runs, color: Callable[[int], str]) -> str
 
 def _figure(name: str, runs: Runs, slide: Slide, frames: Sequence[Frame]) -> dict[str, Any]:
     """Return one figure at the last frame, and what of it changes with each frame."""
+    chart = runs.chart(name)
+    if chart is not None:
+        return {"kind": "chart", "figure": _chart(json.loads(chart.figure), slide)}
     lanes, data = runs.last.lanes, runs.last.data
     assert data is not None
     labels = [label if len(label) <= 60 else f"{label[:59]}…" for label in runs.labels]
@@ -119,16 +126,19 @@ def _figure(name: str, runs: Runs, slide: Slide, frames: Sequence[Frame]) -> dic
             for frame in frames
         ]
         return out
-    if name == "boundary":
+    if name == "difference":
+        figure = _difference_axes(data[0].extent, labels, slide)
+        out["colors"] = {"response": [_rgb(c) for c in slide.palette.difference], "width": 3.5,
+                         "lines": [slide.palette.lane(i) for i in range(2)]}  # fmt: skip
+        out["steps"] = [[_pixels(lane) for lane in frame.lanes] for frame in frames]
+    elif name == "boundary":
         figure = figures.decision_boundary(labels, show_difference=False, palette=slide.palette)
         figures.fill_decision_boundary(figure, lanes, data, palette=slide.palette)
         # pictures instead of heat maps: Plotly need not draw the points again with each frame
         figure.data = [trace for trace in figure.data if trace.type == "scatter"]
         drawn = [i for i, lane in enumerate(lanes) if lane.boundary is not None]
         out["colors"] = {
-            "response": [
-                [int(c[k : k + 2], 16) for k in (1, 3, 5)] for c in slide.palette.response
-            ],
+            "response": [_rgb(c) for c in slide.palette.response],
             "contour": slide.palette.contour,
             "width": 3.5 if len(lanes) <= 2 else 6,  # of a picture that is made smaller
         }
@@ -167,6 +177,61 @@ def _figure(name: str, runs: Runs, slide: Slide, frames: Sequence[Frame]) -> dic
         ]
     out["figure"] = _for_browser(figure, name)
     return out
+
+
+def _rgb(color: str) -> list[int]:
+    return [int(color[k : k + 2], 16) for k in (1, 3, 5)]
+
+
+def _chart(figure: dict[str, Any], slide: Slide) -> dict[str, Any]:
+    """Return a chart for the page, which has its title, and room for its legend."""
+    layout = figure["layout"]
+    for name in ("title", "height", "width", "meta", "uirevision"):
+        layout.pop(name, None)
+    legend = layout.setdefault("legend", {})
+    legend |= {"orientation": "h", "x": 0, "xanchor": "left", "y": 1, "yanchor": "top"}
+    legend["yref"] = "container"
+    layout["margin"] = {"l": 70, "r": 24, "t": 84, "b": 60} | {
+        side: room for side, room in layout.get("margin", {}).items() if side in "r"
+    }
+    layout |= {"paper_bgcolor": slide.palette.background, "autosize": True}
+    return {"data": figure["data"], "layout": layout}
+
+
+def _difference_axes(
+    extent: tuple[float, float, float, float], labels: Sequence[str], slide: Slide
+) -> go.Figure:
+    """Return axes, the scale of colours, and the place of the picture of the difference."""
+    palette = slide.palette
+    figure = figures.decision_boundary(["", ""], show_difference=False, palette=palette)
+    drawn = figure.layout.xaxis.to_plotly_json()
+    look = {name: drawn[name] for name in ("linecolor", "tickfont") if name in drawn}
+    low, high, bottom, top = extent
+    figure = go.Figure(layout={"font": figure.layout.font, "template": None})
+    figure.add_scatter(
+        x=[None], y=[None], mode="markers", showlegend=False, hoverinfo="skip",
+        marker={"color": [0], "cmin": -1, "cmax": 1, "showscale": True,
+                "colorscale": scale(palette.difference),
+                "colorbar": {"title": {"text": "change of P(class 1)", "side": "right"},
+                             "tickvals": [-1, -0.5, 0, 0.5, 1],
+                             "ticktext": ["−1", "−½", "0", "½", "1"], "thickness": 16}},
+    )  # fmt: skip
+    for i, label in enumerate(labels):
+        figure.add_scatter(
+            x=[None], y=[None], mode="lines", name=f"{label}: P(class 1) = ½",
+            line={"color": palette.lane(i), "width": 2.5},
+        )  # fmt: skip
+    common = {**look, "showgrid": False, "zeroline": False, "fixedrange": True}
+    figure.update_xaxes(range=[low, high], title_text="x₀", constrain="domain", **common)
+    figure.update_yaxes(
+        range=[bottom, top], title_text="x₁", scaleanchor="x", constrain="domain", **common
+    )
+    figure.update_layout(
+        images=[_picture(0, extent)], paper_bgcolor=palette.background,
+        plot_bgcolor=palette.background, margin={"l": 54, "r": 84, "b": 50},
+        legend={"orientation": "h", "x": 0, "yref": "container", "yanchor": "top"},
+    )  # fmt: skip
+    return figure
 
 
 def _arrange(
@@ -247,5 +312,5 @@ def _for_browser(figure: go.Figure, name: str) -> dict[str, Any]:
     layout.pop("meta", None)  # hints to the app
     layout.pop("title", None)  # the page has headings
     layout["margin"]["t"] = _ABOVE[name]
-    layout["legend"] |= {"y": 1}
+    layout["legend"] = layout.get("legend", {}) | {"y": 1}
     return {"data": value["data"], "layout": layout}

@@ -8,6 +8,7 @@ animation is handed back by the functions that draw it: each returns an ``update
 from __future__ import annotations
 
 import io
+import json
 import logging
 import math
 import re
@@ -23,6 +24,7 @@ logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it reports on buildin
 import matplotlib as mpl  # noqa: E402
 import numpy as np  # noqa: E402
 import segno  # noqa: E402
+from contourpy import contour_generator  # noqa: E402
 from matplotlib.artist import Artist  # noqa: E402
 from matplotlib.axes import Axes  # noqa: E402
 from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: E402
@@ -31,7 +33,8 @@ from matplotlib.colors import LinearSegmentedColormap, to_rgba  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 from matplotlib.font_manager import FontProperties  # noqa: E402
 from matplotlib.lines import Line2D  # noqa: E402
-from matplotlib.patches import Patch, Rectangle  # noqa: E402
+from matplotlib.patches import Patch, PathPatch, Rectangle  # noqa: E402
+from matplotlib.path import Path  # noqa: E402
 from matplotlib.textpath import TextToPath  # noqa: E402
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter  # noqa: E402
 from numpy.typing import NDArray  # noqa: E402
@@ -39,7 +42,7 @@ from numpy.typing import NDArray  # noqa: E402
 from regviz import metrics  # noqa: E402
 from regviz.frames import DataView, Frame, LaneFrame  # noqa: E402
 from regviz.palette import Palette  # noqa: E402
-from regviz.slides import FIGURES, Runs, Slide, words  # noqa: E402
+from regviz.slides import Chart, Runs, Slide, words  # noqa: E402
 from regviz.specs import SpecError  # noqa: E402
 
 WIDTH, HEIGHT = 40 / 3, 7.5
@@ -277,15 +280,17 @@ class Cell:
                 fitting = [t for t in ylabels if text_width(t, style.small) < h + 0.4 * above]
                 ax.set_ylabel(fitting[0] if fitting else ylabels[-1])
             ax.tick_params(labelbottom=lowest or not shared, labelleft=first or not shared)
-            ax.xaxis.set_major_locator(_ticks(w / (4.4 * small), 7))
-            ax.yaxis.set_major_locator(_ticks(h / (2.4 * small), 6))
+            ax.xaxis.set_major_locator(ticks(w / (4.4 * small), 7))
+            ax.yaxis.set_major_locator(ticks(h / (2.4 * small), 6))
             ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}".replace("-", "−")))
             out.append(ax)
         return out
 
 
-def _ticks(room: float, most: int) -> MaxNLocator:
-    return MaxNLocator(max(1, min(most, int(room))), steps=[1, 2, 2.5, 5, 10])
+def ticks(room: float, most: int, *, whole: bool = False) -> MaxNLocator:
+    """Return where numbers stand on an axis with room for so many, at most ``most``."""
+    steps = [1, 2, 5, 10] if whole else [1, 2, 2.5, 5, 10]
+    return MaxNLocator(max(1, min(most, int(room))), steps=steps, integer=whole)
 
 
 def _legend(
@@ -378,12 +383,12 @@ def boundary(cell: Cell, runs: Runs, style: Style) -> Update:
             ax.set(xlim=(a, b), ylim=(c, d))
             changed.append(pictures[i])
             if values.min() < 0.5 < values.max():
-                contour = ax.contour(
-                    np.linspace(a, b, columns), np.linspace(c, d, rows),
-                    values, levels=[0.5], colors=[p.contour], linewidths=style.line, zorder=2,
+                line = PathPatch(
+                    contour(response, data[i].extent), facecolor="none", edgecolor=p.contour,
+                    linewidth=style.line, zorder=2,
                 )  # fmt: skip
-                contours.append(contour)
-                changed.append(contour)
+                contours.append(ax.add_patch(line))
+                changed.append(line)
             changed += ax.collections[:4]
         return changed
 
@@ -424,6 +429,110 @@ def _boundary_key(runs: Runs, style: Style) -> list[Any]:
     line = Line2D([], [], color=p.contour, linewidth=1.5 * style.line, label="P(class 1) = ½")
     return [*classes, *points, line]
 
+
+def difference(cell: Cell, runs: Runs, style: Style) -> Update:
+    """The second run's P(class 1) minus the first's as colour, and both ½ contours over it."""
+    p, data = style.palette, runs.last.data
+    assert data is not None
+    a, b, c, d = data[0].extent
+    (ax,) = cell.panels(
+        1, aspect=(b - a) / (d - c), titles=(), shared=True, right=5.2 * style.small / 72,
+        xlabels=("input x₀", "x₀"), ylabels=("input x₁", "x₁"),
+    )  # fmt: skip
+    ax.grid(visible=False)
+    colors = LinearSegmentedColormap.from_list("difference", p.difference)
+    picture = ax.imshow(
+        np.zeros((2, 2)), cmap=colors, vmin=-1, vmax=1, origin="lower", aspect="auto",
+        interpolation="bilinear", zorder=0,
+    )  # fmt: skip
+    ax.set(xlim=(a, b), ylim=(c, d))
+    across, up = cell.paper.get_size_inches()
+    place, small = ax.get_position(), style.small / 72
+    edge, low = place.x1 * across - cell.left + 0.8 * small, place.y0 * up - cell.bottom
+    beside = cell.axes(edge, low, 0.9 * small, place.height * up)
+    bar = cell.paper.colorbar(picture, cax=beside, ticks=[-1, -0.5, 0, 0.5, 1])
+    beside.set_yticklabels(["−1", "−½", "0", "½", "1"])
+    bar.set_label("change of P(class 1)", labelpad=6)
+    bar.outline.set_edgecolor(p.muted)
+    lines: list[Any] = []
+
+    def update(frame: Frame) -> list[Artist]:
+        for old in lines:
+            old.remove()
+        lines.clear()
+        plain, other = (lane.boundary for lane in frame.lanes)
+        picture.set_visible(plain is not None and other is not None)
+        if plain is None or other is None:
+            return [picture]
+        rows, columns = other.shape
+        half_x, half_y = (b - a) / (columns - 1) / 2, (d - c) / (rows - 1) / 2
+        picture.set_data((other.astype(float) - plain) / 255)
+        picture.set_extent((a - half_x, b + half_x, c - half_y, d + half_y))
+        ax.set(xlim=(a, b), ylim=(c, d))
+        for i, grid in enumerate((plain, other)):
+            line = contour(grid, data[0].extent)
+            look = {"linestyle": (_TRAIN, _VALIDATION)[i], "linewidth": style.line * (1.0, 1.35)[i]}
+            patch = PathPatch(line, facecolor="none", edgecolor=p.lane(i), zorder=2, **look)
+            lines.append(ax.add_patch(patch))
+        return [picture, *lines]
+
+    return update
+
+
+def _difference_key(runs: Runs, style: Style) -> list[Any]:
+    return [
+        Line2D(
+            [], [], color=style.palette.lane(i), linestyle=(_TRAIN, _VALIDATION)[i],
+            linewidth=1.35 * style.line, label=f"{label}: P(class 1) = ½",
+        )
+        for i, label in enumerate(_short(runs, style))
+    ]  # fmt: skip
+
+
+def contour(response: NDArray[np.uint8], extent: tuple[float, float, float, float]) -> Path:
+    """Return the line where P(class 1) = ½ as a smooth curve that lies where it must.
+
+    The response is known at the points of a grid, as uint8. Between two of them on either side of
+    ½ the line is put where their log-odds, which a network is nearly linear in, cross 0. Through
+    the middles of the pieces from crossing to crossing runs a quadratic B-spline: it stays within
+    the two squares of each crossing and passes between its two points, so no point of the grid
+    ever comes to lie on the wrong side.
+    """
+    a, b, c, d = extent
+    rows, columns = response.shape
+    part = np.clip(response.astype(float), 0.5, 254.5) / 255
+    odds = np.log(part / (1 - part))
+    x, y = np.linspace(a, b, columns), np.linspace(c, d, rows)
+    points: list[NDArray[np.float64]] = []
+    codes: list[int] = []
+    for line in contour_generator(x, y, odds).lines(0.0):
+        assert isinstance(line, np.ndarray)
+        middles = (line[1:] + line[:-1]) / 2
+        closed = len(line) > 3 and bool((line[0] == line[-1]).all())
+        if closed:  # through all middles, and back to the first
+            middles = np.concatenate([middles, middles[:1]])
+            corners, start, end = line[1:], middles[:1], line[:0]
+        else:
+            corners, start, end = line[1:-1], line[:1], line[-1:]
+            if not len(corners):
+                points += [line[:1], line[-1:]]
+                codes += [_MOVE, _TO]
+                continue
+            points.append(start)
+            codes.append(_MOVE)
+            start = middles[:1]
+        points.append(start)
+        codes.append(_MOVE if closed else _TO)
+        bent = np.empty((2 * len(corners), 2))
+        bent[0::2], bent[1::2] = corners, middles[1 : len(corners) + 1]
+        points += [bent, end]
+        codes += [_BEND] * len(bent) + [_TO] * len(end)
+    if not points:
+        return Path(np.zeros((0, 2)))
+    return Path(np.concatenate(points), codes)
+
+
+_MOVE, _TO, _BEND = (int(getattr(Path, n)) for n in ("MOVETO", "LINETO", "CURVE3"))
 
 _LOSS = ("cross-entropy loss (nats)", "loss (nats)")
 _RIGHT = ("share classified correctly", "share correct")
@@ -696,12 +805,19 @@ def numbers(cell: Cell, runs: Runs, style: Style) -> Update:
     return update
 
 
+def _chart(cell: Cell, chart: Chart, style: Style) -> None:
+    from regviz.slides import plotted
+
+    plotted.draw(cell, json.loads(chart.figure), style)
+
+
 def _say(ax: Axes, text: str, style: Style) -> None:
     ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", color=style.palette.muted)
 
 
 DRAW: dict[str, Callable[[Cell, Runs, Style], Update]] = {
     "boundary": boundary,
+    "difference": difference,
     "curves": curves,
     "accuracy": accuracy,
     "histogram": histogram,
@@ -711,6 +827,7 @@ DRAW: dict[str, Callable[[Cell, Runs, Style], Update]] = {
 
 KEYS: dict[str, Callable[[Runs, Style], list[Any]]] = {
     "boundary": _boundary_key,
+    "difference": _difference_key,
     "curves": _curves_key,
     "accuracy": _curves_key,
     "histogram": _histogram_key,
@@ -764,11 +881,11 @@ def draw(
     p = style.palette
     paper = Figure((WIDTH, height), dpi=pixels[1] / height)
     canvas = FigureCanvasAgg(paper)
-    said = words.title(runs.experiments) if slide.title is None else slide.title
+    said = words.slide_title(runs, slide, figures)
     link = None if bare else slide.link
     small = max(9.0, 0.62 * style.size)
     code = 1.1 if link else 0.0
-    told = wrap(words.caption(runs.experiments), small, WIDTH - 0.7 - code) if slide.caption else []
+    told = wrap(words.below(runs, figures), small, WIDTH - 0.7 - code) if slide.caption else []
     big = 1.45 * style.size
     heading = fit(said, big, WIDTH - 0.7 - beside, 2, bold=True).split("\n") if said else []
     if bare:
@@ -791,7 +908,7 @@ def draw(
     # smaller where there are more, but not in proportion: a slide is read from afar
     style = Style(p, style.size * (1.0, 0.86, 0.72)[(rows > 1) + (columns > 1)])
     side, gap = 0.3, 0.3
-    handles = [handle for name in figures for handle in KEYS[name](runs, style)]
+    handles = [handle for name in figures if name in KEYS for handle in KEYS[name](runs, style)]
     if handles:
         with mpl.rc_context(_sizes(style)):
             foot += _legend(paper, handles, style, foot, code)
@@ -810,11 +927,17 @@ def draw(
                 tall,
                 style,
             )
-            if not (bare and len(figures) == 1):
-                cell.heading(FIGURES[name])
-            updates.append(DRAW[name](cell, runs, style))
+            alone = len(figures) == 1 and (bare or words.title_of_chart(runs, name) == said)
+            if not alone:
+                cell.heading(runs.title_of(name))
+            chart = runs.chart(name)
+            if chart is None:
+                updates.append(DRAW[name](cell, runs, style))
+            else:
+                _chart(cell, chart, style)
     drawn = Drawn(paper, canvas, updates)
-    drawn.update(runs.last)
+    if updates:
+        drawn.update(runs.last)
     return drawn
 
 
@@ -866,7 +989,7 @@ def still(runs: Runs, slide: Slide, format: str) -> bytes:
         if format == "pdf":
             # without dates, and the producer's version
             nothing = {"CreationDate": None, "ModDate": None, "Producer": None, "Creator": None}
-            info = {**nothing, "Title": _title(runs, slide)}
+            info = {**nothing, "Title": words.slide_title(runs, slide, slide.figures, named=True)}
             with PdfPages(out, metadata=info) as pdf:
                 for figures in pages:
                     pdf.savefig(draw(runs, slide, figures).figure, dpi=_DPI)
@@ -885,10 +1008,6 @@ def png(figure: Figure, scale: float) -> bytes:
     return out.getvalue()
 
 
-def _title(runs: Runs, slide: Slide) -> str:
-    return slide.title or words.title(runs.experiments)
-
-
 def _named(svg: str, runs: Runs, slide: Slide, figures: Sequence[str]) -> str:
     """Give an SVG its size in pixels, and a title and description for who does not see it."""
     escape = xml.sax.saxutils.escape
@@ -897,5 +1016,6 @@ def _named(svg: str, runs: Runs, slide: Slide, figures: Sequence[str]) -> str:
     end = svg.index(">", start)
     tag = re.sub(r' (width|height)="[^"]*"', "", svg[start:end])
     tag += f' width="{PIXELS[0]}" height="{PIXELS[1]}" role="img"'
-    head = f"<title>{escape(_title(runs, slide))}</title><desc>{escape(said)}</desc>"
+    title = words.slide_title(runs, slide, figures, named=True)
+    head = f"<title>{escape(title)}</title><desc>{escape(said)}</desc>"
     return f"{svg[:start]}{tag}>\n{head}{svg[end + 1 :]}"

@@ -184,6 +184,30 @@ def title(experiments: Sequence[Experiment]) -> str:
     )
 
 
+def slide_title(runs: Runs, slide: Slide, figures: Sequence[str], *, named: bool = False) -> str:
+    """Return the title of a page: the slide's own, or made from what is on it.
+
+    ``named``: not empty, although the slide asks for none.
+    """
+    if slide.title or (slide.title is not None and not named):
+        return slide.title
+    alone = runs.shown_alone(figures)
+    return title(runs.experiments) if alone is None else alone.title
+
+
+def title_of_chart(runs: Runs, name: str) -> str | None:
+    """Return a chart's title; None for a figure of runs."""
+    chart = runs.chart(name)
+    return None if chart is None else chart.title
+
+
+def below(runs: Runs, figures: Sequence[str]) -> str:
+    """Return the caption of a page: the settings of all that is on it, each said once."""
+    parts = [] if runs.shown_alone(figures) else [caption(runs.experiments)]
+    parts += [chart.caption for chart in map(runs.chart, figures) if chart and chart.caption]
+    return " · ".join(dict.fromkeys(parts))
+
+
 def _data_name(kind: str) -> str:
     return "own data" if kind == OWN_KIND else kind
 
@@ -194,7 +218,7 @@ def _capital(text: str) -> str:
 
 def file_name(runs: Runs, slide: Slide, format: str) -> str:
     """Return a name for the file, after figures and settings: letters, digits, dots and dashes."""
-    said = title(runs.experiments) if slide.title is None else slide.title
+    said = slide_title(runs, slide, slide.figures)
     text = f"{said} {' '.join(slide.figures)}".replace("λ", "").replace("=", "")
     return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-.")[:100] + f".{format}"
 
@@ -209,6 +233,9 @@ def number(value: float) -> str:
 
 def describe(figure: str, runs: Runs) -> str:
     """Return what one figure shows, for those who do not see it."""
+    chart = runs.chart(figure)
+    if chart is not None:
+        return f"{chart.title}. {chart.alt}"
     frame = runs.last
     readings = [metrics.read(lane) for lane in frame.lanes]
     pairs = list(zip(runs.labels, readings, strict=True))
@@ -221,6 +248,13 @@ def describe(figure: str, runs: Runs) -> str:
             for label, r in pairs
         ]
         start = f"Decision boundary of {many} on {kinds}, with training and validation points"
+    elif figure == "difference":
+        first, second = (lane.boundary for lane in frame.lanes)
+        assert first is not None
+        assert second is not None
+        apart = float(((first > 127) != (second > 127)).mean())
+        said = [f"they disagree about the class on {metrics.percent(apart)} of the plane"]
+        start = f"P(class 1) of {runs.labels[1]} minus that of {runs.labels[0]}, as colours"
     elif figure == "curves":
         said = [
             f"{label}: training loss {number(r.train_loss)} and validation loss "
@@ -259,6 +293,8 @@ def describe(figure: str, runs: Runs) -> str:
 _LOOK = {
     "boundary": "Each panel is one model: the colour is its P(class 1), the line is where it "
     "changes its mind. Ask which bends follow the rule and which follow single points.",
+    "difference": "The colour is how the second model's P(class 1) differs from the first's. Ask "
+    "where the technique changed its mind, and whether there are points there.",
     "curves": "Dashed is training, solid is validation, the star marks the lowest validation "
     "loss. Ask where the two part, and whether the solid curve comes back up.",
     "accuracy": "Dashed is training, solid is validation. Ask how far apart they end, and whether "
@@ -296,6 +332,9 @@ def verdicts(runs: Runs) -> list[str]:
 
 def notes(figure: str, runs: Runs, slide: Slide) -> str:
     """Return the speaker notes of one figure: what to say, and how to make it again."""
+    chart = runs.chart(figure)
+    if chart is not None:
+        return chart.notes
     document = experiments_to_json(runs.experiments, indent=None)
     link = slide.link or f"the app's address followed by /?e={to_link(runs.experiments[-1])}"
     if runs.experiments[-1].data.points is not None:
