@@ -447,7 +447,7 @@ def _tick() -> None:
     job = visit.job if fits else None
     first = None if job is None else _first_seeds(job, now)
     live.feed(PAGE, first, run=f"{id(job):x}")
-    if moving and (not visit.moving or run.current(PAGE) is not visit):
+    if run.outdated(visit, moving, PAGE):
         st.rerun()
 
 

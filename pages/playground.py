@@ -231,8 +231,8 @@ def _tick() -> None:
     job = visit.job
     of = lanes if job is None else job.experiments  # a first frame may have come since the look
     live.feed(CHANNEL, job, table=lambda shown: _table(shown, of[-1]))
-    if moving and (not visit.moving or run.current() is not visit):
-        st.rerun()  # it has ended, or the connection was lost and its jobs with it
+    if run.outdated(visit, moving):
+        st.rerun()
 
 
 _tick()

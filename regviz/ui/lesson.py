@@ -260,7 +260,7 @@ def finish(shown: Shown) -> None:
         live.feed(
             shown.channel, now.job, table=lambda look: _table(lesson, shown.labels, look, lanes)
         )
-        if moving and not now.moving:
+        if run.outdated(visit, moving, lesson.page):
             st.rerun()
 
     tick()
@@ -333,7 +333,7 @@ def further_run(name: str, button: str, lanes: Lanes, draw: Callable[[Frame, Lan
             st.progress(0.0 if frame is None else frame.epoch / frame.epochs, "Training")
         else:
             draw(frame, job.experiments)
-        if moving and not visit.moving:
+        if run.outdated(visit, moving, name):
             st.rerun()
 
     look()

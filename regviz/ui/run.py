@@ -126,6 +126,16 @@ def expect(lanes: Sequence[Experiment], page: str = "playground") -> Visit:
     return visit
 
 
+def outdated(visit: Visit, moving: bool, page: str = "playground") -> bool:
+    """Whether a page that was drawn while its run was ``moving``, or not, needs a full run.
+
+    The run has ended; or the connection was lost, and the jobs with it; or a new run has begun
+    without one: where a button is pressed in the moment in which a chart in the fragment asks
+    for something, Streamlit's browser side sends both as one run of the fragment alone.
+    """
+    return visit.moving != moving or current(page) is not visit
+
+
 def press(action: str, page: str = "playground") -> None:
     """Do what a button of the transport says; a callback, so the page that follows shows it."""
     visit = current(page)
