@@ -36,7 +36,7 @@ def recurrent_masks(p: float, units: int, sequences: int, seed: int) -> Iterator
         }
     )
     # as a run of this size and seed draws them, so the first are those of its first batch
-    stack = Run([experiment])._stacks[0]
+    stack = Run([experiment])._parts[0].stack
     place = [site.rate for site in stack.network.sites].index("recurrent_dropout")
 
     def drawn(rows: int) -> NDArray[np.bool_]:
