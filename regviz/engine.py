@@ -49,6 +49,7 @@ _MAX_MOVES = 4  # trainers that it may lose at all
 _MAX_FAILURES = 3  # starts of a trainer in a row before those who wait are told
 _SHORT_LIFE = 2.0  # a trainer that dies within these seconds of being ready failed to start
 _MAX_LABS = 8  # that a session may have in progress, besides its runs
+_OLD_NEWS = 3.0  # seconds after which a trainer's word on when a run will end is not repeated
 _PENDING = 64  # packed frames kept of a run at which nobody looks
 _MEMORY = {"cpu": 2 << 30, "auto": 8 << 30, "cuda": 8 << 30}  # CUDA alone maps gigabytes
 
@@ -68,6 +69,7 @@ class _Work:
         self.pause_at: int | None = None
         self.seat: _Seat | None = None
         self.losses = self.moves = 0
+        self.outlook: tuple[int, float, float] | None = None  # others first, seconds, said when
         self._unpacking = threading.Lock()  # taken last; nothing else is taken under it
 
     is_lab = False
@@ -257,6 +259,17 @@ class Job(_Handle[_Run]):
     def frames(self) -> list[Frame]:
         """Return the frames kept for scrubbing, evenly thinned, the newest last."""
         return self._run.frames()
+
+    @property
+    def outlook(self) -> tuple[int, float] | None:
+        """How many other runs will end before this one, and in how many seconds it will: as its
+        trainer sees it from what runs have cost so far. None where that is not known."""
+        said = self._run.outlook
+        if self.state not in ("queued", "running") or said is None:
+            return None
+        ahead, seconds, when = said
+        since = time.monotonic() - when
+        return None if since > _OLD_NEWS else (ahead, max(0.0, seconds - since))
 
     def pause(self) -> None:
         """Pause after the current epoch. Others who share the run go on."""
@@ -629,11 +642,15 @@ class Engine:
 
     def _on_message(self, process: TrainerProcess, head: dict[str, Any], body: bytes) -> None:
         kind = head["kind"]
-        if kind == "beat":
-            return
         with self._lock:
             seat = next((s for s in self._seats if s.process is process), None)
             if seat is None or self._closed:
+                return
+            if kind == "beat":
+                now = time.monotonic()
+                for number, ahead, seconds in head["outlook"]:
+                    if number in seat.runs:
+                        seat.runs[number].outlook = ahead, seconds, now
                 return
             if kind == "ready":
                 process.ready, process.device = True, head["device"]

@@ -210,6 +210,8 @@ class Scheduler:
         self._join = join
         self._tasks: dict[int, _Task] = {}
         self._turn = self._slices = 0
+        self._cost = 0.0  # of a whole run, seconds: of those that ended lately
+        self._worked = self._took = 1e-9  # processor and wall-clock seconds of late
 
     def command(self, head: dict[str, Any], body: bytes = b"") -> None:
         """Do what the engine asks; what concerns a run that has ended is nothing to do."""
@@ -256,14 +258,44 @@ class Scheduler:
         for each in together:
             each.turn = self._turn
         # processor time: on a busy machine the clock would charge a run for others' work
-        since = time.thread_time()
+        since, began = time.thread_time(), time.perf_counter()
         if task.group is not None:
             self._advance_group(task.group)
         elif self._advance_alone(task, since):
             self._tasks.pop(job, None)
-        spent = (time.thread_time() - since) / len(together)
+        worked = time.thread_time() - since
         for each in together:
-            each.spent += spent
+            each.spent += worked / len(together)
+            if each.job not in self._tasks and not each.is_lab:
+                self._cost += (each.spent - self._cost) * (_FADE if self._cost else 1.0)
+        self._worked += worked - _FADE * self._worked
+        self._took += time.perf_counter() - began - _FADE * self._took
+
+    def outlook(self) -> list[tuple[int, int, float]]:
+        """Return, of each run, its number, how many others will end before it, and the seconds
+        until it ends: from what its epochs have cost so far, or, of one that has hardly begun,
+        from what the last runs cost in all. Where all have the same time to go, each ends when
+        the work of all is done; what is left to do of a longer run does not hold up a shorter.
+        """
+        left: dict[int, float] = {}
+        for task in self._tasks.values():
+            if task.paused or task.is_lab:
+                continue
+            run, cost = task.run, self._cost
+            if run is not None and (run.epoch >= _KNOWN or not cost):
+                epochs = max(e.training.epochs for e in run.experiments)
+                left[task.job] = task.spent * max(0, epochs / max(run.epoch, 1) - 1)
+            elif cost:
+                left[task.job] = max(0.0, cost - task.spent)
+        pace = self._took / self._worked  # others want the processor, too
+        return [
+            (
+                job,
+                sum(theirs < mine for theirs in left.values()),
+                pace * sum(min(theirs, mine) for theirs in left.values()),
+            )
+            for job, mine in left.items()
+        ]
 
     def _advance_alone(self, task: _Task, since: float) -> bool:
         """Train until the slice is over or something goes wrong; return whether it has ended."""
@@ -494,6 +526,8 @@ class Scheduler:
 
 
 _END = object()
+_FADE = 0.05  # how fast older runs and slices are forgotten
+_KNOWN = 8  # epochs after which what a run costs is known
 
 
 def _lanes(tasks: Sequence[_Task]) -> int:
@@ -596,7 +630,7 @@ def _serve(connection: Connection, *, device: str, marker: int | None, parent: i
             scheduler.slice(job)
         now = time.monotonic()
         if now >= beat:
-            send({"kind": "beat"})
+            send({"kind": "beat", "outlook": scheduler.outlook()})
             beat = now + BEAT_SECONDS
         if job is None:
             with contextlib.suppress(queue.Empty):

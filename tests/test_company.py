@@ -351,3 +351,33 @@ def test_nobody_is_held_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     desk.start(2, long(l2=0.02))
     desk.go_on(until=lambda: any(h["job"] == 2 and h["epoch"] > 1 for h, _ in desk.sent))
     assert not desk.ended(1)
+
+
+# --- what is still to come ----------------------------------------------------------------------
+
+
+def test_outlook_ranks_runs_by_what_is_left_of_them() -> None:
+    desk = Desk()
+    for job, epochs in ((1, 900), (2, 300), (3, 600)):
+        wide = experiment(model={"hidden": [8 + job]})  # three shapes: nobody joins anybody
+        desk.start(job, [wide.replace("training.epochs", epochs)])
+    desk.go_on(until=lambda: len(desk.sent) >= 12)
+    outlook = {job: (ahead, seconds) for job, ahead, seconds in desk.scheduler.outlook()}
+    assert [outlook[job][0] for job in (2, 3, 1)] == [0, 1, 2]
+    assert 0 < outlook[2][1] < outlook[3][1] < outlook[1][1]
+    desk.go_on(until=lambda: desk.ended(2))
+    later = {job: seconds for job, _, seconds in desk.scheduler.outlook()}
+    assert later.keys() == {1, 3}
+    desk.scheduler.command({"kind": "pause_at", "job": 1, "epoch": 1})
+    assert [job for job, _, _ in desk.scheduler.outlook()] == [3]  # who is paused holds up nobody
+
+
+def test_who_has_not_begun_is_expected_to_cost_what_the_last_ones_did() -> None:
+    desk = Desk()
+    desk.start(1, long(l2=0.1))
+    desk.go_on()
+    assert desk.scheduler.outlook() == []
+    desk.start(2, long(l2=0.2))
+    ((job, ahead, seconds),) = desk.scheduler.outlook()
+    assert (job, ahead) == (2, 0)
+    assert seconds > 0

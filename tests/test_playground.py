@@ -465,3 +465,11 @@ def test_presets_fit_in_a_link() -> None:
     for preset in presets.PRESETS:
         assert specs.from_link(specs.to_link(preset.experiment)) == preset.experiment
         assert json.loads(preset.experiment.canonical_json())
+
+
+def test_a_page_says_how_long_a_run_will_take_where_that_is_long() -> None:
+    assert run.queue_text(None) == ""
+    assert run.queue_text((3, 1.0)) == ""
+    assert run.queue_text((12, 6.4)) == "12 runs end before yours, about 6 s to go"
+    assert run.queue_text((1, 200.0)) == "1 run ends before yours, about 3 min to go"
+    assert run.queue_text((0, 4.0)) == "about 4 s to go"

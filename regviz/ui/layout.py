@@ -60,11 +60,13 @@ def plain(text: str) -> str:
     return re.sub(r"([\\`*~$\[\]])", r"\\\1", text)
 
 
-def status(epochs: str, word: str) -> str:
-    """Return the HTML of a run's status: ``epoch N/M`` and one word, coloured by it."""
+def status(epochs: str, word: str, queue: str = "") -> str:
+    """Return the HTML of a run's status: ``epoch N/M`` and one word, coloured by it, and below
+    them what it waits for."""
+    waiting = f'<small class="rv-queue">{escape(queue)}</small>' if queue else ""
     return (
         f'<div class="rv-status rv-{escape(word)}" role="status"><span class="rv-dot"></span>'
-        f"<span>{escape(epochs)}</span> <b>{escape(word)}</b></div>"
+        f"<span>{escape(epochs)}</span> <b>{escape(word)}</b>{waiting}</div>"
     )
 
 

@@ -24,6 +24,8 @@ TICK = 0.1
 """Seconds between two looks at a run that is going on."""
 FIRST_FRAME = 0.2
 """Seconds that a page waits at most for what its click asked for; more would grey it out."""
+LONG = 2.5
+"""Seconds from which on a page says how long a run will still take."""
 
 PLAY, PAUSE, STEP, RESTART = "play", "pause", "step", "restart"
 
@@ -190,12 +192,28 @@ def status_word(state: str, frame: Frame | None) -> str:
     return next((way for way in ("diverged", "stopped") if way in ways), "finished")
 
 
-def status_text(visit: Visit) -> tuple[str, str]:
-    """Return ``epoch N/M`` and the status word of the visit's run."""
+def status_text(visit: Visit) -> tuple[str, str, str]:
+    """Return ``epoch N/M`` and the status word of the visit's run, and what it waits for."""
     job = visit.job
     if job is None:
-        return "epoch 0/0", "failed" if visit.refused else "queued"
-    return f"epoch {_epoch(job)}/{job.epochs}", status_word(job.state, job.latest())
+        return "epoch 0/0", "failed" if visit.refused else "queued", ""
+    word = status_word(job.state, job.latest())
+    return f"epoch {_epoch(job)}/{job.epochs}", word, queue_text(job.outlook)
+
+
+def queue_text(outlook: tuple[int, float] | None) -> str:
+    """Return how long a run will take where others are trained, too; nothing where it is short.
+
+    >>> queue_text((12, 6.4))
+    '12 runs end before yours, about 6 s to go'
+    """
+    if outlook is None or outlook[1] < LONG:
+        return ""
+    ahead, seconds = outlook
+    how_long = f"about {seconds:.0f} s" if seconds < 90 else f"about {seconds / 60:.0f} min"
+    if ahead == 0:
+        return f"{how_long} to go"
+    return f"{ahead} {'run ends' if ahead == 1 else 'runs end'} before yours, {how_long} to go"
 
 
 def _epoch(job: Job) -> int:
