@@ -80,6 +80,8 @@ CALM = 2.0
 """Seconds for what the end of a run leaves to tidy up, before a look at idle sessions."""
 PAUSE = 0.1
 """Seconds between two looks at the event loop's lag."""
+BUSY = 0.5
+"""Load average before the first session from which on others must have been at work."""
 FLOOR_LOOKS = 30
 """Looks at the idle server, before the first session."""
 
@@ -270,6 +272,8 @@ class Student:
     ) -> None:
         """Move sliders until the time is over."""
         await asyncio.sleep(self.rng.uniform(0, think))  # nobody begins when all others do
+        if not self.visitor.sliders:  # the page never came
+            return
         while time.perf_counter() < until and not self.visitor.lost:
             begun = time.perf_counter()
             name, value = self.choose(asked)
@@ -436,7 +440,7 @@ async def measure(server: Server, count: int, options: argparse.Namespace) -> Nu
             "sessions": count,
             "lag_floor_ms": round(1000 * lag.floor, 2),
             "load_before": load,
-            "opened": sum(not student.visitor.lost for student in group),
+            "opened": sum(not student.moves[0][2].failure for student in group),
             "session_mb": (start.web_mb - closed.web_mb) / count,
         }
         if options.class_start:
@@ -513,8 +517,9 @@ async def lesson(
 
 async def class_start(server: Server, group: Sequence[Student], lag: Lag) -> Numbers:
     """Let all press at the same moment, each another λ."""
+    group = [student for student in group if student.visitor.sliders]  # who came in
     wishes = []
-    for name in LAMBDAS:
+    for name in LAMBDAS if group else ():
         slider = group[0].visitor.sliders[name]
         stands = group[0].visitor.value(name)
         wishes += [(name, value) for value in slider.values if value != stands]
@@ -586,7 +591,8 @@ def rows(n: Numbers) -> list[tuple[str, str, str]]:
         for name, what in (("first frame", "starved_first"), ("final", "starved_final")):
             worst = n[what]
             text = number(worst, 2)
-            out.append((f"starved: worst session, {name}", judged(text, worst <= 2), "2"))
+            kept = worst is not None and worst <= 2
+            out.append((f"starved: worst session, {name}", judged(text, kept), "2"))
     if "painted_ms" in n:
         shown = n["painted_ms"]
         out += [
@@ -641,7 +647,10 @@ def table(every: Sequence[Numbers]) -> str:
     head = ["p50 / p95", *(f"{n['sessions']} sessions" for n in every), "goal"]
     lines = [head, ["---"] * len(head)]
     lines += [[name, *(c.get(name, "–") for c in columns), goal] for name, goal in goals.items()]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    text = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    if every[0]["load_before"] > BUSY:
+        text += "\n\nOthers were at work on this machine, as the load average before says."
+    return text
 
 
 def main(argv: Sequence[str] | None = None) -> int:
