@@ -13,7 +13,7 @@ from regviz import metrics, sequence_figures
 from regviz.frames import Frame, LaneFrame
 from regviz.scratch.attention import attention_with_dropout, residual_dropout
 from regviz.specs import SEQUENCE_LENGTH, Experiment
-from regviz.ui import layout, lesson, live, sequences
+from regviz.ui import charts, layout, lesson, live, sequences
 from regviz.ui.lesson import Lanes
 
 PAGE = "attention"
@@ -260,10 +260,11 @@ def attention(frame: Frame, lanes: Lanes, labels: tuple[str, ...]) -> None:
     decides = found[0][which, block][:, :, tokens[which] < 2]  # (heads, time, A and B)
     on = decides.sum(axis=2).mean(axis=1).tolist()
     said = maps_said(quiet, noisy, p, on)
-    lesson.chart(
-        sequence_figures.attention_modes(quiet, noisy, tokens[which], lesson.palette()),
+    charts.chart(
+        lambda colors: sequence_figures.attention_modes(quiet, noisy, tokens[which], colors),
         key="attention-maps",
         alt=said,
+        about=charts.of_runs(lanes),
     )
     st.html(layout.point(said))
 

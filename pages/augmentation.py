@@ -15,7 +15,7 @@ import streamlit as st
 
 from regviz import augment_audio, augment_text, lab_figures
 from regviz.labs.frame import LabFrame
-from regviz.ui import lab, layout, lesson
+from regviz.ui import charts, lab, layout
 
 PAGE = "augmentation"
 MARK = '<mark style="background:rgba(20,160,140,0.3);color:inherit;border-radius:3px">'
@@ -87,7 +87,12 @@ def draw_sound(f: LabFrame) -> None:
         with column:
             st.caption(f"{kind}, to be played")
             st.audio(wav(f.arrays[kind], round(f.number("rate"))), format="audio/wav")
-    lesson.chart(lab_figures.sound(f, lesson.palette()), key=f"{PAGE}.wave", alt=said)
+    charts.chart(
+        lambda colors: lab_figures.sound(f, colors),
+        key="wave",
+        alt=said,
+        about=charts.of_lab("audio", asked),
+    )
 
 
 def draw_text(f: LabFrame) -> None:
@@ -112,7 +117,7 @@ def draw_text(f: LabFrame) -> None:
         st.html(f"<p><b>Changed, by {count} {plural}</b><br>{marked(before, text)}</p>")
 
 
-lab.begin("More data from the same data")
+lab.begin(PAGE, "More data from the same data")
 with st.sidebar:
     st.caption("A changed copy that keeps its label is one more training example.")
     kind = st.radio(
@@ -145,19 +150,15 @@ with st.sidebar:
         )
     seed = lab.seed(PAGE)
 if kind == "Sound":
-    lab.follow(
-        PAGE,
-        "audio",
-        {
-            "sound": sound,
-            "transform": transform,
-            "rate": round(rate, 1),
-            "semitones": semitones,
-            "snr": snr,
-            "seed": seed,
-        },
-        draw_sound,
-    )
+    asked = {
+        "sound": sound,
+        "transform": transform,
+        "rate": round(rate, 1),
+        "semitones": semitones,
+        "snr": snr,
+        "seed": seed,
+    }
+    lab.follow(PAGE, "audio", asked, draw_sound)
 else:
     lab.follow(
         PAGE,

@@ -12,7 +12,7 @@ from regviz.frames import Frame
 from regviz.scratch.dropout import dropout_forward
 from regviz.scratch.normalization import batch_norm
 from regviz.specs import Experiment, RegularizationSpec
-from regviz.ui import lesson, live
+from regviz.ui import charts, lesson, live
 from regviz.ui.lesson import Lanes
 
 STACK = {
@@ -159,10 +159,11 @@ def seen(frame: Frame, lanes: Lanes) -> str:
 def draw_seeds(frame: Frame, lanes: Lanes) -> None:
     """Draw the bands over the seeds and the ranking of the means."""
     of = names(lanes[-1])
-    lesson.chart(
-        lesson_figures.seed_bands(frame.lanes, of, lesson.palette()),
+    charts.chart(
+        lambda colors: lesson_figures.seed_bands(frame.lanes, of, colors),
         key="seed-bands",
         alt="Validation loss of each configuration over several seeds.",
+        about=charts.of_runs(lanes),
     )
     losses = np.array([metrics.read(lane).val_loss for lane in frame.lanes]).reshape(len(of), -1)
     order = np.argsort(losses.mean(axis=1))

@@ -17,7 +17,7 @@ from regviz.frames import Frame
 from regviz.limits import parameter_count
 from regviz.palette import DARK, LIGHT
 from regviz.specs import Experiment, SpecError, to_link
-from regviz.ui import compare, controls, layout, lesson, live, run, slides
+from regviz.ui import charts, compare, controls, layout, live, run, slides
 
 PAGE = "compare"
 TICK = 0.4  # seconds between two looks: curves and histograms are sent as whole figures
@@ -405,7 +405,7 @@ live.figure(
 def _pictures(frame: Frame, of: Comparison) -> dict[str, tuple[str, str]]:
     """Return curves and histograms of a frame, each in a column of its own; a change of theme
     runs the page again, so that of the theme shown is enough."""
-    colors = lesson.palette()
+    colors = charts.palette()
     curves = compare_figures.curves(
         frame.lanes,
         of.names,

@@ -9,7 +9,7 @@ from regviz import lesson_figures, metrics
 from regviz.frames import Frame
 from regviz.scratch.dropout import classic_dropout, dropout_backward, dropout_forward
 from regviz.specs import Experiment
-from regviz.ui import layout, lesson, live
+from regviz.ui import charts, layout, lesson, live
 from regviz.ui.lesson import Lanes
 
 START = Experiment.from_dict(
@@ -269,12 +269,13 @@ def draw_sweep(frame: Frame, lanes: Lanes) -> None:
         text += (
             " That too large a p under-fits does not show on this run: the layers are wide enough."
         )
-    lesson.chart(
-        lesson_figures.validation_curve(
-            "dropout p", SWEEP, [r.train_loss for r in readings], losses, lesson.palette()
+    charts.chart(
+        lambda colors: lesson_figures.validation_curve(
+            "dropout p", SWEEP, [r.train_loss for r in readings], losses, colors
         ),
         key="dropout-curve",
         alt=text,
+        about=charts.of_runs(lanes),
     )
     st.html(layout.point(text))
 

@@ -11,7 +11,7 @@ from regviz.frames import Frame
 from regviz.scratch.early_stopping import early_stopping
 from regviz.specs import EarlyStoppingSpec, Experiment
 from regviz.stopping import trace
-from regviz.ui import layout, lesson, live
+from regviz.ui import charts, layout, lesson, live
 from regviz.ui.lesson import Lanes
 
 START = Experiment.from_dict(
@@ -186,21 +186,26 @@ def theatre(frame: Frame, lanes: Lanes) -> None:
         return
     told = dataclasses.replace(now, patience=patience)
     left, right = st.columns([3, 2], gap="small")
+    about = charts.of_runs(lanes)
     kept = [float(losses[at - 1]) if at else float("nan") for at, _ in ends]
     text = what_if(losses.tolist(), patience, best, stop, frame.lanes[1].stopped_epoch)
     with left:
         states = trace(losses.tolist(), told)
-        lesson.chart(
-            lesson_figures.stopping_theatre(losses, states, told, lesson.palette()),
+        charts.chart(
+            lambda colors: lesson_figures.stopping_theatre(losses, states, told, colors),
             key="stopping-theatre",
             alt=text,
+            about=about,
         )
     with right:
         spent = [end or len(losses) for _, end in ends]
-        lesson.chart(
-            lesson_figures.patience_curve(list(every), kept, spent, patience, lesson.palette()),
+        charts.chart(
+            lambda colors: lesson_figures.patience_curve(
+                list(every), kept, spent, patience, colors
+            ),
             key="patience-curve",
             alt="Validation loss kept and epochs trained, against patience.",
+            about=about,
         )
     st.html(layout.point(text))
 

@@ -12,7 +12,7 @@ from regviz.frames import Frame
 from regviz.labs.frame import LabFrame
 from regviz.scratch.augmentation import affine, color_jitter
 from regviz.specs import AugmentationSpec, Experiment
-from regviz.ui import lesson, live
+from regviz.ui import charts, lesson, live
 from regviz.ui.lesson import Lanes
 
 START = Experiment.from_dict(
@@ -185,10 +185,11 @@ def draw_curve(frame: Frame, lanes: Lanes) -> None:
     shape = (len(FACTORS), SEEDS)
     train = np.array([r.train_accuracy for r in readings]).reshape(shape)
     val = np.array([r.val_accuracy for r in readings]).reshape(shape)
-    lesson.chart(
-        image_figures.strength_curve(FACTORS, train, val, lesson.palette()),
+    charts.chart(
+        lambda colors: image_figures.strength_curve(FACTORS, train, val, colors),
         key="augmentation-strength",
         alt="Accuracy against the strength of augmentation, mean and band over seeds.",
+        about=charts.of_runs(lanes),
     )
     mean = val.mean(axis=1)
     loss = np.array([r.val_loss for r in readings]).reshape(shape).mean(axis=1)

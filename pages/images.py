@@ -13,7 +13,7 @@ from regviz.labs.frame import LabFrame
 from regviz.scratch.dropout import dropout_forward, spatial_dropout_forward
 from regviz.scratch.normalization import batch_norm
 from regviz.specs import Experiment
-from regviz.ui import lesson, live
+from regviz.ui import charts, lesson, live
 from regviz.ui.lesson import Lanes
 
 START = Experiment.from_dict(
@@ -277,18 +277,20 @@ elif done is not None:
     labels = frame.data[0].image_labels.tolist()
     image = labels.index(digit) if digit in labels else 0
     maps, probabilities = st.columns([3, 2], gap="small")
-    said = one_image(frame, image)
+    said, about = one_image(frame, image), charts.of_runs(lanes)
     with maps, st.container(key="feature-maps"):
-        lesson.chart(
-            image_figures.feature_maps(frame, 1, image, lesson.palette()),
-            key="images.maps",
+        charts.chart(
+            lambda colors: image_figures.feature_maps(frame, 1, image, colors),
+            key="maps",
             alt=said,
+            about=about,
         )
     with probabilities, st.container(key="class-probabilities"):
-        lesson.chart(
-            image_figures.class_probabilities(frame, shown.labels, image, lesson.palette()),
-            key="images.probabilities",
+        charts.chart(
+            lambda colors: image_figures.class_probabilities(frame, shown.labels, image, colors),
+            key="probabilities",
             alt=said,
+            about=about,
         )
     st.markdown(said)
     st.markdown(f"**Why dropout is rarer in convolutional layers.** {why_rarer(frame, lanes)}")

@@ -15,7 +15,7 @@ from regviz.scratch.label_smoothing import (
     soft_targets,
 )
 from regviz.specs import Experiment
-from regviz.ui import lesson, live
+from regviz.ui import charts, lesson, live
 from regviz.ui.lesson import Lanes
 
 START = Experiment.from_dict(
@@ -196,17 +196,19 @@ targets, diagram = st.columns([1, 3], gap="small")
 with targets:
     epsilon = shown.experiment.regularization.label_smoothing
     hard, soft = (soft_targets(np.array([1]), 2, e)[0] for e in (0.0, epsilon))
-    lesson.chart(
-        lesson_figures.smoothed_targets(hard, soft, lesson.palette()),
+    charts.chart(
+        lambda colors: lesson_figures.smoothed_targets(hard, soft, colors),
         key="targets",
         alt=f"A target of 0 and 1 becomes {soft[0]:.3g} and {soft[1]:.3g} at ε = {epsilon:g}.",
+        about=charts.of_runs(shown.lesson.lanes(shown.experiment)),
     )
 with diagram:
     if shown.last_finished is not None:
-        lanes_shown = shown.last_finished[0].lanes
-        lesson.chart(
-            lesson_figures.reliability(lanes_shown, shown.labels, lesson.palette()),
+        finished, of = shown.last_finished
+        charts.chart(
+            lambda colors: lesson_figures.reliability(finished.lanes, shown.labels, colors),
             key="reliability",
             alt="Reliability diagram and confidence histogram of the finished run.",
+            about=charts.of_runs(of),
         )
 lesson.finish(shown)

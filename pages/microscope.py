@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+
 import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 
 from regviz import lab_figures
 from regviz.labs.frame import LabFrame
-from regviz.ui import lab, layout, lesson
+from regviz.palette import Palette
+from regviz.ui import charts, lab, layout
 
 PAGE = "microscope"
 # the array that a view needs, and the view, in the order of the page
@@ -68,6 +73,10 @@ def said(view: str, f: LabFrame) -> str:
     )
 
 
+def _view(figure: Callable[..., go.Figure], frame: LabFrame, colors: Palette) -> go.Figure:
+    return figure(frame, palette=colors)
+
+
 def draw(frame: LabFrame) -> None:
     """Draw every view that is known by now, two in a row."""
     known = [(need, figure) for need, figure in VIEWS if need in frame.arrays]
@@ -75,13 +84,16 @@ def draw(frame: LabFrame) -> None:
         for column, (need, figure) in zip(st.columns(2), pair, strict=False):
             with column:
                 text = said(need, frame)
-                lesson.chart(
-                    figure(frame, palette=lesson.palette()), key=f"{PAGE}.{need}", alt=text
+                charts.chart(
+                    functools.partial(_view, figure, frame),
+                    key=need,
+                    alt=text,
+                    about=charts.of_lab("microscope", asked),
                 )
                 st.html(layout.point(text))
 
 
-lab.begin("Dropout under the microscope")
+lab.begin(PAGE, "Dropout under the microscope")
 with st.sidebar:
     st.caption("Two small networks train, without and with dropout; then one is looked at.")
     p = st.slider(
@@ -89,7 +101,8 @@ with st.sidebar:
         help="Probability of dropping a hidden unit, in both hidden layers.",
     )  # fmt: skip
     seed = lab.seed(PAGE)
-lab.follow(PAGE, "microscope", {"p": round(p, 2), "seed": seed}, draw)
+asked = {"p": round(p, 2), "seed": seed}
+lab.follow(PAGE, "microscope", asked, draw)
 st.caption(
     "Sources: Srivastava et al. 2014 (dropout as an average of sub-networks); Gal & Ghahramani "
     "2016, arXiv 1506.02142 (Monte-Carlo dropout). p is the probability of dropping."

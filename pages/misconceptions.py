@@ -17,7 +17,7 @@ from regviz.scratch.normalization import batch_norm
 from regviz.scratch.penalties import elastic_net_update, soft_threshold
 from regviz.scratch.recurrent import recurrent_dropout_lstm
 from regviz.scratch.weight_decay import adam_step
-from regviz.ui import lab, layout, lesson
+from regviz.ui import charts, lab, layout
 from regviz.wrong.adam_decay import wrong_adam_decay_step
 from regviz.wrong.batch_norm import wrong_input_of_batch_norm
 from regviz.wrong.dropout import wrong_dropout_at_test, wrong_scaling_by_p, wrong_scaling_twice
@@ -230,7 +230,7 @@ def source(side: str, functions: tuple[Callable[..., Any], ...], *, good: bool) 
         st.code(inspect.getsource(function), language="python", wrap_lines=True)
 
 
-lab.begin("What goes wrong")
+lab.begin(PAGE, "What goes wrong")
 with st.sidebar:
     st.caption("Choose what is often believed; it runs beside what is right.")
     short = st.radio(
@@ -250,8 +250,12 @@ def draw(frame: LabFrame) -> None:
     """Draw both curves, and say the number."""
     said = chosen.said(frame)
     st.html(layout.point(said))
-    figure = lab_figures.misconception(chosen.lab, frame, lesson.palette())
-    lesson.chart(figure, key=f"{PAGE}.{chosen.lab}", alt=f"{chosen.claim} {said}")
+    charts.chart(
+        lambda colors: lab_figures.misconception(chosen.lab, frame, colors),
+        key=chosen.lab,
+        alt=f"{chosen.claim} {said}",
+        about=charts.of_lab(chosen.lab, {"seed": seed}),
+    )
 
 
 lab.follow(PAGE, chosen.lab, {"seed": seed}, draw)

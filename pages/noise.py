@@ -9,7 +9,7 @@ from regviz import lesson_figures, metrics
 from regviz.frames import Frame
 from regviz.scratch.noise import flipped_labels, noise_penalty, noisy_inputs
 from regviz.specs import Experiment
-from regviz.ui import layout, lesson, live
+from regviz.ui import charts, layout, lesson, live
 from regviz.ui.lesson import Lanes
 
 START = Experiment.from_dict(
@@ -129,12 +129,13 @@ def draw_sweep(frame: Frame, lanes: Lanes) -> None:
         f"training loss is {readings[-1].train_loss:.3f}. "
         + (f"On this run {where}." if where else "Too little over-fits, too much under-fits.")
     )
-    lesson.chart(
-        lesson_figures.validation_curve(
-            "input noise σ", SIGMAS, [r.train_loss for r in readings], losses, lesson.palette()
+    charts.chart(
+        lambda colors: lesson_figures.validation_curve(
+            "input noise σ", SIGMAS, [r.train_loss for r in readings], losses, colors
         ),
         key="noise-curve",
         alt=text,
+        about=charts.of_runs(lanes),
     )
     st.html(layout.point(text))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import numpy as np
 import streamlit as st
@@ -11,7 +12,7 @@ from regviz import lesson_figures, metrics
 from regviz.frames import Frame
 from regviz.scratch.normalization import batch_norm, layer_norm
 from regviz.specs import Experiment
-from regviz.ui import layout, lesson, live
+from regviz.ui import charts, layout, lesson, live
 from regviz.ui.lesson import Lanes
 
 START = Experiment.from_dict(
@@ -222,7 +223,9 @@ def under_stress(kind: str, e: Experiment) -> tuple[tuple[str, ...], tuple[str, 
     return tuple(f"{v:g}" for v in values), tuple(models), lanes
 
 
-def draw_stress(kind: str, values: tuple[str, ...], models: tuple[str, ...], frame: Frame) -> None:
+def draw_stress(
+    kind: str, values: tuple[str, ...], models: tuple[str, ...], frame: Frame, lanes: Lanes
+) -> None:
     """Draw a stress test and say at which values each kind of model has learnt."""
     name = STRESSES[kind][0]
     parts = []
@@ -240,10 +243,11 @@ def draw_stress(kind: str, values: tuple[str, ...], models: tuple[str, ...], fra
         f"Learnt, with a training loss below {LEARNT:g} at the end, for {name} "
         f"{values[0]} to {values[-1]} – " + "; ".join(parts) + "."
     )
-    lesson.chart(
-        lesson_figures.stress(name, values, models, frame.lanes, lesson.palette()),
+    charts.chart(
+        lambda colors: lesson_figures.stress(name, values, models, frame.lanes, colors),
         key="stress",
         alt=text,
+        about=charts.of_runs(lanes),
     )
     st.html(layout.point(text))
 
@@ -262,10 +266,11 @@ with right:
 stored = shown.stored
 if stored is not None:
     frames = stored[0]
-    lesson.chart(
-        lesson_figures.input_statistics(frames, shown.labels, lesson.palette()),
+    charts.chart(
+        lambda colors: lesson_figures.input_statistics(frames, shown.labels, colors),
         key="input-statistics",
         alt="Mean and standard deviation of each layer's inputs over the epochs.",
+        about=charts.of_runs(stored[1]),
     )
 with st.expander("Under stress: steps, starts, batches, positions", icon=":material/bolt:"):
     which = st.segmented_control(
@@ -278,7 +283,7 @@ with st.expander("Under stress: steps, starts, batches, positions", icon=":mater
         f"normalization-{kind.lower().replace(' ', '-')}",
         f"Train {len(lanes)} models",
         lanes,
-        lambda frame, _: draw_stress(kind, values, models, frame),
+        functools.partial(draw_stress, kind, values, models),
     )
 live.decision_boundary(shown.channel, labels=shown.labels, height=300)
 st.page_link(

@@ -9,7 +9,7 @@ from regviz import lesson_figures, metrics
 from regviz.frames import Frame
 from regviz.scratch.early_stopping import early_stopping
 from regviz.specs import Experiment
-from regviz.ui import layout, lesson, live
+from regviz.ui import charts, layout, lesson, live
 from regviz.ui.lesson import Lanes
 
 START = Experiment.from_dict(
@@ -235,16 +235,17 @@ def marking(frame: Frame, lanes: Lanes) -> None:
     found = [metrics.overfitting_begins(o.curve("val_loss").tolist()) for o in frame.lanes[1:]]
     others = [b.epoch for b in found if b is not None]
     text = answer(mark, at, others, lane.epoch) if answered else ""
-    lesson.chart(
-        lesson_figures.marked_run(
+    charts.chart(
+        lambda colors: lesson_figures.marked_run(
             lane,
             mark if mark > 1 or answered else None,
             at if answered else None,
             others,
-            lesson.palette(),
+            colors,
         ),
         key="marked-run",
         alt=text or "Training and validation loss of a run, without any mark but yours.",
+        about=charts.of_runs(lanes[:1]),
     )
     with st.container(horizontal=True):
         st.button(

@@ -18,7 +18,7 @@ from regviz.scratch.penalties import (
 )
 from regviz.scratch.weight_decay import adam_step, sgd_step
 from regviz.specs import Experiment
-from regviz.ui import layout, lesson, live
+from regviz.ui import charts, layout, lesson, live
 from regviz.ui.lesson import Lanes
 
 START = Experiment.from_dict(
@@ -287,12 +287,13 @@ def over_epochs(frames: list[Frame], lanes: Lanes) -> None:
         layer = st.segmented_control(
             "Layer", layers, default=layers[0], key="penalties.layer", required=True
         )
-        lesson.chart(
-            lesson_figures.weight_ridges(
-                frames, of, layers.index(layer or layers[0]), lesson.palette()
+        charts.chart(
+            lambda colors: lesson_figures.weight_ridges(
+                frames, of, layers.index(layer or layers[0]), colors
             ),
             key="weight-ridges",
             alt=f"Weights of layer {layer} over the epochs, exact zeros apart.",
+            about=charts.of_runs(lanes),
         )
     matter = relevant(frames[-1], lanes)
     groups = [lane.input_norms for lane in frames[-1].lanes]
@@ -303,10 +304,11 @@ def over_epochs(frames: list[Frame], lanes: Lanes) -> None:
         for name, g in zip(of, groups, strict=True)
         if g is not None
     )
-    lesson.chart(
-        lesson_figures.input_groups(frames, of, matter, lesson.palette()),
+    charts.chart(
+        lambda colors: lesson_figures.input_groups(frames, of, matter, colors),
         key="input-groups",
         alt=told,
+        about=charts.of_runs(lanes),
     )
     st.html(layout.point(f"Inputs switched off, all their weights exactly 0 – {told}."))
 
@@ -316,10 +318,11 @@ def draw_path(frame: Frame, lanes: Lanes) -> None:
     norms = np.array([lane.input_norms for lane in frame.lanes])
     matter = relevant(frame, lanes)
     off = norms == 0
-    lesson.chart(
-        lesson_figures.input_path(PATH, norms, matter, lesson.palette()),
+    charts.chart(
+        lambda colors: lesson_figures.input_path(PATH, norms, matter, colors),
         key="input-path",
         alt="Norm of each input's weights against λ, and how many are exactly 0.",
+        about=charts.of_runs(lanes),
     )
     clean = [i for i in range(len(PATH)) if not off[i, :matter].any()]
     best = int(np.argmin([metrics.read(lane).val_loss for lane in frame.lanes]))
@@ -344,12 +347,13 @@ def draw_grid(frame: Frame, lanes: Lanes) -> None:
     """Draw the validation curve and say where it is lowest."""
     readings = [metrics.read(lane) for lane in frame.lanes]
     losses = [r.val_loss for r in readings]
-    lesson.chart(
-        lesson_figures.validation_curve(
-            "weight decay", GRID, [r.train_loss for r in readings], losses, lesson.palette()
+    charts.chart(
+        lambda colors: lesson_figures.validation_curve(
+            "weight decay", GRID, [r.train_loss for r in readings], losses, colors
         ),
         key="validation-curve",
         alt="Training and validation loss against weight decay.",
+        about=charts.of_runs(lanes),
     )
     best = int(np.argmin(losses))
     st.markdown(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import streamlit as st
@@ -10,9 +11,10 @@ from regviz import metrics, specs, sweep_figures, sweeps
 from regviz.frames import Frame
 from regviz.packing import Cell, pack_sweep
 from regviz.palette import DARK, LIGHT
+from regviz.slides import SWEEP, swept, words
 from regviz.specs import Experiment, SpecError
 from regviz.sweeps import FIELDS, MEASURES, Axis, Outcome, Sweep
-from regviz.ui import compare, controls, layout, live, run, slides
+from regviz.ui import charts, compare, controls, layout, live, run, slides
 
 PAGE = "sweep"
 LOOK = "sweep-look"  # channel of the charts under the scrubber
@@ -257,7 +259,12 @@ def _loss(value: float) -> str:
 
 def _pictures(sweep: Sweep, seen: Outcome | None, measure: str) -> tuple[Any, Any]:
     draw = sweep_figures.validation_curve if len(sweep.axes) == 1 else sweep_figures.plane
-    return tuple(draw(sweep, seen, measure, palette) for palette in (LIGHT, DARK))
+    both = [draw(sweep, seen, measure, palette) for palette in (LIGHT, DARK)]
+    said = "" if seen is None else sweeps.sentence(sweep, seen)
+    file = words.stem(PAGE, measure, sweep.name, words.caption(sweep.experiments))
+    for figure in both:
+        figure.update_layout(meta={"file": file, "alt": said})
+    return both[0], both[1]
 
 
 def _clicked(point: dict[str, Any]) -> None:
@@ -277,6 +284,7 @@ def _cell_of(sweep: Sweep, point: dict[str, Any]) -> tuple[int, ...] | None:
 # --- the page ----------------------------------------------------------------------------------
 
 layout.within_app()
+charts.begin(PAGE)
 controls.scope(PAGE)
 _open_link()
 said = ""
@@ -337,6 +345,7 @@ with st.container(key="transport", horizontal=True, vertical_alignment="center",
         label_visibility="collapsed",
         required=True,
     )
+    slides_box = st.container(key="sweep-slides", width="content")
 with st.container(key="notices"):
     for text in (said, visit.refused):
         if text:
@@ -378,8 +387,13 @@ _tick()
 # --- one value after the other, in the browser --------------------------------------------------
 
 frame, lanes = visit.look()
-done = job is not None and job.state == "finished" and lanes == sweep.experiments
-if done and frame is not None:
+ended = job is not None and (job.state == "finished" or (job.state == "cancelled" and visit.kept))
+if ended and lanes == sweep.experiments and frame is not None and frame.epoch:
+    if not frame.done:
+        text = (
+            f"Cancelled in epoch {frame.epoch} of {frame.epochs}; all models are as they were then."
+        )
+        st.html(layout.note(text))
     seen = sweeps.outcome(sweep, frame)
     best = seen.best() or tuple(0 for _ in sweep.axes)
     scrubbed = sweep.axes[-1]
@@ -419,12 +433,18 @@ if done and frame is not None:
         live.readout(LOOK)
 
     with st.container(horizontal=True, key="sweep-tools", vertical_alignment="center"):
-        st.caption("The first model and the best one:")
+        st.caption("The best model:")
         compare.button(sweep.at(best))
         pair = (
             None if job is None else run.Part(job, [sweep.lane([0] * len(best)), sweep.lane(best)])
         )
-        slides.button(PAGE, "The first of the sweep and the best", ("first", "best"), pair)
+        chart = functools.partial(swept.chart, sweep, seen, measure)
+        charts.offer(
+            SWEEP, charts.Offer(swept.title(sweep, measure), swept.caption(sweep, seen), chart)
+        )
+        title = f"{sweep.name}: the first and the best"
+        with slides_box:
+            slides.button(PAGE, title, ("first", "best"), pair, (SWEEP,))
     with st.expander("The sweep as a file and as a command", icon=":material/code:"):
         st.download_button(
             "Download the table",

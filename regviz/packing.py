@@ -317,10 +317,13 @@ def pack_sweep(
 
 
 def pack_figures(channel: str, figures: Mapping[str, tuple[str, str]]) -> bytes:
-    """Pack whole figures as Plotly's JSON: of each name the light one and the dark one."""
+    """Pack whole figures as Plotly's JSON: of each name the light one and the dark one, where
+    that is another."""
     message = _Message()
     for i, texts in enumerate(figures.values()):
         for theme, text in zip(("light", "dark"), texts, strict=True):
+            if theme == "dark" and text == texts[0]:
+                continue  # once for both
             message.add(f"{theme}{i}", np.frombuffer(text.encode(), np.uint8))
     return message.to_bytes({"channel": channel, "figures": list(figures)})
 

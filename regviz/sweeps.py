@@ -201,6 +201,11 @@ class Sweep:
         """(values of each axis, ..., seeds)."""
         return (*(len(axis.values) for axis in self.axes), self.seeds)
 
+    @property
+    def name(self) -> str:
+        """What is swept, from where to where: ``L2 λ 0 to 1``."""
+        return " and ".join(f"{a.label} {a.texts[0]} to {a.texts[-1]}" for a in self.axes)
+
     @functools.cached_property
     def experiments(self) -> tuple[Experiment, ...]:
         """One lane for each cell and seed, the seed fastest."""

@@ -17,6 +17,7 @@ from regviz.labs import LABS, LabFrame, start
 from regviz.palette import DARK, LIGHT, Palette
 from regviz.scratch.recurrent import recurrent_dropout_lstm
 from regviz.wrong import l1, lstm_dropout
+from tests.charts import charts
 
 ROOT = Path(__file__).resolve().parents[1]
 WAIT = 60.0
@@ -70,7 +71,7 @@ def test_the_wall_has_every_lab_and_shows_the_code_of_both_sides() -> None:
         (said,) = points(at)
         assert re.search(r"\d", said)
         assert "nan" not in said
-        assert len(at.get("plotly_chart")) == 1
+        assert len(charts(at)) == 1
         code = [c.value for c in at.code]
         assert any("WRONG" in text for text in code)
         assert any("WRONG" not in text for text in code)
@@ -122,7 +123,7 @@ def colour(trace: Any) -> list[str]:
 
 def test_the_microscope_shows_all_its_views() -> None:
     at = opened("microscope")
-    assert len(at.get("plotly_chart")) == len(points(at)) == 7
+    assert len(charts(at)) == len(points(at)) == 7
     assert "nan" not in "".join(points(at))
     assert any("does not converge exactly" in text for text in points(at))
 

@@ -24,6 +24,7 @@ from regviz.palette import DARK, LIGHT
 from regviz.specs import EarlyStoppingSpec, Experiment
 from regviz.stopping import trace
 from regviz.training import train
+from tests.charts import charts, titles
 
 ROOT = Path(__file__).resolve().parents[1]
 WAIT = 60.0
@@ -237,16 +238,17 @@ def test_a_task_tells_what_was_to_be_seen_after_its_run_only() -> None:
 )
 def test_the_theory_checks_end_with_a_gap(page: str) -> None:
     name = page.replace("_", "-")
-    charts = {"dropout": 2, "penalties": 3, "noise": 2}.get(page, 1)
+    checks = {"dropout": 2, "penalties": 3, "noise": 2}.get(page, 1)
 
     def drawn(at: AppTest) -> bool:
-        return len([c for c in at.get("plotly_chart") if "check" in str(c.proto)]) >= charts or (
-            len([h for h in at.html if "rv-point" in h.value and "<style" not in h.value]) > charts
+        return (
+            len([h for h in at.html if "rv-point" in h.value and "<style" not in h.value]) > checks
+            and len(charts(at)) >= checks
         )
 
     at = finished(opened(page, short(page), **{f"{name}.tabs": "Theory check"}), drawn)
     points = [h.value for h in at.html if "rv-point" in h.value and "<style" not in h.value]
-    assert len(points) == 1 + charts
+    assert len(points) == 1 + checks
     assert all(re.search(r"\d\.\d", text) for text in points)
 
 
@@ -360,8 +362,8 @@ def test_the_answer_is_told_only_after_the_mark() -> None:
 
 
 def marked_chart(at: AppTest) -> str:
-    (chart,) = [str(c.proto) for c in at.get("plotly_chart") if "begin?" in str(c.proto)]
-    return chart
+    (chart,) = [f for f in charts(at) if "begin?" in f["layout"]["title"]["text"]]
+    return json.dumps(chart)
 
 
 # --- noise --------------------------------------------------------------------------------------
@@ -390,8 +392,7 @@ def test_the_targets_are_drawn_as_they_are_smoothed() -> None:
     at = opened("label_smoothing", short("label_smoothing"))
     for epsilon in (0.1, 0.4):
         control(at, "Label smoothing ε").set_value(epsilon).run()
-        specs_of = [json.loads(c.proto.spec) for c in at.get("plotly_chart")]
-        (figure,) = [s for s in specs_of if "asks for" in s["layout"]["title"]["text"]]
+        (figure,) = [f for f in charts(at) if "asks for" in f["layout"]["title"]["text"]]
         hard, soft = (trace["text"] for trace in figure["data"])
         assert hard == ["0", "1"]
         assert soft == [f"{epsilon / 2:.3g}", f"{1 - epsilon / 2:.3g}"]
@@ -451,8 +452,7 @@ def test_a_stress_test_trains_its_models_and_counts_who_learnt(
     (told,) = [p for p in lesson_points(at) if p.startswith("Learnt")]
     assert re.findall(r" at \d+ of (\d+)", told) == [str(len(values))] * models
     assert button.label == f"Train {models * len(values)} models"
-    specs_of = [json.loads(c.proto.spec) for c in at.get("plotly_chart")]
-    (figure,) = [s for s in specs_of if "Under stress" in s["layout"]["title"]["text"]]
+    (figure,) = [f for f in charts(at) if "Under stress" in f["layout"]["title"]["text"]]
     assert figure["data"][0]["x"] == values
 
 
@@ -482,7 +482,7 @@ def selecting() -> Experiment:
 
 
 def test_the_inputs_that_are_off_are_counted_against_the_truth() -> None:
-    at = finished(opened("penalties", selecting()), lambda at: len(at.get("plotly_chart")) >= 2)
+    at = finished(opened("penalties", selecting()), lambda at: len(charts(at)) >= 2)
     (told,) = [p for p in lesson_points(at) if p.startswith("Inputs switched off")]
     (run,) = fit([selecting().replace("regularization.l2", 0.0)])
     norms = run.frame.input_norms
@@ -497,11 +497,6 @@ def test_the_inputs_that_are_off_are_counted_against_the_truth() -> None:
     layer.set_value("output").run()
     finished(at)
     assert "Weights of layer “output”" in titles(at)
-
-
-def titles(at: AppTest) -> str:
-    found = [json.loads(c.proto.spec)["layout"]["title"]["text"] for c in at.get("plotly_chart")]
-    return " ".join(found)
 
 
 def test_the_path_says_how_many_inputs_go_at_which_strength() -> None:

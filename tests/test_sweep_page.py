@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -135,6 +136,26 @@ def test_what_a_limit_refuses_is_one_sentence_and_the_last_sweep_stays() -> None
 
 
 # --- in a browser ---------------------------------------------------------------------------------
+
+
+def test_cancel_keeps_what_has_been_trained() -> None:
+    long = SMALL.replace("training.epochs", 4000)
+    at = opened([f"{L2}~0.001~1~4"], base=long)
+    until = time.monotonic() + 60
+    while "Lowest validation loss" not in html(at):
+        assert time.monotonic() < until
+        at.run()
+    next(b for b in at.button if b.label == "Cancel").click().run()
+    told = html(at)
+    (epoch,) = re.findall(r"epoch (\d+)/4000</span> <b>stopped</b>", told)
+    assert 0 < int(epoch) < 4000
+    assert f"Cancelled in epoch {epoch} of 4000" in told
+    assert "Lowest validation loss" in told
+    assert at.get("popover")  # to slides, as after the end
+    assert at.run().session_state["sweep.sweep"].base == long
+    assert f"epoch {epoch}/4000" in html(at), "a further run of the script does not train again"
+    next(b for b in at.button if b.label == "Restart").click().run()
+    assert "<b>stopped</b>" not in html(at)
 
 
 @pytest.fixture

@@ -15,6 +15,11 @@ def check(measure: str) -> None:
         raise SpecError(f'measure: got "{measure}"; choose one of {", ".join(MEASURES)}.')
 
 
+def title(sweep: Sweep, measure: str) -> str:
+    """Return what stands over the figure."""
+    return f"{MEASURES[measure]} over {' and '.join(axis.label for axis in sweep.axes)}"
+
+
 def chart(sweep: Sweep, seen: Outcome, measure: str, palette: Palette) -> Chart:
     """Return the validation curve of one field, or the plane of two, as a chart.
 
@@ -26,11 +31,10 @@ def chart(sweep: Sweep, seen: Outcome, measure: str, palette: Palette) -> Chart:
     check(measure)
     plane = len(sweep.axes) == 2
     draw = sweep_figures.plane if plane else sweep_figures.validation_curve
-    over = " and ".join(axis.label for axis in sweep.axes)
     said = sweeps.sentence(sweep, seen)
     return Chart(
         name=SWEEP,
-        title=f"{MEASURES[measure]} over {over}",
+        title=title(sweep, measure),
         figure=draw(sweep, seen, measure, palette).to_json(),
         alt=f"{'Heat map' if plane else 'Curve'} of {len(sweep.experiments)} models. {said}",
         caption=caption(sweep, seen),

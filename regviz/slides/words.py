@@ -354,6 +354,16 @@ def notes(figure: str, runs: Runs, slide: Slide) -> str:
     return "\n".join(parts)
 
 
+def plain(text: str) -> str:
+    """Return a title of Plotly's without its markup."""
+    return re.sub(r"<[^>]*>", "", text)
+
+
+def stem(*parts: str) -> str:
+    """Return a file name without extension of these words: letters, digits, dots and dashes."""
+    return re.sub(r"[^a-z0-9.]+", "-", " ".join(parts).lower()).strip("-.")[:100].rstrip("-.")
+
+
 def run_name(page: str, experiments: Sequence[Experiment]) -> str:
     """Return a page's name and what its last run differs in, as a file name without extension."""
     said = labels(experiments)[-1]

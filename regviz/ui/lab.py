@@ -16,17 +16,21 @@ from regviz import labs
 from regviz.engine import IN_PROGRESS, LabJob
 from regviz.labs.frame import LabFrame
 from regviz.specs import SpecError
-from regviz.ui import layout, run
+from regviz.ui import charts, layout, run, slides
 
 TICK = 0.4
 """Seconds between two looks at a lab that is under way."""
 
 
-def begin(question: str) -> None:
+def begin(page: str, question: str) -> None:
     """Draw the top of a page of labs."""
     layout.within_app()
-    with st.container(key="top"):
-        st.title(question, anchor=False)
+    charts.begin(page)
+    with st.container(
+        key="top", horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
+    ):
+        st.title(question, anchor=False, width="content")
+        slides.button(page, question, (), None)
     st.html('<div style="height:0.5rem"></div>')
 
 

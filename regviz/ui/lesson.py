@@ -22,9 +22,9 @@ from regviz.engine import IN_PROGRESS
 from regviz.frames import Frame
 from regviz.labs.frame import LabFrame
 from regviz.packing import Cell
-from regviz.palette import DARK, LIGHT, Palette
+from regviz.palette import Palette
 from regviz.specs import Experiment, SpecError
-from regviz.ui import compare, controls, layout, live, run, slides
+from regviz.ui import charts, compare, controls, layout, live, run, slides
 
 Lanes = tuple[Experiment, ...]
 Rows = list[tuple[Cell, ...]]
@@ -198,6 +198,7 @@ def begin(lesson: Lesson) -> Shown:
     """Draw the top of a lesson and have its run on the way; the views come after it."""
     layout.within_app()
     page = lesson.page
+    charts.begin(page)
     controls.scope(page)
     if not controls.is_loaded():
         controls.load(_from_link(lesson))
@@ -339,20 +340,6 @@ def further_run(name: str, button: str, lanes: Lanes, draw: Callable[[Frame, Lan
     look()
 
 
-def palette() -> Palette:
-    """Return the colours of the theme that the page is shown in."""
-    return DARK if st.context.theme.type == "dark" else LIGHT
-
-
-def chart(figure: go.Figure, *, key: str, alt: str) -> None:
-    """Show a figure that changes only when a run has ended; saved, it is 3840 x 2160 pixels."""
-    figure.update_layout(paper_bgcolor=palette().background)  # else white letters on nothing
-    size = {"width": 1920, "height": 1080, "scale": 2}
-    save = {"filename": key.replace(".", "-"), "format": "png", **size}
-    config = {"displaylogo": False, "toImageButtonOptions": save}
-    st.plotly_chart(figure, theme=None, key=key, alt=alt, config=config)
-
-
 def predicted(lesson: Lesson) -> str | None:
     """Return the option that was chosen; None before."""
     return st.session_state.get(f"{lesson.page}.prediction")
@@ -406,15 +393,14 @@ def follow_check(shown: Shown, slot: str, check: Check) -> None:
     ``slot`` is its name on the page: a newer request for it replaces the older one.
     """
     st.markdown(f"**{check.title}** {check.words}")
-    page = shown.lesson.page
+    parameters = check.parameters(shown.experiment)
     try:
-        job = shown.visit.engine.submit_lab(
-            check.lab, check.parameters(shown.experiment), shown.visit.owner, slot=slot
-        )
+        job = shown.visit.engine.submit_lab(check.lab, parameters, shown.visit.owner, slot=slot)
     except SpecError as error:
         st.error(layout.plain(str(error)), icon=":material/error:")
         return
     moving = job.state in IN_PROGRESS
+    about = charts.of_lab(check.lab, parameters)
 
     @st.fragment(run_every=CHECK_TICK if moving else None)
     def tick() -> None:
@@ -423,7 +409,7 @@ def follow_check(shown: Shown, slot: str, check: Check) -> None:
             st.html(layout.note(job.reason or "The check is on its way."))
         else:
             alt = f"{check.title} {check.said(frame)}"
-            chart(check.figure(frame, palette()), key=f"{page}.{slot}", alt=alt)
+            charts.chart(lambda colors: check.figure(frame, colors), key=slot, alt=alt, about=about)
             st.html(layout.point(check.said(frame)))
         if moving and job.state not in IN_PROGRESS:
             st.rerun()

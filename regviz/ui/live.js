@@ -96,7 +96,7 @@ class Channel {
   receive({ header, arrays }, ask) {
     if (header.figures) {
       header.figures.forEach((name, i) => {
-        this.figures.set(name, { light: arrays[`light${i}`].values, dark: arrays[`dark${i}`].values })
+        this.figures.set(name, { light: arrays[`light${i}`].values, dark: (arrays[`dark${i}`] ?? arrays[`light${i}`]).values })
       })
       this.schedule()
       return
@@ -729,10 +729,15 @@ class Chart {
       const url = await this.Plotly.toImage({ data, layout }, { format, width, height, scale: 3 })
       const link = document.createElement("a")
       link.href = url
-      const name = this.channel.head?.name
-      link.download = `${name ? `${name}-` : ""}${this.data.filename}.${format}`
+      link.download = `${this.fileName()}.${format}`
       link.click()
     })
+  }
+
+  /* Of a saved picture: the page, the settings, and what it shows. */
+  fileName() {
+    const name = this.channel.head?.name
+    return `${name ? `${name}-` : ""}${this.data.filename}`
   }
 
   destroy() {
@@ -1713,6 +1718,10 @@ class Figure extends Chart {
     return structuredClone(this.figure())
   }
 
+  fileName() {
+    return this.figure().layout.meta?.file ?? super.fileName()
+  }
+
   arrange(figure, width, height) {
     for (const axis of Object.keys(this.zoomed)) figure.layout[axis] ??= {} // theirs may go unsaid
     super.arrange(figure, width, height)
@@ -1728,6 +1737,7 @@ class Figure extends Chart {
     const own = c.figures.get(this.options.name)?.[this.theme] ?? null
     if (!skeleton && own !== null && this.drawn !== null && equal(own, this.drawn)) return
     this.drawn = own
+    this.summary.textContent = figure.layout.meta?.alt ?? ""
     const copy = structuredClone(figure)
     delete copy.layout.uirevision // this.zoomed holds what was zoomed
     this.react(copy)

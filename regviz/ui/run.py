@@ -27,12 +27,15 @@ FIRST_FRAME = 0.2
 LONG = 2.5
 """Seconds from which on a page says how long a run will still take."""
 
-PLAY, PAUSE, STEP, RESTART = "play", "pause", "step", "restart"
+PLAY, PAUSE, STEP, RESTART, CANCEL = "play", "pause", "step", "restart", "cancel"
 
 
 @dataclass
 class Visit:
-    """A session's connection: the name its jobs go by, its job, and what it last saw of it."""
+    """A session's connection: the name its jobs go by, its job, and what it last saw of it.
+
+    ``kept``: the visitor has cancelled the job, and what it came to stays.
+    """
 
     engine: Engine
     owner: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -40,6 +43,7 @@ class Visit:
     lanes: tuple[Experiment, ...] = ()
     refused: str = ""
     step_to: int = 0
+    kept: bool = False
     seen: Frame | None = None
     seen_lanes: tuple[Experiment, ...] = ()
 
@@ -123,7 +127,8 @@ def expect(lanes: Sequence[Experiment], page: str = "playground") -> Visit:
     visit = current(page)
     wanted = tuple(lanes)
     job = visit.job
-    if job is None or job.state == "cancelled" or visit.lanes != wanted:
+    lost = job is None or (job.state == "cancelled" and not visit.kept)
+    if lost or visit.lanes != wanted:
         _submit(visit, wanted)
     return visit
 
@@ -147,6 +152,9 @@ def press(action: str, page: str = "playground") -> None:
     over = job.state in ("finished", "failed", "cancelled")
     if action == PAUSE:
         job.pause()
+    elif action == CANCEL:
+        visit.kept = True
+        job.cancel()
     elif action == RESTART or (action == PLAY and over):
         _submit(visit, visit.lanes, fresh=True)
     elif action == PLAY:
@@ -159,15 +167,20 @@ def press(action: str, page: str = "playground") -> None:
 
 
 def buttons(visit: Visit, page: str, *, step: bool = True) -> None:
-    """Draw a page's transport: play, pause, one epoch further, and from the beginning."""
+    """Draw a page's transport: play, pause, one epoch further, and from the beginning.
+
+    Where a step would be too small to see, there is a button to cancel instead: it ends the run
+    and keeps what has come of it.
+    """
     going, no_job = visit.state in ("queued", "running"), visit.job is None
     for label, action, icon, off in (
         ("Play", PLAY, ":material/play_arrow:", going or no_job),
         ("Pause", PAUSE, ":material/pause:", not going),
         ("Step", STEP, ":material/skip_next:", no_job),
+        ("Cancel", CANCEL, ":material/stop:", not (going or visit.state == "paused")),
         ("Restart", RESTART, ":material/replay:", no_job),
     ):
-        if action == STEP and not step:
+        if action == (CANCEL if step else STEP):
             continue
         st.button(
             label,
@@ -198,6 +211,8 @@ def status_text(visit: Visit) -> tuple[str, str, str]:
     if job is None:
         return "epoch 0/0", "failed" if visit.refused else "queued", ""
     word = status_word(job.state, job.latest())
+    if visit.kept and job.state == "cancelled":
+        word = "stopped"
     return f"epoch {_epoch(job)}/{job.epochs}", word, queue_text(job.outlook)
 
 
@@ -232,6 +247,7 @@ def _submit(
     visit.refused = ""
     visit.lanes = lanes
     visit.step_to = 0
+    visit.kept = False
 
 
 def _settle(visit: Visit) -> None:

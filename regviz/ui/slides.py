@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import streamlit as st
 
 from regviz import specs
-from regviz.frames import Frame
 from regviz.palette import DARK, LIGHT
 from regviz.slides import FIGURES, FORMATS, Runs, Slide, apart, words
 from regviz.specs import SpecError
-from regviz.ui import layout, live
+from regviz.ui import charts, layout, live
 
 MOST = 20
 """Slides that a tray holds."""
@@ -65,8 +64,16 @@ def add(title: str, runs: Runs, slide: Slide) -> None:
     put([*tray(), Entry(number, title, runs, slide)])
 
 
-def button(page: str, title: str, labels: Sequence[str], job: live.LiveJob | None) -> None:
+def button(
+    page: str,
+    title: str,
+    labels: Sequence[str],
+    job: live.LiveJob | None,
+    first: Sequence[str] = ("boundary", "curves"),
+) -> None:
     """Draw *To slides*: choose figures and look, get a file, or add it to the tray.
+
+    The figures are those of the run, and the charts that the page has drawn so far.
 
     Parameters
     ----------
@@ -77,7 +84,9 @@ def button(page: str, title: str, labels: Sequence[str], job: live.LiveJob | Non
     labels
         Name of each lane.
     job
-        The run that is shown, at the epoch it has come to; at most six lanes.
+        The run that is shown, at the epoch it has come to; at most six lanes. None: charts only.
+    first
+        Which figures are chosen until somebody chooses others.
     """
     box = st.popover(
         "To slides", icon=":material/slideshow:", key=f"{page}.to-slides", on_change="rerun"
@@ -86,11 +95,12 @@ def button(page: str, title: str, labels: Sequence[str], job: live.LiveJob | Non
         return
     with box, st.container(width=420):
         frame = None if job is None else job.latest()
-        if job is None or frame is None or not frame.epoch:
-            st.caption("There is nothing to show yet; wait for the first epoch.")
+        trained = job if frame is not None and frame.epoch else None
+        if trained is None and not charts.offered(page):
+            st.caption("There is nothing to show yet; wait for the first numbers.")
             return
         try:
-            _choose(page, title, labels, job.experiments, job.frames)
+            _choose(page, title, labels, trained, first)
         except SpecError as error:
             st.error(layout.plain(str(error)), icon=":material/error:")
 
@@ -99,22 +109,29 @@ def _choose(
     page: str,
     title: str,
     labels: Sequence[str],
-    experiments: tuple[specs.Experiment, ...],
-    frames: Callable[[], list[Frame]],
+    job: live.LiveJob | None,
+    first: Sequence[str],
 ) -> None:
-    def runs(most: int) -> Runs:
-        whole = Runs(experiments, tuple(f for f in frames() if f.epoch), tuple(labels))
+    experiments = () if job is None else job.experiments
+    offered = charts.offered(page)
+
+    def runs(most: int) -> Runs | None:
+        if job is None:
+            return None
+        whole = Runs(experiments, tuple(f for f in job.frames() if f.epoch), tuple(labels))
         return dataclasses.replace(whole, frames=tuple(whole.moments(most)))
 
     now = runs(2)
+    known = {} if now is None else {n: said for n, said in FIGURES.items() if now.has(n)}
+    known |= {name: chart.title for name, chart in offered.items()}
     key = f"{page}.slide"
     figures = st.pills(
         "Figures",
-        [name for name in FIGURES if now.has(name)],
+        list(known),
         selection_mode="multi",
-        default=[name for name in ("boundary", "curves") if now.has(name)],
-        format_func=FIGURES.__getitem__,
-        key=f"{key}.figures",
+        default=[name for name in first if name in known] or list(known)[:1],
+        format_func=known.__getitem__,
+        key=f"{key}.figures.{hash(tuple(known))}",  # other figures to choose from: another choice
     )
     arranged = st.segmented_control(
         "Layout",
@@ -136,7 +153,7 @@ def _choose(
         caption = st.toggle("Settings and seed below", value=True, key=f"{key}.caption")
     with right:
         size = st.slider("Font size", 12, 28, 18, key=f"{key}.size")
-        own = experiments[-1].data.points is not None
+        own = bool(experiments) and experiments[-1].data.points is not None
         code = st.toggle(
             "Link as QR code",
             key=f"{key}.code",
@@ -150,15 +167,35 @@ def _choose(
         font_size=size,
         title=title,
         caption=caption,
-        link=_address(experiments[-1]) if code and not own else None,
+        link=_address(experiments) if code and not own else None,
     )
-    format = st.selectbox("Format", list(NAMES), format_func=NAMES.__getitem__, key=f"{key}.format")
+    stands = all(name in offered for name in figures)
+    if stands:
+        slide = dataclasses.replace(slide, title=None if len(figures) == 1 else title)
+    formats = [name for name in NAMES if not (stands and name in ("gif", "webp"))]
+    format = st.selectbox(
+        "Format",
+        formats,
+        format_func=NAMES.__getitem__,
+        key=f"{key}.format.{stands}",
+        help="These figures stand still: there is no animation of them." if stands else None,
+    )
+
+    def chosen(most: int) -> Runs:
+        made = tuple(offered[name].make(slide.palette) for name in figures if name in offered)
+        run = None if stands else runs(most)
+        return Runs((), (), charts=made) if run is None else dataclasses.replace(run, charts=made)
+
+    if stands:
+        stem = words.stem(page, *(known[name] for name in figures), offered[figures[0]].caption)
+    else:
+        stem = words.run_name(page, experiments)
     save, more = st.columns(2)
     with save:
         st.download_button(
             "Download",
-            lambda: apart.render(runs(slide.frames), slide, format),
-            file_name=f"{words.run_name(page, experiments)}.{format}",
+            lambda: apart.render(chosen(slide.frames), slide, format),
+            file_name=f"{stem}.{format}",
             mime=FORMATS[format],
             icon=":material/download:",
             on_click="ignore",
@@ -171,7 +208,7 @@ def _choose(
         st.button(
             "Add to the deck",
             icon=":material/add:",
-            on_click=lambda: add(title, runs(KEPT_FRAMES), slide),
+            on_click=lambda: add(slide.title or known[figures[0]], chosen(KEPT_FRAMES), slide),
             disabled=full,
             help=f"A deck has at most {MOST} slides." if full else None,
             width="stretch",
@@ -182,10 +219,13 @@ def _choose(
         st.caption(f"{count} slide{'s' if count > 1 else ''} in the deck: Tools, Slides.")
 
 
-def _address(experiment: specs.Experiment) -> str:
+def _address(experiments: Sequence[specs.Experiment]) -> str:
+    """Return the link to the last model in the Playground; without one, to the page itself."""
     here = re.match(r"https?://[^/?#]+", st.context.url or "")
     start = here[0] if here else "http://localhost:8501"
-    return f"{start}/?e={specs.to_link(experiment)}"
+    if experiments:
+        return f"{start}/?e={specs.to_link(experiments[-1])}"
+    return st.context.url or start
 
 
 __all__ = ["MOST", "Entry", "add", "button", "put", "tray"]

@@ -1,0 +1,28 @@
+"""The charts of a page that a test runs without a browser: what was sent to be drawn."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from streamlit.testing.v1 import AppTest
+
+from regviz.packing import MAGIC, unpack
+
+
+def charts(at: AppTest) -> list[dict[str, Any]]:
+    """Return the figures of what has ended that the page shows, in order, as Plotly's JSON."""
+    found = []
+    for element in at.get("bidi_component"):
+        data: bytes = element.proto.bytes
+        if data[:4] != MAGIC:
+            continue
+        header, arrays = unpack(data)
+        if header.get("figures") == ["chart"]:
+            found.append(json.loads(arrays["light0"].tobytes()))
+    return found
+
+
+def titles(at: AppTest) -> str:
+    """Return the titles of these figures."""
+    return " ".join(figure["layout"]["title"]["text"] for figure in charts(at))
