@@ -10,9 +10,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from regviz import metrics, presets
+from regviz import log, metrics, presets
 from regviz.engine import shared_engine
-from regviz.ui import controls, layout, live, present, run
+from regviz.ui import controls, layout, live, present, run, sessions
 
 ICON = str(Path(__file__).parent / "static" / "icon.svg")
 PAGES = {
@@ -158,9 +158,15 @@ def _settled() -> int:
 
     Streamlit collects after every run; over an unfrozen heap that costs more than the run.
     """
+    log.setup()  # once more: Streamlit's own lines, too
     gc.collect()
     gc.freeze()
     return len((metrics, presets, controls, layout, live, present, run))
+
+
+@st.cache_resource(scope="session", on_release=sessions.ended, show_spinner=False)
+def _session() -> float:
+    return sessions.started()
 
 
 st.set_page_config(
@@ -169,8 +175,10 @@ st.set_page_config(
     layout="wide",
     initial_sidebar_state="expanded",
 )
+log.setup()
 shared_engine()
 _settled()
+_session()
 layout.style()
 st.logo(ICON, size="large")
 present.presenting()

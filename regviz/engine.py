@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import dataclasses
 import itertools
 import json
 import logging
@@ -34,7 +35,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from regviz import labs
+from regviz import __version__, labs, log
 from regviz.frames import Frame, FrameStore
 from regviz.labs.frame import LabFrame
 from regviz.limits import Limits
@@ -516,6 +517,13 @@ class Engine:
         self._released.append(owner)
         self._wake.set()
 
+    @property
+    def busy(self) -> int:
+        """How many runs and labs go on or wait."""
+        with self._lock:
+            seated = sum(len(seat.runs) for seat in self._seats)
+            return seated + len(self._waiting)
+
     def trainers(self) -> list[TrainerInfo]:
         """Return what each trainer is doing."""
         with self._lock:
@@ -655,6 +663,13 @@ class Engine:
             if kind == "ready":
                 process.ready, process.device = True, head["device"]
                 seat.ready_at = time.monotonic()
+                log.event(
+                    _log,
+                    "trainer ready",
+                    pid=process.pid,
+                    device=process.device,
+                    seconds=round(seat.ready_at - process.started, 1),
+                )
                 waiting, self._waiting = self._waiting, []
                 self._dispatch(waiting)
                 return
@@ -701,8 +716,16 @@ class Engine:
             seat.process = None
             seat.restarts += 1
             seat.reason = process.ending
-            _log.warning("Trainer %d is gone: %s.", process.pid, seat.reason)
             lost, seat.runs = list(seat.runs.values()), {}
+            log.event(
+                _log,
+                "trainer lost",
+                logging.WARNING,
+                pid=process.pid,
+                reason=seat.reason,
+                restarts=seat.restarts,
+                runs=len(lost),
+            )
             current = process.current_job()
             for run in lost:
                 run.seat = None
@@ -722,6 +745,7 @@ class Engine:
     def _give_up(self, run: _Work, why: str) -> bool:
         """Fail a run that has lost too many trainers, or note that it starts again."""
         if run.losses >= _MAX_LOSSES or run.moves >= _MAX_MOVES:
+            log.event(_log, "run given up", logging.WARNING, run=run.number, moves=run.moves)
             times = "twice" if run.moves == 2 else f"{run.moves} times"
             self._end(
                 run,
@@ -864,5 +888,13 @@ def shared_engine() -> Engine:
     global _the_engine
     with _making:
         if _the_engine is None or _the_engine._closed:
-            _the_engine = Engine()
+            _the_engine = engine = Engine()
+            log.event(
+                _log,
+                "started",
+                version=__version__,
+                trainers=len(engine.trainers()),
+                device=engine._device,
+                limits=dataclasses.asdict(engine.limits),
+            )
         return _the_engine

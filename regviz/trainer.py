@@ -24,7 +24,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any, Protocol
 
-from regviz import labs, wire
+from regviz import labs, log, wire
 from regviz.labs.frame import LabFrame
 from regviz.specs import Experiment, SpecError
 
@@ -650,7 +650,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--parent", type=int, required=True, help="process id of the engine")
     parser.add_argument("--device", default="cpu", help="auto, cpu or cuda")
     options = parser.parse_args(arguments)
-    logging.basicConfig(format="%(asctime)s regviz trainer %(process)d: %(message)s")
+    log.setup()
     # Ctrl-C in a terminal reaches the whole group: the server decides, this process follows
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _die_with_parent(options.parent)

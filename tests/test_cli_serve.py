@@ -116,7 +116,12 @@ def test_a_port_in_use_is_said() -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("REGVIZ_TRAINERS", "many"), ("REGVIZ_DEVICE", "tpu"), ("REGVIZ_MAX_EPOCHS", "-1")],
+    [
+        ("REGVIZ_TRAINERS", "many"),
+        ("REGVIZ_DEVICE", "tpu"),
+        ("REGVIZ_MAX_EPOCHS", "-1"),
+        ("REGVIZ_LOG", "xml"),
+    ],
 )
 def test_a_wrong_setting_is_refused_in_one_sentence(name: str, value: str) -> None:
     done = subprocess.run(

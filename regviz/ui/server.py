@@ -4,11 +4,15 @@ first visitor, who then need not wait for them, and ended with the server.
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 
+from regviz import log
 from regviz.engine import shared_engine
 from regviz.specs import SpecError
+
+_log = logging.getLogger(__name__)
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 
@@ -36,6 +40,7 @@ def serve(*, port: int | None = None, address: str | None = None) -> None:
     """
     if not APP.is_file():
         raise SpecError(f"{APP}: not found; start the app from a checkout of the project.")
+    log.setup()
     engine = shared_engine()
     try:
         # half a second, while the trainers start
@@ -48,3 +53,4 @@ def serve(*, port: int | None = None, address: str | None = None) -> None:
         cli.main(["run", str(APP), *given], standalone_mode=False)
     finally:
         engine.close()
+        log.event(_log, "stopped")
