@@ -394,11 +394,11 @@ with st.container(key="compare-cards"):
 live.decision_boundary(PAGE, labels=_over_panels(now), show_difference=False, height=400)
 live.figure(
     PAGE, key="loss-curves", name="curves", height=compare_figures.CURVES_HEIGHT,
-    skeleton=_empty(now.names, compare_figures.CURVES_HEIGHT),
+    skeleton=_empty(now.names, compare_figures.CURVES_HEIGHT), follows="epoch",
 )  # fmt: skip
 live.figure(
     PAGE, key="weight-histogram", name="weights", height=compare_figures.HISTOGRAM_HEIGHT,
-    skeleton=_empty(now.names, compare_figures.HISTOGRAM_HEIGHT),
+    skeleton=_empty(now.names, compare_figures.HISTOGRAM_HEIGHT), follows="weights",
 )  # fmt: skip
 
 
@@ -421,7 +421,7 @@ def _pictures(frame: Frame, of: Comparison) -> dict[str, tuple[str, str]]:
     return {"curves": (curves, curves), "weights": (weights, weights)}
 
 
-@st.fragment(run_every=TICK if moving else None)
+@st.fragment(run_every=run.every(visit, least=TICK))
 def _tick() -> None:
     """Everything that changes while the run goes on; asks for a full run when it ends."""
     frame, lanes = visit.look()
@@ -446,7 +446,7 @@ def _tick() -> None:
         live.feed_figures(PAGE, {})
     job = visit.job if fits else None
     first = None if job is None else _first_seeds(job, now)
-    live.feed(PAGE, first, run=f"{id(job):x}")
+    live.feed(PAGE, first, run=f"{id(job):x}", pooled=True)
     if run.outdated(visit, moving, PAGE):
         st.rerun()
 

@@ -210,7 +210,7 @@ with st.container(key="words", horizontal=True, gap="small"):
         )
 
 
-@st.fragment(run_every=run.TICK if moving else None)
+@st.fragment(run_every=run.every(visit))
 def _tick() -> None:
     """Everything that changes while the run goes on; asks for a full run when it ends."""
     frame, lanes = visit.look()

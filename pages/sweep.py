@@ -365,7 +365,7 @@ live.figure(
 st.caption("Every point is a model of this one stack: click it to open it in the Playground.")
 
 
-@st.fragment(run_every=2 * run.TICK if moving else None)
+@st.fragment(run_every=run.every(visit, least=2 * run.TICK))
 def _tick() -> None:
     frame, lanes = visit.look()
     with status_box:

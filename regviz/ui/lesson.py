@@ -245,7 +245,7 @@ def finish(shown: Shown) -> None:
     lesson, visit = shown.lesson, shown.visit
     moving = shown.moving
 
-    @st.fragment(run_every=run.TICK if moving else None)
+    @st.fragment(run_every=run.every(visit))
     def tick() -> None:
         now = run.current(lesson.page)
         frame, lanes = now.look()

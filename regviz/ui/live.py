@@ -34,7 +34,9 @@ from __future__ import annotations
 import filecmp
 import functools
 import json
+import os
 import shutil
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -287,6 +289,7 @@ def figure(
     height: int,
     skeleton: FigurePair,
     on_click: Callable[[dict[str, Any]], None] | None = None,
+    follows: str | None = None,
 ) -> None:
     """Mount a Plotly figure that :func:`feed_figures` changes in place.
 
@@ -305,6 +308,10 @@ def figure(
     on_click
         Called, before the script runs again, with the point or cell that was clicked:
         ``{"curveNumber", "pointNumber", "x", "y", "customdata"}``, what a trace has of them.
+    follows
+        What of it moves with the channel's scrubber: ``"epoch"`` marks the epoch in each panel,
+        ``"weights"`` shows its histograms, as :func:`regviz.compare_figures.histograms` draws
+        them.
     """
     light, dark = _both(skeleton)
     _plot(
@@ -313,7 +320,7 @@ def figure(
         key,
         f'{{"light":{light},"dark":{dark}}}',
         height=height,
-        options={"name": name, "click": on_click is not None},
+        options={"name": name, "click": on_click is not None, "follows": follows},
         filename=key,
         on_click=on_click,
     )
@@ -333,6 +340,7 @@ def feed(
     *,
     table: Callable[[Frame], Table] | None = None,
     run: str | None = None,
+    pooled: bool = False,
 ) -> None:
     """Send the job's newest frame to the charts of ``channel``; call it in the page's fragment.
 
@@ -351,6 +359,9 @@ def feed(
     run
         Text that tells runs apart: another one resets the scrubber. By default it follows the
         job object, so a job submitted anew is a new run.
+    pooled
+        Also send each lane's weights of all layers in one histogram, for a :func:`figure` that
+        follows them.
     """
     name = f"regviz-feed-{channel}"
     wanted = f"{name}-wanted"
@@ -371,7 +382,13 @@ def feed(
         elif told["stored"]:
             told["stored"] = False
             data = pack_bundle(
-                channel, run, job.frames(), state=job.state, table=table, name=told["name"]
+                channel,
+                run,
+                job.frames(),
+                state=job.state,
+                table=table,
+                name=told["name"],
+                pooled=pooled,
             )
         else:
             points = told["points"] > 0 or frame.done
@@ -384,6 +401,7 @@ def feed(
                 table=table,
                 with_points=points,
                 name=told["name"],
+                pooled=pooled,
             )
 
     def note() -> None:
@@ -568,9 +586,16 @@ def ensure_plotly_js(folder: Path) -> Path:
     if target.is_file() and filecmp.cmp(source, target, shallow=False):
         return target
     folder.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name("plotly.min.js.part")
-    shutil.copyfile(source, partial)
-    partial.replace(target)  # at once: a browser never gets half a file
+    # several first visitors may do this at the same moment, each with a file of its own
+    descriptor, partial = tempfile.mkstemp(prefix=target.name + ".", dir=folder)
+    os.close(descriptor)
+    try:
+        shutil.copyfile(source, partial)
+        Path(partial).chmod(0o644)
+        Path(partial).replace(target)  # at once: a browser never gets half a file
+    except OSError:
+        Path(partial).unlink(missing_ok=True)
+        raise
     return target
 
 

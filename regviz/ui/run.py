@@ -21,7 +21,11 @@ from regviz.frames import Frame
 from regviz.specs import Experiment, SpecError
 
 TICK = 0.1
-"""Seconds between two looks at a run that is going on."""
+"""Seconds between two looks at a run that is going on, where few are."""
+LOOKS = 60
+"""Looks a second that the server takes at all runs together: one costs its only thread 5 to 10 ms,
+most of it Streamlit's own. More would be asked for than could be done, and everybody would wait.
+"""
 FIRST_FRAME = 0.2
 """Seconds that a page waits at most for what its click asked for; more would grey it out."""
 LONG = 2.5
@@ -46,6 +50,7 @@ class Visit:
     kept: bool = False
     seen: Frame | None = None
     seen_lanes: tuple[Experiment, ...] = ()
+    interval: float = TICK
 
     @property
     def state(self) -> str:
@@ -133,14 +138,27 @@ def expect(lanes: Sequence[Experiment], page: str = "playground") -> Visit:
     return visit
 
 
+def every(visit: Visit, *, least: float = TICK) -> float | None:
+    """Return the seconds between a page's looks at its run, for ``st.fragment(run_every=...)``:
+    ``least``, or more where many runs go on; None where nothing moves."""
+    visit.interval = max(least, _due(visit))
+    return visit.interval if visit.moving else None
+
+
+def _due(visit: Visit) -> float:
+    return min(1.0, visit.engine.busy / LOOKS)
+
+
 def outdated(visit: Visit, moving: bool, page: str = "playground") -> bool:
     """Whether a page that was drawn while its run was ``moving``, or not, needs a full run.
 
     The run has ended; or the connection was lost, and the jobs with it; or a new run has begun
     without one: where a button is pressed in the moment in which a chart in the fragment asks
-    for something, Streamlit's browser side sends both as one run of the fragment alone.
+    for something, Streamlit's browser side sends both as one run of the fragment alone. Or so
+    many have begun that this page looks far too often, which only a full run can change.
     """
-    return visit.moving != moving or current(page) is not visit
+    crowded = moving and _due(visit) > 2 * visit.interval
+    return visit.moving != moving or current(page) is not visit or crowded
 
 
 def press(action: str, page: str = "playground") -> None:
