@@ -6,7 +6,6 @@ Streamlit or torch.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 
 from regviz.figures import _axis, _layout, _legend_entry, curve_top
 from regviz.frames import LaneFrame
-from regviz.packing import merge_histograms, thin
+from regviz.packing import pooled_histograms, thin
 from regviz.palette import LIGHT, TRAIN_DASH, VALIDATION_DASH, Palette, rgba
 
 BANDS = {"range": "lowest to highest", "error": "± 1 standard error"}
@@ -224,13 +223,8 @@ def histograms(
     figure = _panels(
         names, "Weights of all layers, first seed", "weight", "weights per bin", palette, height
     )
-    counts = [row for lane in lanes for row in lane.histogram]
-    limits = [float(v) for lane in lanes for v in lane.limits]
-    merged, limit = merge_histograms(counts, limits)
-    layers = [len(lane.histogram) for lane in lanes]
-    ends = np.cumsum([0, *layers])
-    pooled = [merged[a:b].sum(axis=0, dtype=np.int64) for a, b in itertools.pairwise(ends)]
-    edges = np.linspace(-limit, limit, merged.shape[1] + 1)
+    pooled, limit = pooled_histograms(lanes)
+    edges = np.linspace(-limit, limit, pooled.shape[1] + 1)
     step = edges[1] - edges[0]
     reach, top = 4 * step, 1.0
     for i, (lane, row, name) in enumerate(zip(lanes, pooled, names, strict=True)):

@@ -201,14 +201,18 @@ def pack_frame(
     table: TableOf | None = None,
     with_points: bool = True,
     name: str = "",
+    pooled: bool = False,
 ) -> bytes:
     """Pack one frame whole: pictures, curves so far, points and numbers.
 
-    ``name`` says what was trained, for the files that pictures are saved to.
+    ``name`` says what was trained, for the files that pictures are saved to; ``pooled`` adds each
+    lane's weights of all layers in one histogram.
     """
     message = _Message()
     header = _head(channel, run, frame, state) | {"name": name}
     header["frame"] = _picture(message, "", frame, LAST_GRID if frame.done else LIVE_GRID)
+    if pooled:
+        header["frame"]["pooled"] = _pooled(message, "", frame.lanes)
     if table is not None:
         header["frame"]["table"] = _table(table(frame))
     _curves(message, frame)
@@ -224,6 +228,7 @@ def pack_bundle(
     state: str = "running",
     table: TableOf | None = None,
     name: str = "",
+    pooled: bool = False,
 ) -> bytes:
     """Pack the stored frames of a run for scrubbing; the last one is the newest."""
     if not frames:
@@ -237,6 +242,8 @@ def pack_bundle(
         entry = _picture(message, f"{i}.", frame, LAST_GRID if last else STORED_GRID)
         if table is not None:
             entry["table"] = _table(table(frame))
+        if pooled:
+            entry["pooled"] = _pooled(message, f"{i}.", frame.lanes)
         header["stored"].append(entry)
     _curves(message, newest)
     _views(message, header, newest, with_points=True)
@@ -408,6 +415,29 @@ def _layers(message: _Message, prefix: str, lanes: Sequence[LaneFrame]) -> list[
             }
         )
     return out
+
+
+def pooled_histograms(
+    lanes: Sequence[LaneFrame],
+) -> tuple[NDArray[np.int64], float]:
+    """Return each lane's weights of all layers as one histogram, (lanes, bins), and their limit.
+
+    Unlike the layers' own, they can stand beside each other where the lanes' shapes differ.
+    """
+    rows = [row for lane in lanes for row in lane.histogram]
+    merged, limit = merge_histograms(rows, [float(v) for lane in lanes for v in lane.limits])
+    starts = np.cumsum([0, *(len(lane.histogram) for lane in lanes)])[:-1]
+    return np.add.reduceat(merged, starts, axis=0, dtype=np.int64), limit
+
+
+def _pooled(message: _Message, prefix: str, lanes: Sequence[LaneFrame]) -> dict[str, Any]:
+    counts, limit = pooled_histograms(lanes)
+    message.add(f"{prefix}w", counts.astype(np.uint32))
+    return {
+        "limit": limit,
+        "zeros": [int(lane.zeros.sum()) for lane in lanes],
+        "size": [sum(math.prod(shape) for shape in lane.shapes) for lane in lanes],
+    }
 
 
 def _curves(message: _Message, frame: Frame, prefix: str = "", most: int = CURVE_POINTS) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -190,6 +191,19 @@ def test_six_are_drawn_renamed_and_ranked(browser: Browser, app_server: AppServe
         expect(page.locator(f".st-key-{key} .main-svg").first).to_be_visible(timeout=20_000)
     expect(page.locator(".st-key-loss-curves .cartesianlayer .subplot")).to_have_count(6)
     expect(page.locator(".rv-ranking tbody tr")).to_have_count(6)
+    # the scrubber marks the epoch in every panel and shows the weights of that moment
+    drawn = "Array.from(document.querySelector('.st-key-weight-histogram .rv-gd').data[10].y)"
+    ended = page.evaluate(drawn)
+    page.get_by_role("slider", name="Epoch", exact=True).press("Home")
+    page.get_by_role("slider", name="Epoch", exact=True).press("ArrowRight")
+    page.wait_for_function(f"JSON.stringify({drawn}) !== '{json.dumps(ended)}'.replaceAll(' ', '')")
+    first = page.evaluate(drawn)
+    assert sum(first) == sum(ended), "none is exactly 0 without L1: as many weights as at the end"
+    assert first.index(max(first)) != ended.index(max(ended)) or max(first) != max(ended)
+    expect(page.locator(".st-key-loss-curves .rv-cursor[data-epoch='1']")).to_have_count(6)
+    page.get_by_role("slider", name="Epoch", exact=True).press("End")
+    expect(page.locator(".st-key-loss-curves .rv-cursor:visible")).to_have_count(0)
+    page.wait_for_function(f"Math.max(...{drawn}) === {max(ended)}")
     page.get_by_role("button", name="1 · none").click()
     page.get_by_label("Name", exact=True).fill("plain")
     page.get_by_label("Name", exact=True).press("Enter")

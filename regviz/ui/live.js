@@ -209,10 +209,12 @@ class Channel {
   picture() {
     if (this.at === null) return this.newest
     let best = null
+    let first = this.newest // where none is so early
     for (const picture of this.pictures.values()) {
       if (picture.epoch <= this.at && (best === null || picture.epoch > best.epoch)) best = picture
+      if (picture.epoch < first.epoch) first = picture
     }
-    return best ?? this.newest
+    return best ?? first
   }
 
   /* Where the scrubber points: an epoch (Infinity: the newest), or the place of a sweep's value. */
@@ -314,6 +316,7 @@ function pictureOf(entry, prefix, arrays, header) {
     ...entry,
     boundaries: header.lanes.map((_, i) => arrays[`${prefix}b${i}`] ?? null),
     counts: entry.layers.map((_, i) => arrays[`${prefix}h${i}`]),
+    weights: arrays[`${prefix}w`] ?? null,
   }
 }
 
@@ -1697,6 +1700,8 @@ class Figure extends Chart {
     super(root)
     this.whole = true // it follows no frames
     this.theirs = new WeakMap() // bytes of a figure -> the figure
+    this.needed = new WeakMap()
+    this.cursors = []
   }
 
   changed() {
@@ -1715,7 +1720,9 @@ class Figure extends Chart {
   }
 
   still() {
-    return structuredClone(this.figure())
+    const figure = structuredClone(this.figure())
+    this.follow(figure)
+    return figure
   }
 
   fileName() {
@@ -1735,12 +1742,78 @@ class Figure extends Chart {
   render(c, picture, skeleton) {
     const figure = this.figure()
     const own = c.figures.get(this.options.name)?.[this.theme] ?? null
-    if (!skeleton && own !== null && this.drawn !== null && equal(own, this.drawn)) return
+    const at = this.options.follows === "weights" && c.scrubbed ? c.picture() : null
+    if (this.options.follows === "epoch") this.placed()
+    const same = own !== null && this.drawn !== null && equal(own, this.drawn) && at === this.at
+    if (!skeleton && same && !(this.sketched && !c.scrubbing)) return
     this.drawn = own
+    this.at = at
     this.summary.textContent = figure.layout.meta?.alt ?? ""
     const copy = structuredClone(figure)
     delete copy.layout.uirevision // this.zoomed holds what was zoomed
+    this.follow(copy)
+    if (!skeleton && at !== null && c.scrubbing && guarded(() => this.sketch(copy))) return
     this.react(copy)
+  }
+
+  /* What a histogram's axes must hold for a picture. */
+  needs(picture) {
+    const kept = this.needed.get(picture)
+    if (kept) return kept
+    const { limit, zeros } = picture.pooled
+    const { values, shape: [rows, bins] } = picture.weights
+    const step = (2 * limit) / bins
+    const lanes = Array.from({ length: rows }, (_, i) => values.subarray(i * bins, (i + 1) * bins))
+    const reach = Math.max(4 * step, ...lanes.map((own) => step * reachOf(own, 0.002)))
+    let top = 1
+    for (const n of values) top = Math.max(top, n)
+    top = 1.25 * Math.max(top, Math.min(Math.max(...zeros), 2.5 * top))
+    this.needed.set(picture, { reach, top })
+    return this.needed.get(picture)
+  }
+
+  /* Put the weights of the picture that the scrubber points at into a figure of histograms, as
+     regviz/compare_figures.py draws them; its axes hold all pictures and stand still. */
+  follow(figure) {
+    const c = this.channel
+    const picture = this.options.follows === "weights" && c.scrubbed ? c.picture() : null
+    if (!picture?.weights) return
+    const { limit, zeros, size } = picture.pooled
+    const { values, shape: [rows, bins] } = picture.weights
+    const all = c.allPictures().filter((one) => one.weights).map((one) => this.needs(one))
+    const [reach, top] = ["reach", "top"].map((what) => Math.max(...all.map((need) => need[what])))
+    const x = Array.from({ length: bins + 1 }, (_, k) => -limit + (2 * limit * k) / bins)
+    for (let i = 0; i < rows; i++) {
+      figure.data[2 * i].x = x
+      figure.data[2 * i].y = [...values.subarray(i * bins, (i + 1) * bins), 0]
+      const width = reach / 24
+      Object.assign(figure.data[2 * i + 1], { x: [0], y: [zeros[i]], width: [width], offset: [-width / 2] })
+      const share = zeros[i] ? ` (${Math.round((100 * zeros[i]) / size[i])} %)` : ""
+      figure.layout.annotations[rows + i].text = `exact zeros: ${zeros[i].toLocaleString("en")}${share}`
+      const n = i === 0 ? "" : i + 1
+      figure.layout[`xaxis${n}`].range = [-reach, reach]
+      const log = figure.layout[`yaxis${n}`].type === "log"
+      figure.layout[`yaxis${n}`].range = log ? [-0.3, Math.log10(2 * top)] : [0, top]
+    }
+  }
+
+  /* The epoch that the scrubber points at, in each panel. */
+  placed() {
+    const full = this.options?.follows === "epoch" ? this.gd._fullLayout : undefined
+    const { at } = this.channel
+    const panels = Object.keys(full ?? {}).filter((name) => /^xaxis\d*$/.test(name))
+    panels.forEach((name, i) => {
+      const cursor = (this.cursors[i] ??= element("div", "rv-cursor rv-low", this.frame))
+      const axis = full[name]
+      const { _offset: top, _length: height } = full.yaxis
+      const inside = at !== null && at >= axis.range[0] && at <= axis.range[1]
+      cursor.style.display = inside ? "block" : "none"
+      if (!inside) return
+      const left = axis._offset + ((at - axis.range[0]) / (axis.range[1] - axis.range[0])) * axis._length - 1
+      Object.assign(cursor.style, { left: `${left}px`, top: `${top}px`, height: `${height}px` })
+      cursor.dataset.epoch = at
+    })
+    for (const cursor of this.cursors.slice(panels.length)) cursor.style.display = "none"
   }
 
   listen() {
