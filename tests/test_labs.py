@@ -318,13 +318,13 @@ def test_bad_and_too_many_labs_are_refused_before_anything_is_asked(
 ) -> None:
     with pytest.raises(SpecError, match=r"noise_ridge\.sigma: got -1"):
         engine.submit_lab("noise_ridge", {"sigma": -1}, owner, slot="a")
-    wanted = [{**LONG, "seed": next(_seeds)} for _ in range(9)]
+    wanted = [{**LONG, "seed": next(_seeds)} for _ in range(17)]
     jobs = [
         engine.submit_lab("noise_ridge", parameters, owner, slot=f"{i}")
-        for i, parameters in enumerate(wanted[:8])
+        for i, parameters in enumerate(wanted[:16])
     ]
-    with pytest.raises(SpecError, match="labs: got 9 at a time; a session may have at most 8"):
-        engine.submit_lab("noise_ridge", wanted[8], owner, slot="8")
+    with pytest.raises(SpecError, match="labs: got 17 at a time; a session may have at most 16"):
+        engine.submit_lab("noise_ridge", wanted[16], owner, slot="16")
     engine.release(owner)
     until(jobs[0], lambda: jobs[0].state == "cancelled")
 

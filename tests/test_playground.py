@@ -473,3 +473,22 @@ def test_a_page_says_how_long_a_run_will_take_where_that_is_long() -> None:
     assert run.queue_text((12, 6.4)) == "12 runs end before yours, about 6 s to go"
     assert run.queue_text((1, 200.0)) == "1 run ends before yours, about 3 min to go"
     assert run.queue_text((0, 4.0)) == "about 4 s to go"
+
+
+def test_a_session_s_jobs_on_all_its_pages_are_counted_together() -> None:
+    engine = shared_engine()
+    session = run.Session(engine)
+    most = engine.limits.jobs_per_owner
+    long = SHORT.replace("training.epochs", 5000)
+    try:
+        visits = [run.Visit(engine, session.owner, f"page {i}") for i in range(most + 1)]
+        for i, visit in enumerate(visits):
+            session.make_room(visit)
+            lanes = [long.replace("training.seed", 7000 + i)]
+            visit.job = engine.submit(lanes, visit.owner, slot=visit.page)
+        # the page left the longest ago has given up its run, and no other
+        assert [v.state == "cancelled" for v in visits] == [True] + most * [False]
+        with pytest.raises(SpecError, match=f"jobs: got {most + 1} at a time"):
+            engine.submit([long], session.owner, slot="one more")
+    finally:
+        engine.release(session.owner)

@@ -395,7 +395,9 @@ def follow_check(shown: Shown, slot: str, check: Check) -> None:
     st.markdown(f"**{check.title}** {check.words}")
     parameters = check.parameters(shown.experiment)
     try:
-        job = shown.visit.engine.submit_lab(check.lab, parameters, shown.visit.owner, slot=slot)
+        job = shown.visit.engine.submit_lab(
+            check.lab, parameters, shown.visit.owner, slot=f"{shown.lesson.page}.{slot}"
+        )
     except SpecError as error:
         st.error(layout.plain(str(error)), icon=":material/error:")
         return

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import streamlit as st
 
 from regviz import sweeps
-from regviz.engine import Engine, Job, shared_engine
+from regviz.engine import IN_PROGRESS, Engine, Job, shared_engine
 from regviz.frames import Frame
 from regviz.specs import Experiment, SpecError
 
@@ -36,13 +36,14 @@ PLAY, PAUSE, STEP, RESTART, CANCEL = "play", "pause", "step", "restart", "cancel
 
 @dataclass
 class Visit:
-    """A session's connection: the name its jobs go by, its job, and what it last saw of it.
+    """A session on one page: the name its jobs go by, its job, and what it last saw of it.
 
     ``kept``: the visitor has cancelled the job, and what it came to stays.
     """
 
     engine: Engine
     owner: str = field(default_factory=lambda: uuid.uuid4().hex)
+    page: str = "playground"
     job: Job | None = None
     lanes: tuple[Experiment, ...] = ()
     refused: str = ""
@@ -102,19 +103,44 @@ class Part:
         return [sweeps.one_lane(frame, self._lanes) for frame in self._job.frames()]
 
 
-def _let_go(visit: Visit) -> None:
+@dataclass
+class Session:
+    """A visitor's connection, on all pages."""
+
+    engine: Engine
+    owner: str = field(default_factory=lambda: uuid.uuid4().hex)
+    visits: dict[str, Visit] = field(default_factory=dict)  # the latest to ask for a run last
+
+    def make_room(self, visit: Visit) -> None:
+        """Cancel what other pages, the longest left first, still have trained where the session
+        may have no further job; a page that is come back to asks again."""
+        self.visits.pop(visit.page, None)
+        self.visits[visit.page] = visit
+        others = [
+            other.job
+            for other in self.visits.values()
+            if other is not visit and other.job is not None and other.state in IN_PROGRESS
+        ]
+        for job in others[: max(0, len(others) + 1 - self.engine.limits.jobs_per_owner)]:
+            job.cancel()
+
+
+def _let_go(session: Session) -> None:
     # called on the event-loop thread: release only leaves word and never waits
-    visit.engine.release(visit.owner)
+    session.engine.release(session.owner)
 
 
 @st.cache_resource(scope="session", on_release=_let_go, show_spinner=False)
-def _visit(page: str) -> Visit:
-    return Visit(shared_engine())
+def _session() -> Session:
+    return Session(shared_engine())
 
 
 def current(page: str = "playground") -> Visit:
     """Return this session's visit of one page; each page follows a run of its own."""
-    return _visit(page)  # the cache takes a default for another argument than its value
+    session = _session()
+    if page not in session.visits:
+        session.visits[page] = Visit(session.engine, session.owner, page)
+    return session.visits[page]
 
 
 def follow(lanes: Sequence[Experiment], page: str = "playground") -> Visit:
@@ -258,7 +284,10 @@ def _submit(
     visit: Visit, lanes: tuple[Experiment, ...], *, fresh: bool = False, paused: bool = False
 ) -> None:
     try:
-        visit.job = visit.engine.submit(lanes, visit.owner, fresh=fresh, paused=paused)
+        _session().make_room(visit)
+        visit.job = visit.engine.submit(
+            lanes, visit.owner, fresh=fresh, paused=paused, slot=visit.page
+        )
     except SpecError as error:
         visit.refused = str(error)
         return
