@@ -149,8 +149,9 @@ class _Task:
         self.paused = False
         self.sent = 0  # frames
         self.sent_epoch = 0
-        self.sent_at = 0.0
-        self.frame_cost = 0.0
+        self.sent_at = 0.0  # by the clock
+        self.sent_spent = 0.0  # processor time given by then
+        self.frame_cost = 0.0  # processor time
         self.announced = False
         self.alone: bool = head.get("alone", False)  # not to be trained with others
         self.held_since: float | None = None
@@ -211,6 +212,7 @@ class Scheduler:
         self._tasks: dict[int, _Task] = {}
         self._turn = self._slices = 0
         self._cost = 0.0  # of a whole run, seconds: of those that ended lately
+        self._since: float | None = None  # processor time at which the slice on its way began
         self._worked = self._took = 1e-9  # processor and wall-clock seconds of late
 
     def command(self, head: dict[str, Any], body: bytes = b"") -> None:
@@ -258,12 +260,12 @@ class Scheduler:
         for each in together:
             each.turn = self._turn
         # processor time: on a busy machine the clock would charge a run for others' work
-        since, began = time.thread_time(), time.perf_counter()
+        self._since, began = time.thread_time(), time.perf_counter()
         if task.group is not None:
             self._advance_group(task.group)
-        elif self._advance_alone(task, since):
+        elif self._advance_alone(task):
             self._tasks.pop(job, None)
-        worked = time.thread_time() - since
+        worked, self._since = time.thread_time() - self._since, None
         for each in together:
             each.spent += worked / len(together)
             if each.job not in self._tasks and not each.is_lab:
@@ -297,10 +299,10 @@ class Scheduler:
             for job, mine in left.items()
         ]
 
-    def _advance_alone(self, task: _Task, since: float) -> bool:
+    def _advance_alone(self, task: _Task) -> bool:
         """Train until the slice is over or something goes wrong; return whether it has ended."""
         try:
-            return self._advance(task, since)
+            return self._advance(task)
         except SpecError as error:
             self._tell(task, "failed", reason=str(error))
         except (Exception, RecursionError) as error:
@@ -412,18 +414,17 @@ class Scheduler:
     def _look_around(self, group: _Group) -> None:
         """Between two epochs: show what is due, and part with whoever has ended or leaves."""
         now = time.perf_counter()
-        cost = sum(task.frame_cost for task in group.tasks)
         for task in list(group.tasks):
             run = task.run
             if run is None:
                 continue
-            over = task.spent > task.max_seconds
+            over = self._given(task) > task.max_seconds
             if run.done:
                 self._tell(task, "finished", frame=True)
             elif over:
                 reason = _too_long(task, run.epoch)
                 self._tell(task, "failed", frame=self._has_news(task), reason=reason)
-            elif self._is_due(task, now, cost):
+            elif self._is_due(task, now):
                 self._tell(task, "running", frame=True)
             if run.done or over:
                 self._tasks.pop(task.job, None)
@@ -433,11 +434,8 @@ class Scheduler:
 
     # --- one by itself --------------------------------------------------------------------------
 
-    def _advance(self, task: _Task, since: float) -> bool:
-        """Train until the slice is over; return whether the run has ended.
-
-        ``since`` is the processor time at which the slice began.
-        """
+    def _advance(self, task: _Task) -> bool:
+        """Train until the slice is over; return whether the run has ended."""
         begin = time.perf_counter()
         length = SLICE if task.spent else FIRST_SLICE
         if task.run is None:
@@ -454,10 +452,10 @@ class Scheduler:
                 return True
             if self._pause_or_go(task):
                 return False
-            if self._is_due(task, now, task.frame_cost):
+            if self._is_due(task, now):
                 self._tell(task, "running", frame=True)
                 now = time.perf_counter()
-            if task.spent + time.thread_time() - since > task.max_seconds:
+            if self._given(task) > task.max_seconds:
                 self._tell(
                     task, "failed", frame=self._has_news(task), reason=_too_long(task, run.epoch)
                 )
@@ -480,16 +478,28 @@ class Scheduler:
         """Whether a frame would show an epoch that nobody has seen."""
         return task.run is not None and task.run.epoch > max(task.after, task.sent_epoch)
 
-    def _is_due(self, task: _Task, now: float, cost: float) -> bool:
-        """Whether it is time for a look at a run; ``cost``: seconds that all looks take that are
-        taken as often as this one."""
+    def _given(self, task: _Task) -> float:
+        """Return the processor time that a run was given so far, in this slice, too."""
+        if self._since is None:
+            return task.spent
+        sharing = 1 if task.group is None else max(1, len(task.group.tasks))
+        return task.spent + (time.thread_time() - self._since) / sharing
+
+    def _is_due(self, task: _Task, now: float) -> bool:
+        """Whether it is time for a look at a run.
+
+        Its looks take their part of its own processor time: by the clock, many runs on one
+        trainer would each have that part of the whole, and leave nothing for training.
+        """
         if task.run is None or task.run.epoch <= task.after:
             return False
         waited = now - task.sent_at
+        if self._given(task) - task.sent_spent < task.frame_cost / FRAME_SHARE:
+            return False
         if not task.at_epoch:
-            return task.sent > 0 and waited > max(MID_EPOCH_SECONDS, cost / FRAME_SHARE)
+            return task.sent > 0 and waited > MID_EPOCH_SECONDS
         pace = EARLY_FRAME_SECONDS if task.sent < EARLY_FRAMES else FRAME_SECONDS
-        return task.sent == 0 or waited > max(pace, cost / FRAME_SHARE)
+        return task.sent == 0 or waited > pace
 
     def _pause_or_go(self, task: _Task) -> bool:
         """Pause a run that has come to where it shall, or let a paused one go on."""
@@ -507,7 +517,7 @@ class Scheduler:
     def _tell(self, task: _Task, state: str, *, frame: bool = False, reason: str = "") -> None:
         """Send a run's state, with a look at it or without."""
         body = b""
-        since = time.perf_counter()
+        since = time.thread_time()
         epoch = 0 if task.run is None else task.run.epoch
         if frame and task.run is not None:
             look = task.run.frame()
@@ -521,8 +531,8 @@ class Scheduler:
         head = {"kind": "state", "job": task.job, "state": state, "epoch": epoch}
         self._send({**head, "reason": reason}, body)
         if body:
-            task.sent_at = time.perf_counter()
-            task.frame_cost = task.sent_at - since
+            task.sent_at, task.sent_spent = time.perf_counter(), self._given(task)
+            task.frame_cost = time.thread_time() - since
 
 
 _END = object()
