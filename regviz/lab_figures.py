@@ -25,7 +25,7 @@ WRONG, RIGHT = "WRONG", "right"
 
 def misconception(name: str, frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
     """Draw the frame of a lab of the wall: wrong red and dashed, right green and solid."""
-    return _WALL[name](frame, palette)
+    return WALL[name](frame, palette)
 
 
 def _add(
@@ -179,7 +179,7 @@ def _lstm(frame: LabFrame, palette: Palette) -> go.Figure:
     return styled(figure, "The same sequence, pass after pass, in train mode", palette, 400)
 
 
-_WALL = {
+WALL = {
     "wrong_dropout_at_test": _at_test,
     "wrong_dropout_scaling": _scaling,
     "wrong_l1_subgradient": _subgradient,

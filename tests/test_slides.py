@@ -161,7 +161,7 @@ def test_the_difference_is_the_second_run_minus_the_first(twins: Runs) -> None:
     first, second = (lane.boundary for lane in twins.last.lanes)
     assert first is not None
     assert second is not None
-    assert np.allclose(shown.get_array(), (second.astype(float) - first) / 255)
+    assert np.allclose(np.asarray(shown.get_array()), (second.astype(float) - first) / 255)
     assert shown.get_clim() == (-1, 1)
     said = words.describe("difference", twins)
     assert metrics.percent(((first > 127) != (second > 127)).mean()) in said
@@ -171,10 +171,13 @@ def test_the_difference_is_the_second_run_minus_the_first(twins: Runs) -> None:
 def test_the_smooth_line_leaves_every_grid_point_on_its_side(seed: int) -> None:
     rng = np.random.default_rng(seed)
     x, y = np.meshgrid(np.linspace(-1, 1, 24), np.linspace(-1, 1, 24))
-    waves = sum(np.sin(rng.normal(0, 4) * x + rng.normal(0, 4) * y + k) for k in range(4))
+    waves = np.zeros((24, 24))
+    for k in range(4):
+        waves += np.sin(rng.normal(0, 4) * x + rng.normal(0, 4) * y + k)
     sharpness = 10.0 ** rng.integers(0, 4)  # smooth, and as hard as a staircase
     grid = np.round(255 / (1 + np.exp(-sharpness * waves))).astype(np.uint8)
-    lines = stills.contour(grid, (-1, 1, -1, 1)).to_polygons(closed_only=False)
+    path = stills.contour(grid, (-1, 1, -1, 1))
+    lines = [np.asarray(line) for line in path.to_polygons(closed_only=False)]
     for r in range(1, 23):  # along a row of the grid, the line is crossed where the side changes
         crossed = np.zeros(23, int)
         for line in lines:
@@ -190,6 +193,7 @@ def test_the_line_of_a_straight_rule_lies_on_it() -> None:
     odds = 3 * (y - 0.37 * x - 0.05)
     path = stills.contour(np.round(255 / (1 + np.exp(-odds))).astype(np.uint8), (-2, 2, -1, 1))
     (line,) = path.to_polygons(closed_only=False)
+    line = np.asarray(line)
     away = np.abs(line[:, 1] - 0.37 * line[:, 0] - 0.05)
     assert away.max() < 0.005  # a square is 0.025 high; the rest is that of uint8
 
@@ -714,3 +718,52 @@ def test_a_twin_of_a_result_file_is_refused(
 ) -> None:
     capsys.readouterr()
     assert "--twin" in refused([str(result), "-o", str(tmp_path / "a.png"), "--twin"], capsys)
+
+
+# --- the figure of a sweep ---------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the result file of a sweep of four values with two seeds."""
+    folder = tmp_path_factory.mktemp("sweep")
+    spec = folder / "spec.json"
+    spec.write_text(json.dumps(SMALL | {"training": {"epochs": 3}}))
+    out = folder / "result.json"
+    over = "regularization.l2=0,0.01,0.1,1"
+    assert main(["sweep", str(spec), "--over", over, "--seeds", "2", "-o", str(out)]) == 0
+    return out
+
+
+def test_a_sweep_file_is_drawn_as_its_curve(swept: Path, tmp_path: Path) -> None:
+    out = tmp_path / "curve.svg"
+    assert main(["render", str(swept), "--figure", "sweep", "-o", str(out)]) == 0
+    text = out.read_text()
+    assert "<title>Validation loss over L2 λ</title>" in text
+    assert "8 models" in text
+    held = json.loads(swept.read_text())["runs"]
+    ends = np.array([run["history"]["val_loss"][-1] for run in held]).reshape(4, 2).mean(axis=1)
+    assert f"Lowest validation loss {ends.min():.3f}" in text
+    again = tmp_path / "again.svg"
+    main(["render", str(swept), "--figure", "sweep", "--measure", "val_loss", "-o", str(again)])
+    assert again.read_bytes() == out.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--figure", "sweep", "--figure", "curves"], "sweep goes alone"),
+        (["--figure", "sweep", "--measure", "luck"], "luck"),
+        (["--figure", "sweep", "--twin"], "--twin"),
+        (["--figure", "sweep", "--runs", "1,2"], "not all values of one or two fields"),
+        (["--figure", "sweep", "-o", "a.gif"], "stands still"),
+        (["--measure", "gap"], "--measure"),
+    ],
+)
+def test_what_does_not_go_with_a_sweep_is_one_sentence(
+    options: list[str], named: str, swept: Path, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    assert named in refused([str(swept), "-o", "slide.png", *options], capsys)
+    assert list(tmp_path.iterdir()) == []

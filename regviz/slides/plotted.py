@@ -737,12 +737,11 @@ def _legend(cell: Cell, traces: Sequence[Json], layout: Json, style: Style) -> N
     rows = math.ceil(len(handles) / columns)
     across, up = cell.paper.get_size_inches()
     middle = (cell.left + cell.width / 2) / across
-    legend = cell.paper.legend(
+    cell.paper.legend(
         handles=handles, loc="upper center", ncols=math.ceil(len(handles) / rows),
         bbox_to_anchor=(middle, (cell.bottom + cell.height) / up),
         borderaxespad=0, borderpad=0, labelspacing=0.4,
     )  # fmt: skip
-    cell.paper.add_artist(legend)
     cell.height -= rows * 1.65 * small / 72 + 0.1
 
 
