@@ -1,9 +1,11 @@
 # The app in an image: docker build -t regviz . && docker run --rm -p 8501:8501 regviz
-# It runs as any user, with a read-only root and a writable /tmp.
+# It runs as any user, with a read-only root, a writable /tmp, no capability and no network but
+# its port: compose.yaml starts it so, and docs/deploy.md says more.
 
 FROM python:3.11-slim AS build
 
-# Where torch comes from. Empty: the package index, on Linux with CUDA (several GB more).
+# Where torch comes from: an index of CPU wheels, for the small image, or of CUDA ones. Empty: the
+# package index, whose torch brings CUDA on Linux (several GB more).
 ARG TORCH_INDEX=""
 
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 PIP_PYTHON=/venv/bin/python
@@ -18,11 +20,12 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip install -r requirements.txt
 
-# What no run of the app needs: headers, test suites, notebook extensions. torch_shm_manager is
-# needed, and so is torch.testing: torch itself imports it.
+# What no run of the app needs: headers, test suites, notebook extensions, Arrow's network clients.
+# torch_shm_manager is needed, and so is torch.testing: torch itself imports it.
 RUN site=$(/venv/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))") \
     && rm -rf "$site/torch/test" "$site/torch/include" "$site/pyarrow/include" \
         "$site/pydeck/nbextension" "$site/plotly/labextension" \
+        "$site"/pyarrow/*flight* "$site"/pyarrow/*s3* "$site"/pyarrow/_pyarrow_cpp_tests* \
     && find "$site/torch/bin" -type f ! -name torch_shm_manager -delete \
     && find "$site" -type d -name tests -prune -exec rm -rf {} +
 
@@ -40,14 +43,17 @@ COPY --from=build /app /app
 WORKDIR /app
 
 # torch does not see a container's CPU quota, hence one thread for each trainer. The server
-# asks no outside host, and writes nothing: settings are the project's, caches go to /tmp.
+# asks no outside host and writes nothing but its log: settings are the project's, caches go to
+# /tmp. What fails is told in the log, not in the page.
 ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     HOME=/tmp \
     OMP_NUM_THREADS=1 \
+    REGVIZ_LOG=json \
     STREAMLIT_BROWSER_GATHER_USAGE_STATS=false \
     STREAMLIT_BROWSER_SERVER_ADDRESS=localhost \
+    STREAMLIT_CLIENT_SHOW_ERROR_DETAILS=none \
     STREAMLIT_CLIENT_TOOLBAR_MODE=viewer \
     STREAMLIT_SERVER_ADDRESS=0.0.0.0 \
     STREAMLIT_SERVER_FILE_WATCHER_TYPE=none \
