@@ -6,7 +6,8 @@
     python -m docs.gallery --only l1   # what has that in its name
 
 Each line of ``GALLERY`` is a spec and a slide; ``TWINS`` are drawn beside themselves without any
-regularization. Nothing here needs a browser or a server.
+regularization, and ``SWEEPS`` are trained over a range and drawn as a curve or a plane. Nothing
+here needs a browser or a server.
 """
 
 from __future__ import annotations
@@ -15,13 +16,26 @@ import argparse
 import os
 from pathlib import Path
 
-from regviz.render import Source, obtain, source_from_value
-from regviz.slides import Runs, Slide, render
+from regviz.palette import LIGHT
+from regviz.render import Source, obtain, obtain_sweep, source_from_value
+from regviz.slides import SWEEP, Runs, Slide, render
 from regviz.slides.deck import DeckSlide, build, deck_slides
 from regviz.specs import parse_json
+from regviz.sweeps import Axis, Sweep, spread
 
 DOCS = Path(__file__).resolve().parent
 TWINS = ("dropout-and-l2", "l1-zeros", "early-stopping")
+SWEEPS: dict[str, tuple[tuple[Axis, ...], int]] = {
+    "sweep": (
+        (
+            spread("regularization.l2", 1e-4, 1.0, 9),
+            spread("regularization.dropout", 0.0, 0.8, 9),
+        ),
+        1,
+    ),
+    "sweep-seeds": ((spread("regularization.l2", 1e-5, 1.0, 13),), 5),
+}
+"""The fields that a spec is swept over, and with how many seeds; its name may end in ``-seeds``."""
 
 GALLERY: dict[str, tuple[str, Slide]] = {
     "dropout-and-l2.png": ("dropout-and-l2", Slide(scale=1)),
@@ -32,6 +46,7 @@ GALLERY: dict[str, tuple[str, Slide]] = {
         "l2-from-none-to-too-much",
         Slide(figures=("boundary",), title="L2 from none to too much", scale=1),
     ),
+    "plane.png": ("sweep", Slide(figures=(SWEEP,), scale=1)),
 }
 """File in ``docs/gallery``: the spec it is made from, and what it shows."""
 
@@ -40,13 +55,22 @@ DECK: tuple[tuple[str, Slide], ...] = (
     ("l1-zeros", Slide(figures=("histogram",), scale=1)),
     ("early-stopping", Slide(figures=("curves",), scale=1)),
     ("l2-from-none-to-too-much", Slide(figures=("boundary",), scale=1)),
+    ("sweep-seeds", Slide(figures=(SWEEP,), scale=1)),
+    ("sweep", Slide(figures=(SWEEP,), scale=1)),
 )
 
 
 def trained(spec: str) -> Runs:
-    """Train a spec of ``docs/specs``, with frames for an animation."""
-    source = source_from_value(parse_json((DOCS / "specs" / f"{spec}.json").read_bytes()))
+    """Train a spec of ``docs/specs``, with frames for an animation; or its sweep."""
+    file = spec.removesuffix("-seeds")
+    source = source_from_value(parse_json((DOCS / "specs" / f"{file}.json").read_bytes()))
     experiments = source.experiments
+    if spec in SWEEPS:
+        axes, seeds = SWEEPS[spec]
+        lanes = Source(Sweep(experiments[0], axes, seeds).experiments)
+        drawn = obtain_sweep(lanes, measure="val_loss", palette=LIGHT)
+        assert drawn is not None
+        return drawn
     if spec in TWINS:
         experiments = (experiments[0].without_regularization(), *experiments)
     runs, _ = obtain(Source(experiments), figures=(), formats=("webp",), frames=40)

@@ -234,6 +234,7 @@ def _message(
         name=axis.label,
         table=lambda pair: _table(pair, labels),
         start=start,
+        files=[words.run_name(PAGE, [sweep.at((*row, i))]) for i in range(len(axis.values))],
     )
     st.session_state[name] = (frame, row, message)
     return message

@@ -260,6 +260,7 @@ def pack_sweep(
     state: str = "finished",
     table: TableOf | None = None,
     start: int = 0,
+    files: Sequence[str] | None = None,
 ) -> bytes:
     """Pack the end of one run for each value of a field, for a slider over the values.
 
@@ -275,6 +276,8 @@ def pack_sweep(
         The field's label, as in ``"L2 λ"``.
     start
         Which value the slider points at to begin with.
+    files
+        For each value the name that saved pictures begin with.
 
     Returns
     -------
@@ -307,6 +310,8 @@ def pack_sweep(
         if table is not None:
             entry["picture"]["table"] = _table(table(frame))
         _curves(message, frame, f"{i}.", SWEEP_POINTS)
+        if files is not None:
+            entry["name"] = files[i]
         if frame.data is not None:
             own = [views.setdefault(_content(view), (len(views), view)) for view in frame.data]
             entry["view"] = [place for place, _ in own]

@@ -142,7 +142,7 @@ def plane(
     )
     best = None if seen is None else seen.best()
     figure.add_scatter(  # in the cell's corner: the number stays readable
-        x=[] if best is None else [best[1] - 0.36], y=[] if best is None else [best[0] + 0.22],
+        x=[] if best is None else [best[1] - 0.4], y=[] if best is None else [best[0] + 0.3],
         mode="markers", name="lowest validation loss", showlegend=best is not None,
         hoverinfo="skip",
         marker={"symbol": "star", "size": 13, "color": palette.warn,

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 from streamlit.testing.v1 import AppTest
 
@@ -196,6 +197,15 @@ def test_a_finished_sweep_is_scrubbed_without_the_server_and_a_click_opens_a_mod
             expect(table).not_to_have_text(before, use_inner_text=True)
     assert len(seen) == 3
     assert sent == []
+    # its curve goes to a slide
+    page.get_by_role("button", name="To slides").click()
+    page.get_by_role("button", name="Add to the deck").wait_for(timeout=20_000)
+    with page.expect_download(timeout=60_000) as download:
+        page.get_by_role("button", name="Download", exact=True).click()
+    assert download.value.suggested_filename.startswith("sweep-validation-loss-over-dropout-p-")
+    with Image.open(download.value.path()) as picture:
+        assert picture.size == (3840, 2160)
+    page.keyboard.press("Escape")
     # a click on the last value's point opens that model
     traces = page.locator(".st-key-sweep-figure .scatterlayer .trace")
     point = traces.filter(has=page.locator(".point")).first.locator(".point").nth(2)

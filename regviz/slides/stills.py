@@ -7,6 +7,7 @@ animation is handed back by the functions that draw it: each returns an ``update
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import logging
@@ -24,7 +25,6 @@ logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it reports on buildin
 import matplotlib as mpl  # noqa: E402
 import numpy as np  # noqa: E402
 import segno  # noqa: E402
-from contourpy import contour_generator  # noqa: E402
 from matplotlib.artist import Artist  # noqa: E402
 from matplotlib.axes import Axes  # noqa: E402
 from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: E402
@@ -505,8 +505,11 @@ def contour(response: NDArray[np.uint8], extent: tuple[float, float, float, floa
     x, y = np.linspace(a, b, columns), np.linspace(c, d, rows)
     points: list[NDArray[np.float64]] = []
     codes: list[int] = []
-    for line in contour_generator(x, y, odds).lines(0.0):
-        assert isinstance(line, np.ndarray)
+    if odds.min() >= 0 or odds.max() <= 0:
+        return Path(np.zeros((0, 2)))
+    found = _beside().contour(x, y, odds, levels=[0.0])
+    found.remove()
+    for line in found.allsegs[0]:
         middles = (line[1:] + line[:-1]) / 2
         closed = len(line) > 3 and bool((line[0] == line[-1]).all())
         if closed:  # through all middles, and back to the first
@@ -527,9 +530,13 @@ def contour(response: NDArray[np.uint8], extent: tuple[float, float, float, floa
         bent[0::2], bent[1::2] = corners, middles[1 : len(corners) + 1]
         points += [bent, end]
         codes += [_BEND] * len(bent) + [_TO] * len(end)
-    if not points:
-        return Path(np.zeros((0, 2)))
     return Path(np.concatenate(points), codes)
+
+
+@functools.cache
+def _beside() -> Axes:
+    """Return axes that are never shown, in which contours are found."""
+    return Figure().add_subplot()
 
 
 _MOVE, _TO, _BEND = (int(getattr(Path, n)) for n in ("MOVETO", "LINETO", "CURVE3"))
