@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 
@@ -46,3 +47,20 @@ def app_server() -> Iterator[AppServer]:
     """Give the whole session one server, started as ``streamlit run app.py``."""
     with running_app(("-m", "streamlit", "run", "app.py")) as server:
         yield server
+
+
+@pytest.fixture(autouse=True)
+def no_page_fails(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test in which a page met an error of its own, which it only tells the log."""
+    told: list[str] = []
+
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            told.append(self.format(record))
+
+    logger, listener = logging.getLogger("regviz.ui.trouble"), Listener()
+    logger.addHandler(listener)
+    yield
+    logger.removeHandler(listener)
+    if request.node.get_closest_marker("fails_on_purpose") is None:
+        assert told == []

@@ -128,7 +128,7 @@ def test_the_package_asks_for_what_is_pinned() -> None:
 
 def test_everything_that_is_imported_is_pinned() -> None:
     distributions = {"sklearn": "scikit-learn", "PIL": "pillow", "pptx": "python-pptx"}
-    ours = {"regviz", "tests", "conftest", *(Path(name).stem for name in project_files())}
+    ours = {"regviz", "tests", "conftest", "benchmarks", *(Path(name).stem for name in project_files())}
     allowed = {"requirements.txt": ("regviz/", "pages/", "app.py"), "requirements-dev.txt": ("",)}
     for name, folders in allowed.items():
         pinned = {**pins("requirements.txt"), **pins(name)}

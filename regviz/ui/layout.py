@@ -12,6 +12,8 @@ from streamlit.runtime.pages_manager import PagesManager
 
 from regviz.palette import DARK, LIGHT
 
+_JOINER = "\u2060"  # of no width
+
 
 def style() -> None:
     """Apply the style sheet of all pages; called once in each run, by the entry point."""
@@ -56,7 +58,11 @@ def _colours() -> str:
 
 def plain(text: str) -> str:
     """Return Markdown that shows ``text`` as it is: what a link or a file says is no markup, and
-    above all no picture to be fetched from somewhere."""
+    above all no picture to be fetched from somewhere, and no address to be clicked."""
+    # addresses become links by themselves, however they are escaped: something invisible parts them
+    text = re.sub(
+        r"(?<=http:)(?=//)|(?<=https:)(?=//)|(?<=www)(?=\.)|(?<=@)", _JOINER, text, flags=re.I
+    )
     return re.sub(r"([\\`*~$\[\]])", r"\\\1", text)
 
 

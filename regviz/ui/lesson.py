@@ -24,7 +24,7 @@ from regviz.labs.frame import LabFrame
 from regviz.packing import Cell
 from regviz.palette import Palette
 from regviz.specs import Experiment, SpecError
-from regviz.ui import charts, compare, controls, layout, live, run, slides
+from regviz.ui import charts, compare, controls, layout, live, run, slides, trouble
 
 Lanes = tuple[Experiment, ...]
 Rows = list[tuple[Cell, ...]]
@@ -246,6 +246,7 @@ def finish(shown: Shown) -> None:
     moving = shown.moving
 
     @st.fragment(run_every=run.every(visit))
+    @trouble.told()
     def tick() -> None:
         now = run.current(lesson.page)
         frame, lanes = now.look()
@@ -324,7 +325,8 @@ def further_run(name: str, button: str, lanes: Lanes, draw: Callable[[Frame, Lan
         st.error(layout.plain(visit.refused), icon=":material/error:")
         return
 
-    @st.fragment(run_every=CHECK_TICK if moving else None)
+    @st.fragment(run_every=run.every(visit, least=CHECK_TICK))
+    @trouble.told()
     def look() -> None:
         job = visit.job
         frame = None if job is None else job.latest()
@@ -404,7 +406,8 @@ def follow_check(shown: Shown, slot: str, check: Check) -> None:
     moving = job.state in IN_PROGRESS
     about = charts.of_lab(check.lab, parameters)
 
-    @st.fragment(run_every=CHECK_TICK if moving else None)
+    @st.fragment(run_every=run.pace(CHECK_TICK) if moving else None)
+    @trouble.told()
     def tick() -> None:
         frame = job.latest()
         if frame is None:

@@ -138,6 +138,8 @@ def _session() -> Session:
 def current(page: str = "playground") -> Visit:
     """Return this session's visit of one page; each page follows a run of its own."""
     session = _session()
+    if session.engine is not shared_engine():  # that one was closed, and its jobs with it
+        session.engine, session.visits = shared_engine(), {}
     if page not in session.visits:
         session.visits[page] = Visit(session.engine, session.owner, page)
     return session.visits[page]
@@ -167,12 +169,14 @@ def expect(lanes: Sequence[Experiment], page: str = "playground") -> Visit:
 def every(visit: Visit, *, least: float = TICK) -> float | None:
     """Return the seconds between a page's looks at its run, for ``st.fragment(run_every=...)``:
     ``least``, or more where many runs go on; None where nothing moves."""
-    visit.interval = max(least, _due(visit))
+    visit.interval = pace(least, visit.engine)
     return visit.interval if visit.moving else None
 
 
-def _due(visit: Visit) -> float:
-    return min(1.0, visit.engine.busy / LOOKS)
+def pace(least: float, engine: Engine | None = None) -> float:
+    """Return ``least`` seconds, or more where so many runs and labs go on that the looks at all
+    of them would take the server's whole time."""
+    return max(least, min(1.0, (engine or shared_engine()).busy / LOOKS))
 
 
 def outdated(visit: Visit, moving: bool, page: str = "playground") -> bool:
@@ -183,7 +187,7 @@ def outdated(visit: Visit, moving: bool, page: str = "playground") -> bool:
     for something, Streamlit's browser side sends both as one run of the fragment alone. Or so
     many have begun that this page looks far too often, which only a full run can change.
     """
-    crowded = moving and _due(visit) > 2 * visit.interval
+    crowded = moving and pace(TICK, visit.engine) > 2 * visit.interval
     return visit.moving != moving or current(page) is not visit or crowded
 
 

@@ -1,0 +1,32 @@
+"""What goes wrong in a page itself: one sentence with a number there, the traceback under that
+number in the server's log, and never the other way round."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+from streamlit.errors import FragmentHandledException
+
+_log = logging.getLogger(__name__)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Tell of an error in the block, or the decorated function, in one sentence."""
+    try:
+        yield
+    except FragmentHandledException:
+        raise  # Streamlit has told of it already
+    except Exception:
+        reference = secrets.token_hex(4)
+        _log.exception("A page failed, reference %s.", reference)
+        st.error(
+            f"This page met an error of its own (reference {reference} in the server's log). "
+            "Reload it; if that does not help, open it without the part of its address after "
+            "the question mark.",
+            icon=":material/error:",
+        )
