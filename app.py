@@ -12,7 +12,7 @@ import streamlit as st
 
 from regviz import log, metrics, presets
 from regviz.engine import shared_engine
-from regviz.ui import controls, layout, live, present, run, sessions, trouble
+from regviz.ui import controls, layout, live, present, run, server, sessions, trouble
 
 ICON = str(Path(__file__).parent / "static" / "icon.svg")
 PAGES = {
@@ -159,6 +159,7 @@ def _settled() -> int:
     Streamlit collects after every run; over an unfrozen heap that costs more than the run.
     """
     log.setup()  # once more: Streamlit's own lines, too
+    server.send_at_once()
     gc.collect()
     gc.freeze()
     return len((metrics, presets, controls, layout, live, present, run))

@@ -7,6 +7,7 @@ import os
 import re
 import select
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from regviz.ui.live import ensure_plotly_js
+from regviz.ui.server import send_at_once
 from tests.app_server import ROOT, AppServer, running_app
 
 SERVE = ("-m", "regviz", "serve")
@@ -136,3 +138,12 @@ def test_a_wrong_setting_is_refused_in_one_sentence(name: str, value: str) -> No
     assert done.stdout == ""
     assert done.stderr.startswith(f"{name}: ")
     assert done.stderr.count("\n") == 1
+
+
+def test_small_messages_are_sent_at_once() -> None:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        send_at_once()
+        with socket.create_connection(listening.getsockname()), listening.accept()[0] as visitor:
+            assert visitor.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0

@@ -4,8 +4,11 @@ first visitor, who then need not wait for them, and ended with the server.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import socket
+import stat
 from pathlib import Path
 
 from regviz import log
@@ -21,6 +24,27 @@ DEFAULTS = {
     "STREAMLIT_SERVER_HEADLESS": "true",  # or it asks a person on a terminal for an e-mail address
     "STREAMLIT_BROWSER_SERVER_ADDRESS": "localhost",  # or it asks an outside host for its own
 }
+
+
+def send_at_once() -> None:
+    """Have the server's sockets send small messages at once, also those of visitors to come.
+
+    Streamlit opens its socket without naming TCP, and asyncio then leaves Nagle's algorithm on: a
+    message waits until the one before it is acknowledged, which takes a round trip or, where
+    acknowledgements are delayed, 40 ms. An accepted socket has what the listening one has.
+    """
+    with contextlib.suppress(OSError):  # a system that does not list them sends as it likes
+        for name in os.listdir("/dev/fd"):
+            with contextlib.suppress(OSError, ValueError):
+                _send_at_once(int(name))
+
+
+def _send_at_once(descriptor: int) -> None:
+    if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+        return
+    with socket.socket(fileno=os.dup(descriptor)) as one:
+        if one.family in (socket.AF_INET, socket.AF_INET6) and one.type == socket.SOCK_STREAM:
+            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def serve(*, port: int | None = None, address: str | None = None) -> None:
