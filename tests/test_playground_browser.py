@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -125,9 +126,16 @@ def visitor(browser: Browser, app_server: AppServer) -> Iterator[Visitor]:
 
 def trainers(server: AppServer) -> list[int]:
     """Return the process ids of the server's trainers."""
-    tasks = Path(f"/proc/{server.process.pid}/task").iterdir()
-    children = [int(pid) for task in tasks for pid in (task / "children").read_text().split()]
-    return [p for p in children if b"regviz.trainer" in Path(f"/proc/{p}/cmdline").read_bytes()]
+    children: list[int] = []
+    found: list[int] = []
+    for task in Path(f"/proc/{server.process.pid}/task").iterdir():
+        with contextlib.suppress(OSError):  # a thread that has just ended
+            children += [int(pid) for pid in (task / "children").read_text().split()]
+    for pid in children:
+        with contextlib.suppress(OSError):
+            if b"regviz.trainer" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.append(pid)
+    return found
 
 
 def test_it_opens_runs_to_its_end_and_asks_nobody_else(visitor: Visitor) -> None:
