@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.testing.v1 import AppTest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
@@ -222,3 +224,34 @@ def test_an_error_of_a_page_s_own_is_one_sentence_and_the_log_has_the_rest(
     (record,) = [r for r in caplog.records if found[1] in r.getMessage()]
     assert record.exc_info is not None
     assert "secret of the house" in str(record.exc_info[1])
+
+
+def test_a_visitor_who_clears_the_server_s_caches_stops_nobody_s_run(
+    page: Page, app_server: AppServer
+) -> None:
+    long = SHORT.replace("training.epochs", 2000)
+    page.goto(f"{app_server.url}/?e={specs.to_link(long)}")
+    status = page.locator(".st-key-run-status")
+    expect(status).to_contain_text("running", timeout=40_000)
+    page.evaluate(
+        """() => {
+          window.epochs = []
+          new MutationObserver(() => {
+            const said = document.querySelector('.st-key-run-status')?.innerText ?? ''
+            const epoch = /epoch (\\d+)/.exec(said)
+            if (epoch) window.epochs.push(epoch[1])
+          }).observe(document.body, { childList: true, subtree: true, characterData: true })
+        }"""
+    )
+    before = "".join(app_server.output).count("session started")
+    address = app_server.url.replace("http", "ws", 1) + "/_stcore/stream"
+    with connect(
+        address, origin=Origin(app_server.url), subprotocols=[Subprotocol("streamlit")]
+    ) as stranger:
+        stranger.send(BackMsg(clear_cache=True).SerializeToString())
+        stranger.send(BackMsg(rerun_script=ClientState()).SerializeToString())
+        while "".join(app_server.output).count("session started") <= before:
+            stranger.recv(timeout=30)  # its own page comes after the caches are cleared
+    expect(status).to_contain_text("epoch 2000/2000", timeout=60_000)
+    epochs = [int(epoch) for epoch in page.evaluate("window.epochs")]
+    assert epochs == sorted(epochs)

@@ -1,19 +1,21 @@
 """One session and its run: submitted on change, followed, steered, let go when the session ends.
 
-A page asks :func:`follow` for the lanes it shows; only a change of them starts a new run. The
-:class:`Visit` is tied to the connection: it is gone as soon as the tab is closed or the
-connection drops, and its runs are cancelled. A session that comes back finds a new visit without
-a job, and so submits again (a finished run then comes from the engine's cache).
+A page asks :func:`follow` for the lanes it shows; only a change of them starts a new run. As soon
+as the tab is closed or the connection drops, the session's runs are cancelled. A session that comes
+back submits them again (a finished run then comes from the engine's cache).
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import streamlit as st
+from streamlit import runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from regviz import sweeps
 from regviz.engine import IN_PROGRESS, Engine, Job, shared_engine
@@ -105,9 +107,10 @@ class Part:
 
 @dataclass
 class Session:
-    """A visitor's connection, on all pages."""
+    """A visitor on all pages."""
 
     engine: Engine
+    id: str = ""  # what Streamlit calls the session
     owner: str = field(default_factory=lambda: uuid.uuid4().hex)
     visits: dict[str, Visit] = field(default_factory=dict)  # the latest to ask for a run last
 
@@ -125,14 +128,34 @@ class Session:
             job.cancel()
 
 
+_GONE = 0.1  # seconds after which a session that has lost its caches is gone, or is not
+
+
 def _let_go(session: Session) -> None:
-    # called on the event-loop thread: release only leaves word and never waits
-    session.engine.release(session.owner)
+    # on the event-loop thread, as a rule: nothing here may wait
+    try:
+        asyncio.get_running_loop().call_later(_GONE, _release, session)
+    except RuntimeError:
+        _release(session)
+
+
+def _release(session: Session) -> None:
+    """Give up the jobs of a session that is gone.
+
+    Any visitor's browser may ask the server to clear its caches, which are everybody's: that is
+    no reason to cancel what others have trained.
+    """
+    if not (runtime.exists() and runtime.get_instance().is_active_session(session.id)):
+        session.engine.release(session.owner)  # only leaves word
 
 
 @st.cache_resource(scope="session", on_release=_let_go, show_spinner=False)
 def _session() -> Session:
-    return Session(shared_engine())
+    context = get_script_run_ctx()
+    assert context is not None
+    fresh = Session(shared_engine(), context.session_id)
+    held: Session = st.session_state.setdefault("run.session", fresh)
+    return held
 
 
 def current(page: str = "playground") -> Visit:
