@@ -404,7 +404,7 @@ def follow_check(shown: Shown, slot: str, check: Check) -> None:
         st.error(layout.plain(str(error)), icon=":material/error:")
         return
     moving = job.state in IN_PROGRESS
-    about = charts.of_lab(check.lab, parameters)
+    about, name = charts.of_lab(check.lab, parameters), f"{shown.lesson.page}.{slot}"
 
     @st.fragment(run_every=run.pace(CHECK_TICK) if moving else None)
     @trouble.told()
@@ -414,7 +414,7 @@ def follow_check(shown: Shown, slot: str, check: Check) -> None:
             st.html(layout.note(job.reason or "The check is on its way."))
         else:
             alt = f"{check.title} {check.said(frame)}"
-            charts.chart(lambda colors: check.figure(frame, colors), key=slot, alt=alt, about=about)
+            charts.chart(lambda colors: check.figure(frame, colors), key=name, alt=alt, about=about)
             st.html(layout.point(check.said(frame)))
         if moving and job.state not in IN_PROGRESS:
             st.rerun()
