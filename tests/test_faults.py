@@ -458,10 +458,12 @@ def test_two_tabs_of_one_student(browser: Browser, server: AppServer) -> None:
         one.trains(experiment)
         two.trains(experiment)
         two.watch()
+        one.page.bring_to_front()  # the browser has little time for a tab behind another
         one.press("Pause")
         one.reaches("paused")
         one.quiet()
         stands = one.epoch()
+        two.page.bring_to_front()
         two.goes_on()
         one.page.close()
         two.goes_on()
