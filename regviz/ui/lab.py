@@ -61,7 +61,7 @@ def follow(
     Only a change of ``parameters`` asks again; a page holds one lab, the newest it asked for.
     """
     try:
-        job = _asked(page, name, parameters)
+        job = asked(run.current(page), page, name, parameters)
     except SpecError as error:
         st.error(layout.plain(str(error)), icon=":material/error:")
         return
@@ -79,27 +79,35 @@ def follow(
             st.html(layout.status(f"step {frame.step}/{frame.steps}", state))
             draw(frame)
         if state == "failed":
-            st.error(layout.plain(job.reason), icon=":material/error:")
-            st.button("Retry", icon=":material/replay:", on_click=_forget, args=(page,))
+            retry(page, job)
         if moving and state not in IN_PROGRESS:
             st.rerun()
 
     tick()
 
 
-def _asked(page: str, name: str, parameters: Mapping[str, Any]) -> LabJob:
-    """Return the job that computes this; a new one only if it is not this page's already."""
-    visit = run.current(page)
+def asked(visit: run.Visit, slot: str, name: str, parameters: Mapping[str, Any]) -> LabJob:
+    """Return the job that computes this in one of the session's slots; a new one only if it is
+    not there already. One that has failed stays until it is forgotten: a lab that always fails
+    would else be asked for again and again."""
     key = labs.canonical_json(name, parameters)
-    kept: tuple[str, LabJob] | None = st.session_state.get(f"{page}.lab")
+    kept: tuple[str, LabJob] | None = st.session_state.get(f"{slot}.lab")
     if kept is not None and kept[0] == key:
         job = kept[1]
         if job.owner == visit.owner and job.state != "cancelled":
             return job
-    job = visit.engine.submit_lab(name, parameters, visit.owner, slot=page)
-    st.session_state[f"{page}.lab"] = key, job
+    job = visit.engine.submit_lab(name, parameters, visit.owner, slot=slot)
+    st.session_state[f"{slot}.lab"] = key, job
     return job
 
 
-def _forget(page: str) -> None:
-    st.session_state.pop(f"{page}.lab", None)
+def retry(slot: str, job: LabJob) -> None:
+    """Say why a lab has failed, and offer to have it computed again."""
+    st.error(layout.plain(job.reason), icon=":material/error:")
+    st.button(
+        "Retry", key=f"{slot}.retry", icon=":material/replay:", on_click=_forget, args=(slot,)
+    )
+
+
+def _forget(slot: str) -> None:
+    st.session_state.pop(f"{slot}.lab", None)

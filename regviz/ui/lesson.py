@@ -24,7 +24,7 @@ from regviz.labs.frame import LabFrame
 from regviz.packing import Cell
 from regviz.palette import Palette
 from regviz.specs import Experiment, SpecError
-from regviz.ui import charts, compare, controls, layout, live, run, slides, trouble
+from regviz.ui import charts, compare, controls, lab, layout, live, run, slides, trouble
 
 Lanes = tuple[Experiment, ...]
 Rows = list[tuple[Cell, ...]]
@@ -396,15 +396,14 @@ def follow_check(shown: Shown, slot: str, check: Check) -> None:
     """
     st.markdown(f"**{check.title}** {check.words}")
     parameters = check.parameters(shown.experiment)
+    name = f"{shown.lesson.page}.{slot}"
     try:
-        job = shown.visit.engine.submit_lab(
-            check.lab, parameters, shown.visit.owner, slot=f"{shown.lesson.page}.{slot}"
-        )
+        job = lab.asked(shown.visit, name, check.lab, parameters)
     except SpecError as error:
         st.error(layout.plain(str(error)), icon=":material/error:")
         return
     moving = job.state in IN_PROGRESS
-    about, name = charts.of_lab(check.lab, parameters), f"{shown.lesson.page}.{slot}"
+    about = charts.of_lab(check.lab, parameters)
 
     @st.fragment(run_every=run.pace(CHECK_TICK) if moving else None)
     @trouble.told()
@@ -416,6 +415,8 @@ def follow_check(shown: Shown, slot: str, check: Check) -> None:
             alt = f"{check.title} {check.said(frame)}"
             charts.chart(lambda colors: check.figure(frame, colors), key=name, alt=alt, about=about)
             st.html(layout.point(check.said(frame)))
+        if job.state == "failed":
+            lab.retry(name, job)
         if moving and job.state not in IN_PROGRESS:
             st.rerun()
 
