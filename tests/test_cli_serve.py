@@ -64,6 +64,17 @@ def test_trainers_start_before_the_first_visitor_and_end_with_the_server(
         assert "Traceback" not in "".join(server.output)
 
 
+def test_a_server_that_still_starts_can_be_ended() -> None:
+    with subprocess.Popen(
+        [sys.executable, *SERVE], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stderr is not None
+        assert b" started " in process.stderr.readline()
+        process.send_signal(signal.SIGTERM)
+        # 0, not -15: as the first process of a container it would not hear what it does not handle
+        assert process.wait(15) == 0
+
+
 def test_the_server_hands_out_plotly_and_its_health_below_any_path(tmp_path: Path) -> None:
     script = ensure_plotly_js(ROOT / "static").read_bytes()
     assert len(script) > 1_000_000

@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import signal
 import socket
 import stat
 from pathlib import Path
@@ -47,6 +48,10 @@ def _send_at_once(descriptor: int) -> None:
             one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
+def _end(*_: object) -> None:
+    raise SystemExit(0)
+
+
 def serve(*, port: int | None = None, address: str | None = None) -> None:
     """Serve the app until SIGINT or SIGTERM; the trainers end with it.
 
@@ -65,6 +70,9 @@ def serve(*, port: int | None = None, address: str | None = None) -> None:
     if not APP.is_file():
         raise SpecError(f"{APP}: not found; start the app from a checkout of the project.")
     log.setup()
+    # a container's first process ends by no signal that it does not handle; Streamlit does so only
+    # once it listens
+    signal.signal(signal.SIGTERM, _end)
     engine = shared_engine()
     try:
         # half a second, while the trainers start
