@@ -191,7 +191,7 @@ def test_the_looks_are_of_the_run_s_own_weights_and_sequences() -> None:
     assert labels is not None
     before = [row.tolist().index(0) < row.tolist().index(1) for row in tokens]  # A before B
     assert labels.tolist() == [int(b) for b in before]
-    network, place = run._stacks[0].one(0)
+    network, place = run._parts[0].stack.one(0)
     assert isinstance(network, TransformerNetwork)
     lane = frame.lanes[0]
     assert lane.attention is not None
@@ -219,7 +219,7 @@ def test_the_masks_shown_are_those_of_the_first_batch() -> None:
     e = LSTM.replace("training.batch_size", None).replace("training.epochs", 1)
     e = e.replace("training.seed", 3)
     run = Run([e])
-    network = run._stacks[0].network
+    network = run._parts[0].stack.network
     assert isinstance(network, LSTMNetwork)
     for _ in run.steps():
         pass

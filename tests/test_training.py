@@ -94,11 +94,11 @@ def test_equal_lanes_of_one_stack_are_equal() -> None:
 
 def test_lanes_of_one_seed_share_weights_order_and_masks() -> None:
     run = Run([vary(), vary(regularization__dropout=0.4), vary(training__seed=1)])
-    parameters = run._stacks[0].network.parameters
+    parameters = run._parts[0].stack.network.parameters
     for name in parameters.weight_names:
         assert torch.equal(parameters[name][0], parameters[name][1])
         assert not torch.equal(parameters[name][0], parameters[name][2])
-    stack = run._stacks[0]
+    stack = run._parts[0].stack
     x, _ = stack._shuffled()
     assert torch.equal(x[0], x[1])
     assert not torch.equal(x[0], x[2])
@@ -128,7 +128,7 @@ def test_a_tiny_strength_changes_the_run_only_a_little() -> None:
 def test_every_strength_is_a_vector_over_lanes_and_acts(field: str) -> None:
     values = (0.001, 0.05, 0.4)
     lanes = final(*(BASE.replace(field, v) for v in values))
-    assert len(Run([BASE.replace(field, v) for v in values])._stacks) == 1
+    assert len(Run([BASE.replace(field, v) for v in values])._parts) == 1
     for a, b in itertools.combinations(lanes, 2):
         assert not np.array_equal(a.curve("train_loss"), b.curve("train_loss"))
 
@@ -157,7 +157,7 @@ def test_different_shapes_go_to_different_stacks_and_come_back_in_order() -> Non
         vary(model__hidden=[5], regularization__l2=0.1),
     ]
     run = Run(experiments)
-    assert len(run._stacks) == 5
+    assert len(run._parts) == 5
     for _ in run.steps():
         pass
     lanes = run.frame().lanes
@@ -220,7 +220,7 @@ def test_a_stopped_lane_ends_by_keras_rule_and_keeps_its_best_weights() -> None:
         stopped.history, full.history[:, : stopped.epoch], rtol=2e-3, atol=2e-4
     )
     # the kept weights give the best epoch's validation loss
-    network, i = run._stacks[0].one(0)
+    network, i = run._parts[0].stack.one(0)
     with torch.inference_mode():
         data = make_dataset(e.data)
         logits = network.forward(torch.from_numpy(data.x_val)[None], train=False)[i, :, 0]
@@ -266,7 +266,7 @@ def test_history_is_what_torch_computes_on_the_same_weights() -> None:
     for _ in run.steps():
         pass
     lane = run.frame().lanes[0]
-    network, _ = run._stacks[0].one(0)
+    network, _ = run._parts[0].stack.one(0)
     model = nn.Sequential(nn.Linear(2, 12), nn.ReLU(), nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 1))
     weights = []
     linears = [m for m in model if isinstance(m, nn.Linear)]
@@ -313,7 +313,7 @@ def test_a_full_batch_run_is_torchs_own_loop(kind: str, optimizer: str) -> None:
     )
     run = Run([e])
     data = make_dataset(e.data)
-    parameters = run._stacks[0].network.parameters
+    parameters = run._parts[0].stack.network.parameters
     outputs = 1 if data.n_classes == 2 else data.n_classes
     model = nn.Sequential(
         nn.Linear(data.n_features, 12), nn.Tanh(), nn.Linear(12, 8), nn.Tanh(),
@@ -384,7 +384,7 @@ def test_dropout_on_a_linear_model_is_its_ridge() -> None:
     """
     e = vary(model__hidden=[], regularization__input_dropout=0.05, training__epochs=1)
     run = Run([e])
-    stack = run._stacks[0]
+    stack = run._parts[0].stack
     with torch.inference_mode():
         w = torch.tensor([0.8, -0.5])
         stack.network.parameters["output"][0, :, 0] = w
@@ -411,7 +411,7 @@ def test_reliability_gives_the_ece_of_the_models_own_probabilities(kind: str) ->
         pass
     data = make_dataset(BASE.replace("data.kind", kind).data)
     for lane, shown in enumerate(run.frame().lanes):
-        network, i = run._stacks[0].one(lane)
+        network, i = run._parts[0].stack.one(lane)
         with torch.inference_mode():
             x = torch.from_numpy(data.x_val)[None].expand(network.parameters.lanes, -1, -1)
             logits = network.forward(x, train=False)[i]
@@ -446,7 +446,7 @@ def test_boundary_is_the_probability_on_the_grid() -> None:
     run = Run([BASE])
     for _ in run.steps():
         pass
-    network, _ = run._stacks[0].one(0)
+    network, _ = run._parts[0].stack.one(0)
     x = torch.tensor(np.stack([xx0.ravel(), xx1.ravel()], axis=1), dtype=torch.float32)
     with torch.inference_mode():
         expected = torch.sigmoid(network.forward(x[None], train=False))[0, :, 0]
@@ -566,7 +566,7 @@ def test_the_initial_weights_are_scaled_lane_by_lane_in_one_stack(norm: str | No
     still = vary(**{"training.lr": 0.0, "training.epochs": 1, "model.norm": norm})
     scales = (1.0, 0.1, 10.0, 0.0)
     run = Run([still.replace("model.init_scale", k) for k in scales])
-    assert len(run._stacks) == 1
+    assert len(run._parts) == 1
     for _ in run.steps():
         pass
     usual, *others = run.frame().lanes
@@ -592,7 +592,7 @@ def test_input_norms_are_those_of_the_weights_that_leave_each_input() -> None:
         pass
     for lane, at in zip(run.frame().lanes, (0, 1), strict=True):
         assert lane.input_norms is not None
-        network, place = run._stacks[0].one(at)
+        network, place = run._parts[0].stack.one(at)
         w = network.parameters["hidden 1"][place].numpy()
         np.testing.assert_allclose(lane.input_norms, np.linalg.norm(w, axis=1), rtol=1e-5)
         assert ((lane.input_norms == 0) == (w == 0).all(axis=1)).all()
@@ -613,7 +613,7 @@ def test_the_last_frame_holds_the_test_set_by_the_weights_it_shows() -> None:
             pass
         data = make_dataset(e.data)
         for at, lane in enumerate(run.frame().lanes):
-            network, place = run._stacks[0].one(at)
+            network, place = run._parts[0].stack.one(at)
             x = torch.from_numpy(data.x_test)
             logits = network.evaluate(x.expand(network.parameters.lanes, -1, -1))[place].numpy()
             if data.n_classes == 2:
