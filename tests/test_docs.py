@@ -27,7 +27,8 @@ def project_files() -> list[str]:
     """Return the project's own files; a fresh machine has no git to ask."""
     ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").split()
     skipped = {".git", *(line.strip("/") for line in ignored if line.endswith("/"))}
-    folders = ["regviz", "pages", "tests", "docs", "benchmarks", "static", ".ci", ".streamlit"]
+    folders = ["regviz", "pages", "tests", "docs", "benchmarks", "static", "deploy"]
+    folders += [".ci", ".streamlit"]
     found = [path for folder in folders for path in (ROOT / folder).rglob("*")]
     found += list(ROOT.glob("*"))
     names = [path.relative_to(ROOT) for path in found if path.is_file()]
@@ -127,7 +128,12 @@ def test_the_package_asks_for_what_is_pinned() -> None:
 
 
 def test_everything_that_is_imported_is_pinned() -> None:
-    distributions = {"sklearn": "scikit-learn", "PIL": "pillow", "pptx": "python-pptx"}
+    distributions = {
+        "PIL": "pillow",
+        "pptx": "python-pptx",
+        "sklearn": "scikit-learn",
+        "yaml": "pyyaml",
+    }
     ours = {"regviz", "tests", "conftest", "benchmarks", *(Path(name).stem for name in project_files())}
     allowed = {"requirements.txt": ("regviz/", "pages/", "app.py"), "requirements-dev.txt": ("",)}
     for name, folders in allowed.items():
@@ -158,7 +164,7 @@ def test_the_image_gets_what_runs_and_nothing_else() -> None:
     assert "*" in lines
     assert all((ROOT / name).exists() for name in kept)
     apart = {"tests", "docs", "benchmarks", ".ci", "README.md", "Dockerfile", "pyproject.toml"}
-    apart |= {"requirements-dev.txt"}
+    apart |= {"requirements-dev.txt", "deploy", "compose.yaml", "compose.replicas.yaml"}
     assert kept == {name.split("/")[0] for name in project_files()} - apart - {
         name for name in project_files() if name.startswith(".") and "/" not in name
     }
