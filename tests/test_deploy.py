@@ -100,7 +100,9 @@ def test_one_cookie_secret_for_all_and_none_in_the_project() -> None:
 
 
 def test_the_image_s_settings() -> None:
-    env = dict(re.findall(r"^(?:ENV|   ) (\w+)=(\S+)", text("Dockerfile").split("\nFROM")[-1], re.M))
+    env = dict(
+        re.findall(r"^(?:ENV|   ) (\w+)=(\S+)", text("Dockerfile").split("\nFROM")[-1], re.M)
+    )
     assert env["STREAMLIT_CLIENT_SHOW_ERROR_DETAILS"] == "none"
     assert env["STREAMLIT_BROWSER_GATHER_USAGE_STATS"] == "false"
     assert env["STREAMLIT_SERVER_ADDRESS"] == "0.0.0.0"
