@@ -12,7 +12,7 @@ import streamlit as st
 
 from regviz import log, metrics, presets
 from regviz.engine import shared_engine
-from regviz.ui import controls, layout, live, present, run, server, sessions, trouble
+from regviz.ui import controls, layout, live, present, run, server, sessions, signin, trouble
 
 ICON = str(Path(__file__).parent / "static" / "icon.svg")
 PAGES = {
@@ -186,5 +186,6 @@ present.presenting()
 page = st.navigation(PAGES, position="top")
 st.set_page_config(page_title=f"{page.title} · regviz")  # for the browser's tab and its history
 layout.here([page in pages for pages in PAGES.values()].index(True))
+signin.required()
 with trouble.told():
     page.run()
