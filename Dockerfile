@@ -7,6 +7,8 @@ FROM python:3.11-slim AS build
 # Where torch comes from: an index of CPU wheels, for the small image, or of CUDA ones. Empty: the
 # package index, whose torch brings CUDA on Linux (several GB more).
 ARG TORCH_INDEX=""
+# What a server of one's own needs besides, such as "Authlib httpx" for st.login.
+ARG EXTRA=""
 
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 PIP_PYTHON=/venv/bin/python
 RUN python -m venv --without-pip /venv
@@ -16,9 +18,9 @@ WORKDIR /app
 COPY requirements.txt constraints.txt ./
 RUN --mount=type=cache,target=/root/.cache/pip \
     pip install ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} -c constraints.txt torch
-# hadolint ignore=DL3059
+# hadolint ignore=DL3059,SC2086
 RUN --mount=type=cache,target=/root/.cache/pip \
-    pip install -r requirements.txt
+    pip install -r requirements.txt $EXTRA
 
 # What no run of the app needs: headers, test suites, notebook extensions, Arrow's network clients.
 # torch_shm_manager is needed, and so is torch.testing: torch itself imports it.
