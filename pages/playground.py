@@ -41,7 +41,9 @@ def _notify(text: str) -> None:
 def _open_link() -> None:
     """Open what the address asks for, on arrival and when someone goes back in the history."""
     link = st.query_params.get("e")
-    if link is not None and link != st.session_state.get("link"):
+    if link is not None and own_data.is_drawn_over(link):
+        st.session_state["link"] = link
+    elif link is not None and link != st.session_state.get("link"):
         st.session_state["link"] = link
         try:
             _open(specs.from_link(link, own_data.kept()))
@@ -55,9 +57,25 @@ def _open_link() -> None:
         _open(presets.DEFAULT.experiment)
 
 
+def _preset(name: str | None) -> str:
+    """Return the key of the presets' widget, another one where what it shows is not its doing.
+
+    A browser that has not drawn that yet goes on sending what it shows: of a widget that is gone,
+    nobody takes it for a choice.
+    """
+    number, shown = st.session_state.get("preset", (0, ""))
+    if shown != name:
+        st.session_state["preset"] = number, _ = number + 1, name
+    key = f"preset-{number}"
+    st.session_state[key] = name
+    return key
+
+
 def _open_preset() -> None:
-    name = st.session_state["preset"]
-    if name is not None:
+    number, shown = st.session_state["preset"]
+    name = st.session_state.get(f"preset-{number}")
+    if name is not None and name != shown:
+        st.session_state["preset"] = number, name
         _open(presets.by_name(name).experiment)
 
 
@@ -148,6 +166,7 @@ with st.sidebar:
         experiment, said = st.session_state["experiment"], _sentence(error)
 st.session_state["experiment"] = experiment
 link = specs.to_link(experiment)
+own_data.address(link)
 if st.query_params.get("e") != link:
     st.session_state["link"] = link
     st.query_params["e"] = link
@@ -155,7 +174,7 @@ if st.query_params.get("e") != link:
 visit = run.follow(_lanes(experiment))
 job = visit.job
 preset = presets.matching(experiment)
-st.session_state["preset"] = None if preset is None else preset.name
+preset_key = _preset(None if preset is None else preset.name)
 
 top = st.container(
     key="top", horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
@@ -247,7 +266,7 @@ with top:
         st.selectbox(
             "Preset",
             [p.name for p in presets.PRESETS],
-            key="preset",
+            key=preset_key,
             placeholder="Your own experiment",
             on_change=_open_preset,
             label_visibility="collapsed",
@@ -283,6 +302,8 @@ live.decision_boundary(
     labels=LABELS,
     show_difference=difference,
     axes=own_data.axes(experiment.data),
+    drawing=own_data.drawing(experiment.data),
+    on_drawn=lambda told: own_data.take(told, _open),
     height=362,
 )
 with st.container(key="below"):

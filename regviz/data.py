@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regviz.frames import DataView
+from regviz.own_data import turns
 from regviz.specs import (
     ALPHABET,
     IMAGE_KINDS,
@@ -218,7 +219,8 @@ def make_dataset(spec: DataSpec) -> Dataset:
     The ``n_samples`` points are split into train and validation (scikit-learn's
     ``train_test_split``); the locked test set is drawn on top of them. Own points are split with
     the same shares of both classes on either side, as far as they go, standardized (see
-    :func:`standardize`), and all used: they have no test set.
+    :func:`standardize`), and all used: they have no test set. Points that were drawn stay where
+    they are, and take turns in being for validation (:func:`regviz.own_data.turns`).
     """
     from sklearn.model_selection import train_test_split
 
@@ -245,13 +247,17 @@ def make_dataset(spec: DataSpec) -> Dataset:
         x_test = np.hstack([x_test, extra])
     n_val = round(n * spec.val_fraction)
     own = spec.kind == OWN_KIND
-    train, val = train_test_split(
-        np.arange(n),
-        test_size=n_val,
-        random_state=_seed_of(seed, _SPLIT),
-        stratify=y if own and min(n_val, n - n_val) >= n_classes else None,
-    )
-    if own:
+    if spec.plane is not None:
+        turn = np.array(turns(n, spec.val_fraction))
+        train, val = np.flatnonzero(~turn), np.flatnonzero(turn)
+    else:
+        train, val = train_test_split(
+            np.arange(n),
+            test_size=n_val,
+            random_state=_seed_of(seed, _SPLIT),
+            stratify=y if own and min(n_val, n - n_val) >= n_classes else None,
+        )
+    if own and spec.plane is None:
         x = np.hstack([standardize(x[:, :2], train), x[:, 2:]])
     y_train = y[train].astype(np.int64)
     rng = stream(seed, _FLIP)
@@ -261,6 +267,10 @@ def make_dataset(spec: DataSpec) -> Dataset:
     # whole halves, so that the picture's frame does not move with every change of the noise
     low = np.floor((x[:, :2].min(axis=0) - 0.15) * 2) / 2
     high = np.ceil((x[:, :2].max(axis=0) + 0.15) * 2) / 2
+    if spec.plane is not None:  # it stays as it was drawn in, unless a point lies outside
+        drawn_low, drawn_high = np.array(spec.plane[0::2]), np.array(spec.plane[1::2])
+        low = np.where(x[:, :2].min(axis=0) < drawn_low, low, drawn_low)
+        high = np.where(x[:, :2].max(axis=0) > drawn_high, high, drawn_high)
     return Dataset(
         x_train=x[train].astype(np.float32),
         y_train=y_train,

@@ -1,4 +1,4 @@
-"""A table that somebody brings, as CSV, becomes the data of an experiment.
+"""A table that somebody brings, as CSV, or points that are drawn, become an experiment's data.
 
 Two columns of numbers and a label with two different values; delimiter, header, decimal comma and
 encoding are found by looking. Every kind of damage ends in one :class:`~regviz.specs.SpecError`
@@ -16,11 +16,11 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from regviz.specs import (
     MAX_COORDINATE,
     MAX_NAME,
-    MAX_POINTS,
     MIN_POINTS,
     OWN_KIND,
     DataSpec,
@@ -33,6 +33,8 @@ from regviz.specs import (
 MAX_BYTES = 1_000_000
 MAX_ROWS = 2_000
 """Rows that are read; of more than an experiment holds, an even selection is taken."""
+MAX_USED = 500
+"""Rows of a table that are used; an experiment holds more, so that points can be drawn to them."""
 MAX_LINE = 1_000
 """Characters of a line."""
 _MAX_CELL = 100
@@ -96,6 +98,7 @@ class Table:
             points=self.points,
             columns=self.columns,
             classes=self.classes,
+            plane=None,
         )
 
 
@@ -110,6 +113,61 @@ def without(data: DataSpec) -> DataSpec:
         points=None,
         columns=None,
         classes=None,
+        plane=None,
+    )
+
+
+# --- points that are drawn ----------------------------------------------------------------------
+
+
+def turns(n: int, fraction: float) -> list[bool]:
+    """Return which of ``n`` drawn points are for validation: they take turns, in their order.
+
+    Point i is where round((i + 1)·fraction) is more than round(i·fraction). So a point that is
+    drawn after the others changes nothing about them, and round(n·fraction) are for validation,
+    as of any other data.
+    """
+    return [round((i + 1) * fraction) > round(i * fraction) for i in range(n)]
+
+
+def arranged(
+    train: Sequence[Point], validation: Sequence[Point], fraction: float
+) -> tuple[Point, ...]:
+    """Bring points into an order in which :func:`turns` leaves them on their side, as far as the
+    fraction allows: the last ones change it."""
+    sides = [list(train), list(validation)]
+    n = len(train) + len(validation)
+    while len(sides[1]) > round(n * fraction):
+        sides[0].append(sides[1].pop())
+    while len(sides[1]) < round(n * fraction):
+        sides[1].append(sides[0].pop())
+    left = [iter(side) for side in sides]
+    return tuple(next(left[turn]) for turn in turns(n, fraction))
+
+
+def drawn(
+    points: Any, plane: tuple[float, float, float, float], like: DataSpec, **names: object
+) -> DataSpec:
+    """Return data that were drawn in a part of the plane, with the split and irrelevant features
+    of ``like``, and its label noise where those were drawn too.
+
+    Points that were shown before anything was drawn had their labels flipped already.
+
+    Raises
+    ------
+    SpecError
+        If the points do not make up data, or not enough of them.
+    """
+    mapping: dict[str, Any] = {"columns": like.columns, "classes": like.classes, **names}
+    return replace(
+        like,
+        kind=OWN_KIND,
+        n_samples=DataSpec.n_samples,
+        noise=DataSpec.noise,
+        label_noise=like.label_noise if like.plane is not None else 0.0,
+        points=points,
+        plane=plane,
+        **mapping,
     )
 
 
@@ -166,7 +224,7 @@ def read(content: bytes | str) -> Table:
     )
 
 
-def thinned(y: Sequence[int], most: int = MAX_POINTS) -> list[int]:
+def thinned(y: Sequence[int], most: int = MAX_USED) -> list[int]:
     """Return which of the rows are kept: evenly, with the same shares of both classes, at most
     ``most``, and of each class at least two."""
     if len(y) <= most:
@@ -397,8 +455,12 @@ __all__ = [
     "EXAMPLE",
     "MAX_BYTES",
     "MAX_ROWS",
+    "MAX_USED",
     "Table",
+    "arranged",
+    "drawn",
     "read",
     "thinned",
+    "turns",
     "without",
 ]

@@ -39,7 +39,7 @@ NORM_POSITIONS = ("before", "after")
 DROPOUT_KINDS = ("standard", "alpha", "spatial")
 OPTIMIZERS = ("sgd", "adam", "adamw")
 
-MIN_POINTS, MAX_POINTS = 10, 500
+MIN_POINTS, MAX_POINTS = 10, 600
 """How many points of one's own an experiment holds."""
 MAX_COORDINATE = 1e6
 """Coordinates of one's own points are below this in size."""
@@ -209,6 +209,24 @@ def _points(name: str, value: Any) -> tuple[Point, ...]:
     return tuple(out)
 
 
+def _plane(name: str, value: Any) -> tuple[float, float, float, float]:
+    """Part of the plane: x0 low and high, x1 low and high."""
+    good = isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 4
+    if good:
+        numbers = (isinstance(v, (int, float)) and not isinstance(v, bool) for v in value)
+        good = all(numbers) and all(
+            abs(v) < MAX_COORDINATE and abs(rounded(v)) < MAX_COORDINATE for v in value
+        )
+    if good:
+        a, b, c, d = (rounded(v) for v in value)
+        if a < b and c < d:
+            return a, b, c, d
+    raise SpecError(
+        f"{name}: got {_shown(value)}; give [x0 low, x0 high, x1 low, x1 high], numbers below "
+        f"{MAX_COORDINATE:,.0f} in size."
+    )
+
+
 _NOT_IN_LINKS = (
     "own data does not travel in a link and is gone with the session that loaded it; load the "
     "table again, or open the experiment's file"
@@ -249,6 +267,9 @@ class DataSpec(_Checked):
     the units of its table, to six significant digits; ``columns`` and ``classes`` may name the
     two inputs and the two classes. Then ``n_samples`` follows from the points, and ``noise`` is 0:
     they are taken as they are. Label noise, irrelevant features and the split work as ever.
+    ``plane`` (x0 low, x0 high, x1 low, x1 high) says that the points were drawn in a picture of
+    that part of the plane: their coordinates are used as they are, where those of a table are
+    standardized, and the picture goes on to show at least that part.
     """
 
     _group = "data"
@@ -263,6 +284,9 @@ class DataSpec(_Checked):
     points: tuple[Point, ...] | None = _field(None, _optional(_points), extension=True)
     columns: tuple[str, str] | None = _field(None, _optional(_two_names), extension=True)
     classes: tuple[str, str] | None = _field(None, _optional(_two_names), extension=True)
+    plane: tuple[float, float, float, float] | None = _field(
+        None, _optional(_plane), extension=True
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -299,7 +323,7 @@ class DataSpec(_Checked):
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-OWN_FIELDS = ("points", "columns", "classes")
+OWN_FIELDS = ("points", "columns", "classes", "plane")
 """Fields of :class:`DataSpec` that make up somebody's own data."""
 
 

@@ -9,6 +9,7 @@ import math
 import random
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from regviz import data, fit, own_data, specs, train
 from regviz.data import make_dataset, make_view, standardize
 from regviz.engine import Engine
 from regviz.limits import Limits
-from regviz.own_data import EXAMPLE, MAX_BYTES, MAX_ROWS
+from regviz.own_data import EXAMPLE, MAX_BYTES, MAX_ROWS, MAX_USED, arranged, turns
 from regviz.specs import MAX_POINTS, DataSpec, Experiment, OwnDataGone, SpecError
 
 
@@ -100,7 +101,7 @@ def test_coordinates_keep_six_digits_and_their_units() -> None:
     for kept, given_ in zip(e.data.points, points(scale=1234.56789), strict=True):
         assert kept[:2] == pytest.approx(given_[:2], rel=5e-6)
     largest = specs.experiments_to_json([own(MAX_POINTS, scale=1e5)])
-    assert len(largest) < 25_000
+    assert len(largest) < 30_000
 
 
 def test_older_texts_are_as_they_were() -> None:
@@ -119,7 +120,7 @@ def wrong(**more: object) -> dict[str, object]:
         ({"data": {"points": points()}}, "data.points: only data.kind csv"),
         ({"data": {"columns": ["a", "b"]}}, "data.columns: only data.kind csv"),
         (wrong(points=points(9)), "data.points: got 9 points"),
-        (wrong(points=points(501)), "data.points: got 501 points"),
+        (wrong(points=points(601)), "data.points: got 601 points"),
         (wrong(points="a3f0"), "data.points: own data does not travel in a link"),
         (wrong(points=7), "data.points: got 7"),
         (wrong(points={"a": 1}), "data.points: got"),
@@ -142,6 +143,12 @@ def wrong(**more: object) -> dict[str, object]:
         (wrong(columns=["a", "<b>"]), "data.columns: got"),
         (wrong(classes=["a", "b" * 31]), "data.classes: got"),
         (wrong(classes=["a", "b\n"]), "data.classes: got"),
+        (wrong(plane=[0, 1, 2]), "data.plane: got [0, 1, 2]"),
+        (wrong(plane=[0, 1, 2, 2]), "data.plane: got"),
+        (wrong(plane=[0, 1, math.nan, 2]), "data.plane: got"),
+        (wrong(plane=[0, 10**400, 0, 2]), "data.plane: got"),
+        (wrong(plane="0123"), "data.plane: got"),
+        ({"data": {"plane": [0, 1, 0, 1]}}, "data.plane: only data.kind csv"),
         (wrong(n_samples=39), "data.n_samples: got 39"),
         (wrong(noise=0.1), "data.noise: got 0.1"),
     ],
@@ -178,6 +185,52 @@ def test_a_fingerprint_tells_data_apart_by_all_that_they_are() -> None:
     assert len(marks) == 4
     assert own().data.fingerprint == own(label_noise=0.2).data.fingerprint
     assert DataSpec().fingerprint == ""
+
+
+# --- points that are drawn ----------------------------------------------------------------------
+
+
+@given(st.integers(0, 600), st.floats(0.05, 0.9))
+def test_turns_never_change_and_are_as_many_as_of_other_data(n: int, fraction: float) -> None:
+    assert turns(n, fraction) == turns(601, fraction)[:n]
+    assert sum(turns(n, fraction)) == round(n * fraction)
+
+
+@given(st.integers(0, 40), st.integers(0, 40), st.floats(0.05, 0.9))
+def test_arranged_points_are_all_there_and_stay_on_their_side(
+    train: int, validation: int, fraction: float
+) -> None:
+    made = arranged(
+        [(float(i), 0.0, 0) for i in range(train)],
+        [(float(i), 1.0, 0) for i in range(validation)],
+        fraction,
+    )
+    assert len(set(made)) == len(made) == train + validation
+    moved = abs(round((train + validation) * fraction) - validation)
+    sides = zip(made, turns(len(made), fraction), strict=True)
+    assert sum(bool(point[1]) != turn for point, turn in sides) == moved
+
+
+def test_what_was_drawn_stays_where_it_was_drawn() -> None:
+    plane = (-2.0, 3.0, -1.5, 2.0)
+    all_ = [(round(0.1 * i - 1, 3), round(1.2 - 0.07 * i, 3), i % 3 % 2) for i in range(30)]
+    seen = []
+    for n in (20, 30):
+        spec = own_data.drawn(all_[:n], plane, DataSpec(label_noise=0.2, val_fraction=0.4))
+        assert spec.label_noise == 0  # those points had their labels flipped when they were shown
+        made = make_dataset(spec)
+        assert made.extent == plane
+        both = np.concatenate([made.x_train, made.x_val])
+        assert {tuple(p) for p in np.float32(all_[:n])[:, :2]} == {tuple(p) for p in both}
+        seen.append({tuple(p) for p in made.x_val})
+    assert seen[0] < seen[1]  # who was for validation still is
+    far = own_data.drawn([*all_, (2.0, 9.0, 1)], plane, DataSpec())
+    assert make_dataset(far).extent == (-2.0, 3.0, -1.5, 9.5)
+    noisy = own_data.drawn(all_, plane, replace(far, label_noise=0.5))
+    assert noisy.label_noise == 0.5
+    (back,) = specs.experiments_from_json(specs.experiments_to_json([Experiment(noisy)]))
+    assert back.data == noisy
+    assert own_data.without(noisy) == DataSpec(label_noise=0.5)
 
 
 # --- what the trainer makes of it ---------------------------------------------------------------
@@ -416,7 +469,7 @@ def test_a_long_table_is_thinned_evenly_and_no_class_is_lost(
     y[0:4] = [0, 1, 0, 1]
     kept = own_data.thinned(y)
     assert kept == sorted(set(kept))
-    assert len(kept) == min(n, MAX_POINTS)
+    assert len(kept) == min(n, MAX_USED)
     of = [y[i] for i in kept]
     assert min(of.count(0), of.count(1)) >= 2
     assert abs(of.count(1) / len(of) - sum(y) / n) < 2.5 / len(of)

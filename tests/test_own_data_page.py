@@ -137,7 +137,7 @@ def test_controls_work_on_it_and_those_of_made_data_rest() -> None:
     next(b for b in at.button if b.label == "Back to two moons").click().run()
     assert shown(at).data == DataSpec(label_noise=0.1, val_fraction=0.5)
     assert shown(at).regularization.dropout == 0.5
-    at.selectbox(key="preset").set_value(presets.DEFAULT.name).run()
+    control(at, "Preset").set_value(presets.DEFAULT.name).run()
     assert shown(at) == presets.DEFAULT.experiment
     assert errors(at) == []
 

@@ -204,6 +204,11 @@ def own_data() -> DataSpec | None:
     return own
 
 
+def use_own_data(data: DataSpec) -> None:
+    """Put other own data in the place of those that are used; no control changes by it."""
+    _memory()["own"] = data
+
+
 def foreseen() -> Experiment | None:
     """Return what the controls are about to say, before they are drawn, so that its training can
     begin meanwhile; None where that does not fit together, or needs a control that is yet to come
@@ -785,4 +790,5 @@ __all__ = [
     "some",
     "strength",
     "to_values",
+    "use_own_data",
 ]

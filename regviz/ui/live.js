@@ -654,7 +654,7 @@ class Chart {
     })
     this.gd.on("plotly_relayouting", () => this.placed())
     this.gd.on("plotly_afterplot", () => this.placed())
-    this.gd.on("plotly_doubleclick", () => this.reset())
+    this.gd.on("plotly_doubleclick", () => { if (!this.pen) this.reset() })
   }
 
   reset() {
@@ -847,7 +847,8 @@ function sketchTraces(gd, figure) {
   const pencilOf = pencils(gd)
   const used = new Set()
   const full = gd._fullLayout
-  const on = (trace, i) => trace.visible !== false && gd._fullData[i]?.visible === true
+  // to Plotly a trace that was empty is not visible, either
+  const on = (trace, i) => trace.visible !== false && gd._fullData[i]?.visible !== "legendonly"
   const draw = (type, one) => figure.data.forEach((trace, i) => {
     if (trace.type !== type) return
     const pencil = pencilOf(trace)
@@ -1020,7 +1021,7 @@ function write(notes, ways, widths, weight, family) {
 function element(tag, className, parent) {
   const made = document.createElement(tag)
   if (className) made.className = className
-  parent.appendChild(made)
+  parent?.appendChild(made)
   return made
 }
 
@@ -1197,6 +1198,97 @@ class LossCurves extends Chart {
 }
 
 const PANEL_GAP = 26
+const FRESH = 150 // ms: points that were drawn so lately are sketched
+const SEND = 100 // ms: what is drawn in quick succession goes to the server at once
+const REACH = 14 // pixels around a point in which it is erased
+const ERASE = 2
+
+/* As Python rounds: halves to the even side. */
+function rounded(v) {
+  const low = Math.floor(v)
+  const rest = v - low
+  return rest < 0.5 || (rest === 0.5 && low % 2 === 0) ? low : low + 1
+}
+
+/* Which of n points are for validation, and an order in which they stay so: turns() and arranged()
+   of regviz/own_data.py. */
+function turns(n, fraction) {
+  return Array.from({ length: n }, (_, i) => rounded((i + 1) * fraction) > rounded(i * fraction))
+}
+
+function arranged(train, validation, fraction) {
+  const n = train.length + validation.length
+  while (validation.length > rounded(n * fraction)) train.push(validation.pop())
+  while (validation.length < rounded(n * fraction)) validation.push(train.pop())
+  let [t, v] = [0, 0]
+  return turns(n, fraction).map((turn) => (turn ? validation[v++] : train[t++]))
+}
+
+/* Points that are being drawn. They are here before the server has them; with another page in
+   between they are kept. */
+class Drawing {
+  constructor({ start, least, each }) {
+    this.points = start
+    this.past = []
+    this.version = 0
+    this.tool = 0
+    this.at = -Infinity
+    this.limits = [least, each]
+    this.unsent = false
+    this.blank = !this.complete // no run has been on them: nothing may stand under them
+  }
+
+  get complete() {
+    const [least, each] = this.limits
+    const ones = this.points.filter((p) => p[2] === 1).length
+    return this.points.length >= least && Math.min(ones, this.points.length - ones) >= each
+  }
+
+  change(points) {
+    this.past.push(this.points)
+    if (this.past.length > 500) this.past.shift()
+    this.become(points)
+  }
+
+  undo() {
+    if (this.past.length > 0) this.become(this.past.pop())
+  }
+
+  become(points) {
+    this.points = points
+    this.version += 1
+    this.at = performance.now()
+    this.unsent = true
+    this.blank ||= !this.complete
+  }
+
+  erase(i) {
+    const sides = [[], []]
+    turns(this.points.length, this.fraction).forEach((turn, k) => {
+      if (k !== i) sides[turn ? 1 : 0].push(this.points[k])
+    })
+    this.change(arranged(...sides, this.fraction))
+  }
+
+  get fresh() {
+    return performance.now() - this.at < FRESH
+  }
+
+  /* Whether these are the points that the run shown is on. */
+  trained(c) {
+    const set = c.points?.sets[c.viewOf?.[0] ?? 0]
+    if (!set || set.kind.length !== this.points.length) return false
+    const [a, b, d, e] = set.extent
+    const [x, y] = this.points.reduce((s, p) => [s[0] + p[0], s[1] + p[1]], [0, 0])
+    let [u, v] = [0, 0]
+    for (let k = 0; k < set.kind.length; k++) {
+      u += a + (set.place[2 * k] / 65535) * (b - a)
+      v += d + (set.place[2 * k + 1] / 65535) * (e - d)
+    }
+    const near = (one, other, span) => Math.abs(one - other) <= (set.kind.length * span) / 65535
+    return near(x, u, b - a) && near(y, v, e - d)
+  }
+}
 
 class Boundary extends Chart {
   constructor(root) {
@@ -1205,12 +1297,143 @@ class Boundary extends Chart {
     this.canvas.style.zIndex = 0
     this.tiles = []
     this.nothing = false
+    this.pen = null
+    const { signal } = this.abort
+    let from = null
+    this.gd.addEventListener("pointerdown", (event) => {
+      const aside = event.target.closest?.(".modebar, .legend") ?? null
+      from = this.pen && event.button === 0 && aside === null ? event : null
+    }, { signal, capture: true })
+    // Plotly lays something over the page while the pointer is down
+    window.addEventListener("pointerup", (event) => {
+      const start = from
+      from = null
+      if (start === null || Math.hypot(event.clientX - start.clientX, event.clientY - start.clientY) > 5) return
+      guarded(() => this.clicked(start))
+    }, { signal, capture: true })
   }
 
   changed() {
     this.response = ramp(this.colors.response, 256)
     this.difference = ramp(this.colors.difference, 511)
     this.painted = new WeakMap() // picture -> its tiles
+    const { drawing: asked } = this.options
+    core.drawings ??= new Map()
+    if (asked && !core.drawings.has(asked.id)) core.drawings = new Map([[asked.id, new Drawing(asked)]])
+    this.pen = asked ? core.drawings.get(asked.id) : null
+    if (this.pen) this.pen.fraction = asked.fraction
+    this.skeleton.layout.dragmode = this.pen ? false : "zoom"
+    this.gd.classList.toggle("rv-drawing", this.pen !== null)
+    this.drawTools()
+    if (this.pen?.unsent) this.sendSoon()
+  }
+
+  // --- drawing points
+
+  drawTools() {
+    this.tools?.remove()
+    this.tools = null
+    if (!this.pen) return
+    const { names, about } = this.options.drawing
+    this.tools = element("div", "rv-tools")
+    this.root.insertBefore(this.tools, this.frame)
+    Object.assign(this.tools, { role: "toolbar", ariaLabel: "Draw points" })
+    const button = (words, title, press) => {
+      const made = element("button", "", this.tools)
+      Object.assign(made, { type: "button", title, onclick: () => { press(); this.told() } })
+      made.append(words)
+      return made
+    }
+    const pick = (tool) => { this.pen.tool = tool }
+    this.picks = [
+      ...names.map((name, k) => button(name, `Click in the picture to add a point of ${name}`, () => pick(k))),
+      button("Erase", "Click on a point to remove it; so does a click with Shift", () => pick(ERASE)),
+    ]
+    names.forEach((_, k) => {
+      const dot = element("i", "")
+      dot.style.background = this.colors.classes[k]
+      this.picks[k].prepend(dot)
+    })
+    element("span", "rv-tools-gap", this.tools)
+    this.undoing = button("Undo", "Take the last change back", () => { this.pen.undo(); this.redraw() })
+    this.clearing = button("Clear", "Remove all points", () => { this.pen.change([]); this.redraw() })
+    button("Done", "End drawing; the points stay", () => this.send(true))
+    this.count = element("span", "rv-tools-count", this.tools)
+    this.count.setAttribute("role", "status")
+    this.about = about
+    this.told()
+  }
+
+  told() {
+    const { points, tool, past, complete } = this.pen
+    this.picks.forEach((button, k) => { button.ariaPressed = String(k === tool) })
+    this.undoing.disabled = past.length === 0
+    this.clearing.disabled = points.length === 0
+    const n = `${points.length} point${points.length === 1 ? "" : "s"}`
+    const most = this.options.drawing.most
+    text(this.count, complete ? `${n}${points.length >= most ? ", no more fit" : ""}` : `${n}: ${this.about}`)
+  }
+
+  /* The panel under a place on the page, and the place in its coordinates. */
+  panelAt({ clientX, clientY }) {
+    const { left, top } = this.frame.getBoundingClientRect()
+    const layout = this.gd._fullLayout
+    for (let i = 0; i < this.panels(); i++) {
+      const n = i === 0 ? "" : i + 1
+      const [x, y] = [layout?.[`xaxis${n}`], layout?.[`yaxis${n}`]]
+      if (!x || !y) continue
+      const [u, v] = [(clientX - left - x._offset) / x._length, 1 - (clientY - top - y._offset) / y._length]
+      if (u < 0 || u > 1 || v < 0 || v > 1) continue
+      const at = (axis, part) => axis.range[0] + part * (axis.range[1] - axis.range[0])
+      return { x, y, place: [at(x, u), at(y, v)] }
+    }
+    return null
+  }
+
+  clicked(event) {
+    const found = this.pen && this.panelAt(event)
+    if (!found) return
+    const drawing = this.pen
+    const [u, v] = found.place
+    if (drawing.tool === ERASE || event.shiftKey) {
+      const pixels = ({ _length, range }) => _length / (range[1] - range[0])
+      const [kx, ky] = [pixels(found.x), pixels(found.y)]
+      const far = drawing.points.map((p) => Math.hypot((p[0] - u) * kx, (p[1] - v) * ky))
+      const nearest = far.indexOf(Math.min(...far))
+      if (nearest < 0 || far[nearest] > REACH) return
+      drawing.erase(nearest)
+    } else {
+      if (drawing.points.length >= this.options.drawing.most) return
+      const plain = (value) => Number(value.toPrecision(5))
+      drawing.change([...drawing.points, [plain(u), plain(v), drawing.tool]])
+    }
+    this.told()
+    this.redraw()
+  }
+
+  redraw() {
+    this.render(this.channel, this.channel.picture(), false)
+    setTimeout(() => this.channel?.schedule(), FRESH + 10)
+    this.sendSoon()
+  }
+
+  sendSoon() {
+    clearTimeout(this.sending)
+    this.sending = setTimeout(() => this.send(false), SEND)
+  }
+
+  send(done) {
+    const drawing = this.pen
+    clearTimeout(this.sending)
+    if (!drawing || !(done || drawing.complete)) return
+    drawing.unsent = false
+    this.tell?.("drawn", { id: this.options.drawing.id, points: drawing.points, done })
+  }
+
+  destroy() {
+    clearTimeout(this.sending)
+    this.tools?.remove()
+    super.destroy()
   }
 
   panels() {
@@ -1226,7 +1449,10 @@ class Boundary extends Chart {
       this.frame.style.height = `${this.height()}px`
       this.points = null
     }
-    const points = JSON.stringify([c.points?.version, c.extents, c.viewOf])
+    const drawing = this.pen
+    this.theirs = drawing === null || drawing.trained(c)
+    if (drawing !== null && drawing.blank && drawing.complete && this.theirs) drawing.blank = false
+    const points = JSON.stringify([c.points?.version, c.extents, c.viewOf, drawing?.version, drawing?.blank, this.theirs])
     if (!skeleton && picture !== null && points === this.points) {
       // the points stay: only the picture under them is new, and perhaps a title
       const titles = this.titles(c, picture)
@@ -1235,6 +1461,14 @@ class Boundary extends Chart {
       this.sketched = false
       this.placed()
       return
+    }
+    if (!skeleton && drawing?.fresh && picture !== null) {
+      const figure = structuredClone(this.skeleton)
+      this.fill(figure, c, picture)
+      if (guarded(() => this.sketch(figure))) {
+        this.placed()
+        return
+      }
     }
     super.render(c, picture, skeleton)
     if (this.sketched) this.placed()
@@ -1287,7 +1521,9 @@ class Boundary extends Chart {
   fill(figure, c, picture) {
     this.titles(c, picture).forEach((title, i) => { figure.layout.annotations[i].text = title })
     if (!c.extents) return
-    const [x0, x1, y0, y1] = c.extents.reduce((a, e) => [
+    const drawing = this.pen
+    const shown = drawing ? [...c.extents, this.options.drawing.plane] : c.extents
+    const [x0, x1, y0, y1] = shown.reduce((a, e) => [
       Math.min(a[0], e[0]), Math.max(a[1], e[1]), Math.min(a[2], e[2]), Math.max(a[3], e[3])])
     const home = JSON.stringify([x0, x1, y0, y1])
     if (home !== this.home) this.zoomed = {} // other data: an old zoom would look at nothing
@@ -1300,11 +1536,20 @@ class Boundary extends Chart {
       figure.layout[`yaxis${n}`].range = [y0, y1]
     }
     if (!c.points || !this.options.points) return
+    const turn = this.theirs ? null : turns(drawing.points.length, drawing.fraction)
     for (let i = 0; i < this.options.lanes; i++) {
-      const set = c.points.sets[c.viewOf[i]]
-      if (!set) continue
       const xs = [[], [], [], []]
       const ys = [[], [], [], []]
+      if (turn !== null) { // drawn just now: no run has had them yet
+        drawing.points.forEach(([x, y, k], at) => {
+          xs[k + (turn[at] ? 2 : 0)].push(x)
+          ys[k + (turn[at] ? 2 : 0)].push(y)
+        })
+        for (let k = 0; k < 4; k++) Object.assign(figure.data[4 * i + k], { x: xs[k], y: ys[k] })
+        continue
+      }
+      const set = c.points.sets[c.viewOf[i]]
+      if (!set) continue
       const [a, b, d, e] = set.extent
       for (let k = 0; k < set.kind.length; k++) {
         const kind = set.kind[k] & 127
@@ -1363,10 +1608,15 @@ class Boundary extends Chart {
     this.gd.style.visibility = nothing ? "hidden" : ""
     this.note("all", nothing ? this.shown.none : null, { left: 0, top: 0, width: "100%", height: "100%" })
     if (nothing) return
+    const blank = this.pen?.blank === true
     for (let i = 0; i < this.panels(); i++) {
       const n = i === 0 ? "" : i + 1
       const [x, y] = [layout[`xaxis${n}`], layout[`yaxis${n}`]]
       if (!x || !y) continue
+      if (blank) {
+        this.note(`panel${i}`, null)
+        continue
+      }
       const box = { left: x._offset, top: y._offset, width: x._length, height: y._length }
       const missing = this.shown && !this.tiles[i]
         ? i < this.options.lanes ? this.shown.none : "No difference: the two pictures do not share a grid."

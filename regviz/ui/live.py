@@ -31,6 +31,7 @@ The browser needs Plotly's JavaScript at ``static/plotly.min.js`` beside the mai
 
 from __future__ import annotations
 
+import dataclasses
 import filecmp
 import functools
 import json
@@ -38,6 +39,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any, Protocol
@@ -52,9 +54,10 @@ from regviz.frames import Frame
 from regviz.packing import Table, pack_bundle, pack_figures, pack_frame, pack_waiting, unpack
 from regviz.palette import DARK, LIGHT
 from regviz.slides import words
-from regviz.specs import Experiment, canonical_key
+from regviz.specs import MAX_POINTS, MIN_POINTS, Experiment, Point, canonical_key
 
 __all__ = [
+    "Drawing",
     "Table",
     "decision_boundary",
     "ensure_plotly_js",
@@ -148,6 +151,26 @@ def loss_curves(
     )
 
 
+@dataclass(frozen=True)
+class Drawing:
+    """Points that are being drawn in a boundary, as they are where drawing begins.
+
+    ``plane`` is x0 low, x0 high, x1 low, x1 high; ``fraction`` says which points are for
+    validation (:func:`regviz.own_data.turns`). ``least`` points, ``each`` of either class, are
+    enough (``about`` says so), ``most`` are possible. Another ``id`` is another drawing.
+    """
+
+    id: str
+    start: tuple[Point, ...]
+    plane: tuple[float, float, float, float]
+    fraction: float
+    names: tuple[str, str] = ("class 0", "class 1")
+    least: int = MIN_POINTS
+    each: int = 2
+    most: int = MAX_POINTS
+    about: str = f"training starts at {MIN_POINTS}, with 2 of each class"
+
+
 def decision_boundary(
     channel: str,
     *,
@@ -155,6 +178,8 @@ def decision_boundary(
     show_difference: bool = True,
     show_points: bool = True,
     axes: tuple[str, str] | None = None,
+    drawing: Drawing | None = None,
+    on_drawn: Callable[[dict[str, Any]], None] | None = None,
     height: int = 520,
     key: str = "decision-boundary",
 ) -> None:
@@ -163,7 +188,10 @@ def decision_boundary(
     The picture of P(class 1) lies on a canvas under the axes. Where a lane has none (more than
     two classes, one input), a sentence stands in its place. ``height`` is the most in pixels:
     panels have equal aspect, so a narrow page needs less. ``axes`` names the two inputs, where
-    they have names.
+    they have names. With a ``drawing``, clicks add and remove points: the browser shows them at
+    once, and ``on_drawn`` is called, before the script runs again, with ``{"id", "points",
+    "done"}``, all points there are, as soon as there are enough. What it gets is what a browser
+    says: it is to be checked.
     """
     difference = show_difference and len(labels) == 2
     skeletons = _skeletons(
@@ -187,8 +215,10 @@ def decision_boundary(
             "labels": list(labels),
             "difference": difference,
             "points": show_points,
+            "drawing": None if drawing is None else dataclasses.asdict(drawing),
         },
         filename="decision-boundary",
+        says=None if drawing is None or on_drawn is None else ("drawn", on_drawn),
     )
 
 
@@ -277,6 +307,9 @@ def readout(channel: str, *, key: str = "readout") -> None:
         _mount("readout", channel, key, {})
 
 
+Said = tuple[str, Callable[[dict[str, Any]], None]]
+"""What a chart may say, and who is called with it."""
+
 FigurePair = tuple[str, str] | tuple[go.Figure, go.Figure]
 """A figure in the light theme and in the dark one, each as Plotly's JSON or as a figure."""
 
@@ -322,7 +355,7 @@ def figure(
         height=height,
         options={"name": name, "click": on_click is not None, "follows": follows},
         filename=key,
-        on_click=on_click,
+        says=None if on_click is None else ("clicked", on_click),
     )
 
 
@@ -510,22 +543,22 @@ def _mount(
     key: str,
     data: dict[str, Any],
     figure: str = "null",
-    on_click: Callable[[dict[str, Any]], None] | None = None,
+    says: Said | None = None,
 ) -> None:
     """Mount a view. Its data goes as bytes of JSON: for a dict, Streamlit would import pandas to
     look for data frames in it, which costs the web process 50 MB."""
     rest = json.dumps({"kind": kind, "channel": channel, "palette": _palettes(), **data})
     name = f"regviz-{channel}-{key}"
     listens: dict[str, Any] = {}
-    if on_click is not None:
-        listened = on_click
+    if says is not None:
+        what, listened = says
 
-        def clicked() -> None:
-            point = st.session_state[name].clicked
-            if isinstance(point, dict):
-                listened(point)
+        def heard() -> None:
+            told = getattr(st.session_state[name], what)
+            if isinstance(told, dict):
+                listened(told)
 
-        listens["on_clicked_change"] = clicked
+        listens[f"on_{what}_change"] = heard
     _plot_component()(
         key=name,
         data=f'{{"figure":{figure},{rest[1:]}'.encode(),
@@ -544,7 +577,7 @@ def _plot(
     height: int,
     options: dict[str, Any],
     filename: str,
-    on_click: Callable[[dict[str, Any]], None] | None = None,
+    says: Said | None = None,
 ) -> None:
     _ensure_plotly_js_once()
     with st.container(key=key):
@@ -554,7 +587,7 @@ def _plot(
             key,
             {"options": options, "filename": filename, "height": height},
             figure,
-            on_click,
+            says,
         )
 
 

@@ -1,4 +1,4 @@
-"""Own data on a page: a file or a pasted table becomes the data of the experiment shown.
+"""Own data on a page: a table, or points that are drawn, become the data of the experiment shown.
 
 What somebody brings lives in the session's memory and, while it is trained on, in a trainer's: it
 is not written to disk, no other session sees it, and it goes with the session.
@@ -6,23 +6,36 @@ is not written to disk, no other session sees it, and it goes with the session.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import streamlit as st
 
 from regviz import own_data
+from regviz.frames import DataView
 from regviz.own_data import EXAMPLE
-from regviz.specs import DataSpec, Experiment, SpecError
-from regviz.ui import controls, layout
+from regviz.specs import DataSpec, Experiment, Point, SpecError
+from regviz.ui import controls, layout, live, run
 
 MAX_UPLOAD_MB = 1
-MOST = 5
+MOST = 12
 """Sets of own data that a session keeps, for its links and its way back."""
 WHAT = (
     "A table as CSV: two columns of numbers and a label with two different values, 10 to 2,000 "
-    "rows. It stays in the memory of this session: it is never written to disk, no other visitor "
-    "sees it, and it is gone when you close or reload the page."
+    "rows; or points that you draw. It stays in the memory of this session: it is never written "
+    "to disk, no other visitor sees it, and it is gone when you close or reload the page."
 )
+DRAWN = (
+    "These points were drawn: they are used as they are, and take turns in being for training or "
+    "validation; there is no test set."
+)
+DRAW = (
+    "Drawing: click in the decision boundary to add a point, with Shift to remove one. The two "
+    "models are trained on all points after each click."
+)
+NO_PICTURE = "The picture to draw in is on its way; try again in a moment."
 USED = (
     "Each column is standardized: less its mean, divided by its standard deviation, both of the "
     "training points. All points are used for training or validation, with the same shares of both "
@@ -37,6 +50,23 @@ GONE = (
     "Load the table again, or open the experiment's file; shown is your experiment on two moons."
 )
 _KEPT, _SAID, _REFUSED = "own-data.kept", "own-data.said", "own-data.refused"
+_DRAWING = "own-data.drawing"
+_DRAWING_REFUSED = "own-data.drawing-refused"
+_WAYS = (
+    (
+        "Draw into these points",
+        False,
+        ":material/draw:",
+        "The points of the picture become own data, and clicks in it add to them.",
+    ),
+    (
+        "Draw on an empty plane",
+        True,
+        ":material/check_box_outline_blank:",
+        "The picture is emptied, and clicks in it make the points.",
+    ),
+)
+"""Ways to begin to draw: the button, whether all points go, its icon, and what happens."""
 _BOX, _UPLOAD, _PASTED = "own-data", "own-data.upload", "own-data.pasted"
 
 Open = Callable[[Experiment], None]
@@ -58,7 +88,7 @@ def keep(data: DataSpec) -> None:
 
 def axes(data: DataSpec) -> tuple[str, str] | None:
     """Return the titles of the boundary's axes for own data; None for others."""
-    if data.points is None:
+    if data.points is None or (data.plane is not None and data.columns is None):
         return None
     zero, one = data.columns or ("x₀", "x₁")
     return f"{zero} (standardized)", f"{one} (standardized)"
@@ -75,13 +105,17 @@ def part(open: Open) -> None:
     data = controls.own_data()
     if data is not None:
         st.html(layout.note(_about(data)))
+    if drawing(data or DataSpec()) is not None:
+        st.html(layout.note(DRAW))
+        if _DRAWING_REFUSED in st.session_state:
+            st.error(layout.plain(st.session_state[_DRAWING_REFUSED]), icon=":material/error:")
     # no popover: it would choose its place before it has its content, and lie off the screen
     box = st.expander("Your own data", icon=":material/upload_file:", key=_BOX, on_change="rerun")
     refused = st.session_state.pop(_REFUSED, "")
     if not box.open:  # closed, it costs the page nothing
         return
     with box:
-        st.caption(WHAT if data is None else USED)
+        st.caption(WHAT if data is None else USED if data.plane is None else DRAWN)
         if refused:
             st.session_state[_REFUSED] = refused  # as long as this is open
             st.error(layout.plain(refused), icon=":material/error:")
@@ -114,6 +148,15 @@ def part(open: Open) -> None:
                 icon=":material/download:",
                 on_click="ignore",
             )
+        with st.container(horizontal=True, gap="small"):
+            for label, empty, icon, about in _WAYS:
+                st.button(
+                    label,
+                    icon=icon,
+                    help=about,
+                    on_click=_draw,
+                    args=(open, empty),
+                )
         if data is not None:
             st.button("Back to two moons", icon=":material/undo:", on_click=_back, args=(open,))
 
@@ -121,7 +164,9 @@ def part(open: Open) -> None:
 def _about(data: DataSpec) -> str:
     assert data.points is not None
     zero, one = data.columns or ("the first column", "the second")
-    text = f"{len(data.points)} points, no test set. x₀: {zero}, x₁: {one}, standardized. "
+    text = f"{len(data.points)} points, no test set. "
+    if data.plane is None or data.columns is not None:
+        text += f"x₀: {zero}, x₁: {one}, standardized. "
     if data.classes:
         text += f"Class 0: {data.classes[0]}, class 1: {data.classes[1]}. "
     said, of = st.session_state.get(_SAID, ("", ""))
@@ -152,10 +197,126 @@ def _use(name: str, content: bytes | str, open: Open) -> None:
     open(experiment)
 
 
+@dataclass(frozen=True)
+class _Begun:
+    """A drawing: how it began, the fingerprint of the data that it has come to, and the page's
+    addresses from its beginning on."""
+
+    drawing: live.Drawing
+    columns: tuple[str, str] | None
+    classes: tuple[str, str] | None
+    mark: str
+    links: set[str]
+
+
+def drawing(data: DataSpec) -> live.Drawing | None:
+    """Return the drawing that goes on, or None. It ends where other data are opened."""
+    begun: _Begun | None = st.session_state.get(_DRAWING)
+    if begun is not None and begun.mark != data.fingerprint:
+        begun = None
+        _stop()
+    return None if begun is None else replace(begun.drawing, fraction=data.val_fraction)
+
+
+def address(link: str) -> None:
+    """Take note of the page's new address."""
+    begun: _Begun | None = st.session_state.get(_DRAWING)
+    if begun is not None:
+        begun.links.add(link)
+
+
+def is_drawn_over(link: str) -> bool:
+    """Whether an address is one that a drawing has left behind: clicks may follow each other so
+    quickly that the browser still names it."""
+    begun: _Begun | None = st.session_state.get(_DRAWING)
+    return begun is not None and link in begun.links
+
+
+def _stop() -> None:
+    for key in (_DRAWING, _DRAWING_REFUSED):
+        st.session_state.pop(key, None)
+
+
+def _draw(open: Open, empty: bool) -> None:
+    """Begin to draw in the picture shown, in its points or without them."""
+    shown: Experiment = st.session_state["experiment"]
+    frame, lanes = run.current().look()
+    if frame is None or frame.data is None or lanes[-1].data != shown.data:
+        st.session_state[_REFUSED] = NO_PICTURE
+        return
+    view = frame.data[-1]
+    start: tuple[Point, ...] = ()
+    data = shown.data
+    columns, classes = (None, None) if empty else (data.columns, data.classes)
+    if not empty:
+        start = data.points if data.points and data.plane else _points(view, data.val_fraction)
+        try:
+            data = own_data.drawn(start, view.extent, data)
+            experiment = Experiment(data, shown.model, shown.regularization, shown.training)
+        except SpecError as error:
+            st.session_state[_REFUSED] = str(error)
+            return
+        open(experiment)
+    names = classes or ("class 0", "class 1")
+    sketch = live.Drawing(uuid.uuid4().hex, start, view.extent, data.val_fraction, names)
+    _stop()
+    links = {str(st.session_state.get("link", ""))}
+    st.session_state[_DRAWING] = _Begun(sketch, columns, classes, data.fingerprint, links)
+    st.session_state[_BOX] = False
+
+
+def _points(view: DataView, fraction: float) -> tuple[Point, ...]:
+    """Return the points of a picture, in an order that leaves each on its side."""
+    n = min(len(view.x), own_data.MAX_USED)
+    n_val = min(round(n * fraction), int(view.is_val.sum()))
+
+    def side(is_val: bool, count: int) -> list[Point]:
+        (of,) = (view.is_val == is_val).nonzero()
+        at = [of[round(i * (len(of) - 1) / max(1, count - 1))] for i in range(count)]
+        return [(float(view.x[i, 0]), float(view.x[i, 1]), int(view.y[i])) for i in at]
+
+    return own_data.arranged(side(False, n - n_val), side(True, n_val), fraction)
+
+
+def take(told: Mapping[str, Any], open: Open) -> None:
+    """Make what the browser says was drawn the data of the experiment shown."""
+    begun: _Begun | None = st.session_state.get(_DRAWING)
+    if begun is None or told.get("id") != begun.drawing.id:
+        return
+    st.session_state.pop(_DRAWING_REFUSED, None)
+    shown: Experiment = st.session_state["experiment"]
+    names = {"columns": begun.columns, "classes": begun.classes}
+    try:
+        data = own_data.drawn(told.get("points"), begun.drawing.plane, shown.data, **names)
+        experiment = Experiment(data, shown.model, shown.regularization, shown.training)
+    except SpecError as error:
+        st.session_state[_DRAWING_REFUSED] = str(error)
+    else:
+        st.session_state[_DRAWING] = replace(begun, mark=data.fingerprint)
+        if controls.own_data() is None:
+            open(experiment)
+        else:  # lighter: no control is drawn anew
+            controls.use_own_data(data)
+            keep(data)
+    if told.get("done") is True:
+        _stop()
+
+
 def _back(open: Open) -> None:
     shown: Experiment = st.session_state["experiment"]
     data = own_data.without(shown.data)
     open(Experiment(data, shown.model, shown.regularization, shown.training))
 
 
-__all__ = ["GONE", "NO_LINK", "axes", "keep", "kept", "part"]
+__all__ = [
+    "GONE",
+    "NO_LINK",
+    "address",
+    "axes",
+    "drawing",
+    "is_drawn_over",
+    "keep",
+    "kept",
+    "part",
+    "take",
+]
