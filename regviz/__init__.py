@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from regviz._version import __version__
 from regviz.specs import Experiment
 
 if TYPE_CHECKING:
     from regviz.training import fit, train
 
-__all__ = ["Experiment", "fit", "train"]
-__version__ = "0.1.0"
+__all__ = ["Experiment", "__version__", "fit", "train"]
 
 
 def __getattr__(name: str) -> Any:

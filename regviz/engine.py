@@ -1,7 +1,8 @@
 """The engine: experiments go in, frames come out, trained by processes that it keeps alive.
 
 A page submits experiments and gets a :class:`Job`, a handle on a run that may be shared: equal
-requests train once (single flight), and a finished run answers equal requests from a cache. The
+requests train once (single flight), and a finished run answers equal requests from a cache; where
+there is much to do, its lanes also take their places in requests that are equal in part. The
 newest job of (owner, slot) replaces its older one.
 
 Trainers (:mod:`regviz.trainer`) are processes of their own, watched by one thread: one that dies,
@@ -35,11 +36,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from regviz import __version__, labs, log
+from regviz import labs, log, reuse
+from regviz._version import __version__
 from regviz.frames import Frame, FrameStore
 from regviz.labs.frame import LabFrame
 from regviz.limits import Limits
 from regviz.processes import TrainerProcess
+from regviz.reuse import MOST_LANES, TrainedLane
 from regviz.specs import Experiment, SpecError, canonical_key
 
 IN_PROGRESS = ("queued", "running", "paused")
@@ -51,6 +54,7 @@ _MAX_FAILURES = 3  # starts of a trainer in a row before those who wait are told
 _SHORT_LIFE = 2.0  # a trainer that dies within these seconds of being ready failed to start
 _MAX_LABS = 16  # that a session may have in progress, besides its runs
 _OLD_NEWS = 3.0  # seconds after which a trainer's word on when a run will end is not repeated
+_CROWDED = 4  # jobs in progress from which on lanes of finished runs are not trained again
 _PENDING = 64  # packed frames kept of a run at which nobody looks
 _MEMORY = {"cpu": 2 << 30, "auto": 8 << 30, "cuda": 8 << 30}  # CUDA alone maps gigabytes
 
@@ -73,12 +77,18 @@ class _Work:
         self.outlook: tuple[int, float, float] | None = None  # others first, seconds, said when
         self._unpacking = threading.Lock()  # taken last; nothing else is taken under it
 
+    trained: Mapping[int, TrainedLane] = {}
     is_lab = False
     is_private = False  # holds somebody's own data: not kept once nobody's job has it
 
     def take(self, packed: bytes, epoch: int) -> None:
         """Take in a frame as it came."""
         raise NotImplementedError
+
+    @property
+    def wanted(self) -> str:
+        """What a trainer is to do."""
+        return self.key
 
     @property
     def overdue(self) -> bool:
@@ -102,6 +112,7 @@ class _Run(_Work):
         super().__init__(number, key)
         self.experiments = experiments
         self.is_private = any(e.data.points is not None for e in experiments)
+        self.trained: dict[int, TrainedLane] = {}  # lanes that a finished run had already
         self.store = FrameStore()
         self._pending: deque[bytes] = deque()
 
@@ -129,7 +140,15 @@ class _Run(_Work):
 
     def _unpack(self) -> None:
         while self._pending:
-            self.store.add(Frame.from_bytes(self._pending.popleft()))
+            frame = Frame.from_bytes(self._pending.popleft())
+            self.store.add(reuse.completed(frame, self.trained) if self.trained else frame)
+
+    @property
+    def wanted(self) -> str:
+        """What a trainer is to do."""
+        if not self.trained:
+            return self.key
+        return canonical_key([e for i, e in enumerate(self.experiments) if i not in self.trained])
 
     @property
     def nbytes(self) -> int:
@@ -438,6 +457,7 @@ class Engine:
         experiments = tuple(experiments)
         self.limits.check(experiments)
         key = canonical_key(experiments)
+        trained = {} if fresh or paused else self._trained(experiments)
         with self._lock:
             self._admit(owner, Job, slot)
             run = None
@@ -447,11 +467,26 @@ class Engine:
             if run is None:
                 run = job._run
                 run.pause_at = 1 if paused else None
+                run.trained = trained
                 if not paused:
                     self._shared[key] = run
                 self._dispatch([run])
             self._seat_job(job)
             return job
+
+    def _trained(self, experiments: Sequence[Experiment]) -> dict[int, TrainedLane]:
+        """Return the lanes of a request that finished runs have, where there is much to do; never
+        all of them."""
+        with self._lock:
+            if self.busy < _CROWDED or len(experiments) > MOST_LANES:
+                return {}
+            places = {i: self._cache.place(e) for i, e in enumerate(experiments)}
+        found: dict[int, TrainedLane] = {}
+        for i, place in places.items():  # without the lock: this unpacks
+            lane = None if place is None else TrainedLane.of(place[0].frames(), place[1])
+            if lane is not None:
+                found[i] = lane
+        return found if len(found) < len(experiments) else {}
 
     def submit_lab(
         self, name: str, parameters: Mapping[str, Any], owner: str, *, slot: str
@@ -568,7 +603,8 @@ class Engine:
             head = {"kind": "start", "job": run.number, "pause_at": run.pause_at}
             head |= {"after": run.shown, "max_seconds": self.limits.seconds, "lab": run.is_lab}
             head["alone"] = run.moves > 0  # so that one that brings trainers down is found out
-            seat.process.send(head, run.key.encode())
+            head["looks"] = reuse.looks(run.trained)
+            seat.process.send(head, run.wanted.encode())
 
     def _tell(self, run: _Work, head: dict[str, Any]) -> None:
         """Send a command about a run to its trainer; one that waits needs none."""
@@ -614,7 +650,7 @@ class Engine:
                 return
             pause_at = goal(run)
             if pause_at is not None:
-                if len(run.jobs) > 1:
+                if len(run.jobs) > 1 or run.trained:  # lanes of others stand still nowhere else
                     run = self._own(job)
                 elif self._shared.get(run.key) is run:
                     del self._shared[run.key]  # nobody shall join a run that stands still
@@ -644,6 +680,9 @@ class Engine:
         shared.jobs.remove(job)
         run.jobs.append(job)
         job._run = run
+        if not shared.jobs:
+            self._tell(shared, {"kind": "cancel"})
+            self._end(shared, "cancelled", "")
         return run
 
     # --- trainers -------------------------------------------------------------------------------
@@ -807,6 +846,7 @@ class _Cache:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._held: OrderedDict[str, tuple[_Work, int]] = OrderedDict()
+        self._lanes: dict[Experiment, tuple[str, int]] = {}  # in which run, and where
         self._nbytes = 0
 
     def get(self, key: str) -> Any:
@@ -815,14 +855,25 @@ class _Cache:
         self._held.move_to_end(key)
         return self._held[key][0]
 
+    def place(self, experiment: Experiment) -> tuple[_Run, int] | None:
+        """Return a run that has trained an experiment, and in which lane."""
+        key, lane = self._lanes.get(experiment, ("", 0))
+        run = self.get(key)
+        return (run, lane) if isinstance(run, _Run) else None
+
     def put(self, run: _Work) -> None:
+        if isinstance(run, _Run) and len(run.experiments) <= MOST_LANES:
+            self._lanes |= {e: (run.key, i) for i, e in enumerate(run.experiments)}
         size = run.nbytes
         _, old = self._held.pop(run.key, (None, 0))
         self._held[run.key] = run, size
         self._nbytes += size - old
         while self._nbytes > self._limit:
-            _, (_, freed) = self._held.popitem(last=False)
+            _, (gone, freed) = self._held.popitem(last=False)
             self._nbytes -= freed
+            for e in gone.experiments if isinstance(gone, _Run) else ():
+                if self._lanes.get(e, ("", 0))[0] == gone.key:
+                    del self._lanes[e]
 
 
 # --- settings ------------------------------------------------------------------------------------

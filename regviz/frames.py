@@ -266,6 +266,23 @@ def _unpack(cls: type[Any], entry: dict[str, Any], arrays: Sequence[NDArray[Any]
     return cls(**out)
 
 
+def resample_boundary(boundary: NDArray[np.uint8], most: int) -> NDArray[np.uint8]:
+    """Return the boundary on at most ``most`` x ``most`` nodes, evenly over the same extent.
+
+    Linear between the nodes there were: contours stay where they are.
+    """
+    out = boundary.astype(np.float32)
+    for axis, n in enumerate(boundary.shape):
+        if n <= most:
+            continue
+        at = np.linspace(0, n - 1, most)
+        low = np.minimum(at.astype(np.int64), n - 2)
+        part = (at - low).astype(np.float32)
+        part = part[:, None] if axis == 0 else part
+        out = (1 - part) * out.take(low, axis) + part * out.take(low + 1, axis)
+    return out.round().astype(np.uint8)
+
+
 class FrameStore:
     """The frames of one run that are kept for scrubbing: a thinned list with a cap.
 

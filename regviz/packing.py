@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from regviz.frames import DataView, Frame, LaneFrame
+from regviz.frames import DataView, Frame, LaneFrame, resample_boundary
 
 MAGIC = b"RVL1"
 CURVES = ("train_loss", "val_loss", "train_loss_train_mode", "train_accuracy", "val_accuracy")
@@ -125,23 +125,6 @@ def shrink_boundary(boundary: NDArray[np.uint8], most: int) -> NDArray[np.uint8]
     """Return the boundary on at most ``most`` x ``most`` nodes, corners kept."""
     rows, columns = (thin(n, most) for n in boundary.shape)
     return boundary if boundary.shape == (len(rows), len(columns)) else boundary[rows][:, columns]
-
-
-def resample_boundary(boundary: NDArray[np.uint8], most: int) -> NDArray[np.uint8]:
-    """Return the boundary on at most ``most`` x ``most`` nodes, evenly over the same extent.
-
-    Linear between the nodes there were: contours stay where they are.
-    """
-    out = boundary.astype(np.float32)
-    for axis, n in enumerate(boundary.shape):
-        if n <= most:
-            continue
-        at = np.linspace(0, n - 1, most)
-        low = np.minimum(at.astype(np.int64), n - 2)
-        part = (at - low).astype(np.float32)
-        part = part[:, None] if axis == 0 else part
-        out = (1 - part) * out.take(low, axis) + part * out.take(low + 1, axis)
-    return out.round().astype(np.uint8)
 
 
 def half_precision(values: NDArray[np.float32]) -> NDArray[np.float16]:

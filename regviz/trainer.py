@@ -153,6 +153,7 @@ class _Task:
         self.sent_spent = 0.0  # processor time given by then
         self.frame_cost = 0.0  # processor time
         self.announced = False
+        self.looks = frozenset(head.get("looks", ()))  # at these epochs only, where there are any
         self.alone: bool = head.get("alone", False)  # not to be trained with others
         self.held_since: float | None = None
         self.group: _Group | None = None
@@ -493,6 +494,8 @@ class Scheduler:
         """
         if task.run is None or task.run.epoch <= task.after:
             return False
+        if task.looks and task.run.epoch not in task.looks:
+            return False  # others' lanes, which are shown beside, were looked at then
         waited = now - task.sent_at
         if self._given(task) - task.sent_spent < task.frame_cost / FRAME_SHARE:
             return False

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regviz import packing
-from regviz.frames import Frame
+from regviz.frames import Frame, resample_boundary
 from tests.live_page import EPOCHS, made_up_frame, sweep_message
 
 VALUES = ("0", "1e-4", "1e-2")
@@ -113,7 +113,7 @@ def test_frames_of_other_lanes_are_refused() -> None:
 def test_a_coarser_boundary_lies_where_the_fine_one_does(most: int, n: int, tilt: float) -> None:
     x0, x1 = np.meshgrid(np.linspace(0, 1, n), np.linspace(0, 1, n))
     fine = np.asarray((x0 * 20 + x1 * 20 * tilt + 40).round(), np.uint8)
-    coarse = packing.resample_boundary(fine, most)
+    coarse = resample_boundary(fine, most)
     side = min(n, most)
     assert coarse.shape == (side, side)
     y0, y1 = np.meshgrid(np.linspace(0, 1, side), np.linspace(0, 1, side))
