@@ -1,6 +1,7 @@
 """A table that somebody brings, as CSV, or points that are drawn, become an experiment's data.
 
-Two columns of numbers and a label with two different values; delimiter, header, decimal comma and
+Two columns of numbers and a label with two different values, or with up to ten of which one is
+told from another or from all others; delimiter, header, decimal comma and
 encoding are found by looking. Every kind of damage ends in one :class:`~regviz.specs.SpecError`
 sentence that names the line. The work is linear in the size of the file, which is bounded: files
 are cut into lines and lines into cells before anything looks closer.
@@ -35,6 +36,9 @@ MAX_ROWS = 2_000
 """Rows that are read; of more than an experiment holds, an even selection is taken."""
 MAX_USED = 500
 """Rows of a table that are used; an experiment holds more, so that points can be drawn to them."""
+MAX_LABELS = 10
+"""Different labels of a table; of more than two, one is told from another or from all others."""
+OTHERS = "all others"
 MAX_LINE = 1_000
 """Characters of a line."""
 _MAX_CELL = 100
@@ -171,18 +175,33 @@ def drawn(
     )
 
 
-def read(content: bytes | str) -> Table:
+class SeveralLabels(SpecError):
+    """A table is sound, but has more than two labels, and nobody said which are to be told apart.
+
+    ``labels`` are all of them, in their order.
+    """
+
+    def __init__(self, text: str, labels: Sequence[str]) -> None:
+        super().__init__(text)
+        self.labels = tuple(labels)
+
+
+def read(content: bytes | str, pair: tuple[str, str | None] | None = None) -> Table:
     """Read a table.
 
     Parameters
     ----------
     content
         A file's bytes (UTF-8, UTF-16 with its mark, else Windows-1252), or pasted text.
+    pair
+        Of a table with more than two labels: the label that becomes class 1, and the one that
+        becomes class 0, or None for all others.
 
     Raises
     ------
     SpecError
-        One sentence that says what is wrong, and in which line.
+        One sentence that says what is wrong, and in which line; :class:`SeveralLabels` where
+        ``pair`` is wanted.
     """
     rows = _rows(_text(content))
     header, body = _split_header(rows)
@@ -200,10 +219,12 @@ def read(content: bytes | str) -> Table:
     names = [_name(c) for c in header.cells] if header else [""] * 3
     x = _numbers(body, features, names)
     labels, y = _labels(body, label, names[label])
-    if len(body) < MIN_POINTS:
-        raise SpecError(
-            f"the table has {len(body)} rows of numbers; give at least {MIN_POINTS} of them."
-        )
+    what = "of numbers"
+    if len(labels) > 2:
+        labels, x, y = _told_apart(labels, x, y, pair)
+        what = "with these labels"
+    if len(x) < MIN_POINTS:
+        raise SpecError(f"the table has {len(x)} rows {what}; give at least {MIN_POINTS} of them.")
     for k in (0, 1):
         if y.count(k) < 2:
             raise SpecError(
@@ -414,16 +435,38 @@ def _labels(rows: Sequence[_Row], label: int, name: str) -> tuple[list[str], lis
     found: dict[float | str, str] = {}
     for key, cell in zip(keys, cells, strict=True):
         found.setdefault(key, cell)
-    if len(found) != 2:
+    if not 2 <= len(found) <= MAX_LABELS:
         where = f"the label column{f' {_quoted(name)}' if name else ''}"
         if len(found) == 1:
             raise SpecError(
                 f"{where} holds only {_quoted(cells[0])}; give rows with two different labels."
             )
         some = _listed([_quoted(cell) for cell in found.values()])
-        raise SpecError(f"{where} holds {len(found):,} different labels ({some}); give two.")
+        raise SpecError(
+            f"{where} holds {len(found):,} different labels ({some}); give 2 to {MAX_LABELS}."
+        )
     ordered = sorted(found)
     return [found[key] for key in ordered], [ordered.index(key) for key in keys]
+
+
+def _told_apart(
+    labels: Sequence[str],
+    x: Sequence[tuple[float, float]],
+    y: Sequence[int],
+    pair: tuple[str, str | None] | None,
+) -> tuple[list[str], list[tuple[float, float]], list[int]]:
+    """Make two classes of several: labels, points and classes of the rows that are in either."""
+    one, zero = pair or ("", "")
+    if one == zero or one not in labels or not (zero is None or zero in labels):
+        some = _listed([_quoted(label) for label in labels])
+        raise SeveralLabels(
+            f"the table has {len(labels)} different labels ({some}); choose which is to be told "
+            "from which.",
+            labels,
+        )
+    rows = [i for i, k in enumerate(y) if zero is None or labels[k] in (one, zero)]
+    classes = [int(labels[y[i]] == one) for i in rows]
+    return [OTHERS if zero is None else zero, one], [x[i] for i in rows], classes
 
 
 # --- names ------------------------------------------------------------------------------------
@@ -454,8 +497,11 @@ def _listed(texts: Sequence[str]) -> str:
 __all__ = [
     "EXAMPLE",
     "MAX_BYTES",
+    "MAX_LABELS",
     "MAX_ROWS",
     "MAX_USED",
+    "OTHERS",
+    "SeveralLabels",
     "Table",
     "arranged",
     "drawn",

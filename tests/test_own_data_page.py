@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -12,6 +13,7 @@ from playwright.sync_api import Browser, Page, WebSocket, expect, sync_playwrigh
 from streamlit.testing.v1 import AppTest
 
 from regviz import own_data, presets, specs
+from regviz.data import make_dataset
 from regviz.own_data import EXAMPLE
 from regviz.specs import DataSpec, Experiment
 from regviz.ui import controls
@@ -20,6 +22,7 @@ from tests.app_server import AppServer
 from tests.test_playground import SHORT, control, open_app, texts
 
 TABLE = own_data.read(EXAMPLE)
+SHORT_EXTENT = make_dataset(SHORT.data).extent
 OWN = Experiment(TABLE.data(SHORT.data), SHORT.model, SHORT.regularization, SHORT.training)
 
 
@@ -107,6 +110,24 @@ def test_a_bad_table_is_one_sentence_and_the_old_run_stays() -> None:
     paste(at, EXAMPLE)
     assert errors(at) == []
     assert shown(at) == OWN
+
+
+def test_of_three_labels_the_page_asks_which_to_tell_apart() -> None:
+    rows = [
+        f"{line.rsplit(',', 1)[0]},{'abc'[i % 3]}" for i, line in enumerate(EXAMPLE.split()[4:])
+    ]
+    at = paste(open_app(), "\n".join(rows))
+    assert errors(at) == []
+    assert shown(at) == SHORT
+    select = {w.label: w for w in at.selectbox}
+    assert select["Tell"].options == ["a", "b", "c"]
+    assert select["from"].options == ["all others", "b", "c"]
+    select["Tell"].set_value("c").run()
+    next(b for b in at.button if b.label == "Use these classes").click().run()
+    assert shown(at).data.classes == ("all others", "c")
+    assert "Class 0: all others, class 1: c" in texts(at)
+    opened(at)
+    assert "Tell" not in [w.label for w in at.selectbox]
 
 
 def test_a_split_that_leaves_nothing_is_one_sentence() -> None:
@@ -233,6 +254,85 @@ class Guest:
 
     def saw(self, text: str) -> bool:
         return any(text.encode() in message for message in self.received)
+
+
+def test_points_are_drawn_where_one_clicks_and_trained_on(
+    browser: Browser, app_server: AppServer
+) -> None:
+    guest = Guest(browser)
+    page = guest.page
+    page.goto(f"{app_server.url}/?e={specs.to_link(SHORT)}")
+    guest.finishes()
+    page.locator(".st-key-group-data summary").first.click()
+    page.locator(".st-key-own-data summary").click()
+    chart = page.locator(".st-key-decision-boundary")
+    chart.locator(".js-plotly-plot").evaluate("gd => { gd.first = true }")
+    page.get_by_role("button", name="Draw on an empty plane").click()
+    tools, count = chart.get_by_role("toolbar"), chart.locator(".rv-tools-count")
+    expect(count).to_have_text("0 points: training starts at 10, with 2 of each class")
+    box = chart.locator(".nsewdrag").first.bounding_box()
+    assert box is not None
+
+    def click(u: float, v: float) -> None:
+        page.mouse.move(box["x"] + u * box["width"], box["y"] + v * box["height"])
+        page.mouse.down()
+        page.mouse.up()
+
+    def drawn() -> int:
+        """Return how many points the first panel shows now, sketched or drawn by Plotly."""
+        return int(
+            chart.evaluate(
+                """chart => {
+                  const sketched = chart.querySelector(".rv-sketching") !== null
+                  const marks = sketched ? ".rv-sketch > path" : ".points > path"
+                  return chart.querySelectorAll(`.subplot.xy ${marks}`).length
+                }"""
+            )
+        )
+
+    for i in range(6):
+        click(0.1 + 0.05 * i, 0.2)
+        assert drawn() == i + 1  # at once, before anything came from the server
+    tools.get_by_role("button", name="class 1").focus()
+    page.keyboard.press("Enter")
+    for i in range(6):
+        click(0.6 + 0.05 * i, 0.7)
+    guest.finishes(12)
+    extent = SHORT_EXTENT
+    wide, tall = extent[1] - extent[0], extent[3] - extent[2]
+
+    def data() -> DataSpec:
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Download the experiment").click()
+        (experiment,) = specs.experiments_from_json(Path(download.value.path()).read_bytes())
+        return experiment.data
+
+    page.get_by_role("button", name="Share").click()
+    now = data()
+    assert now.points is not None
+    assert now.plane == extent
+    for i, (x, y, k) in enumerate(now.points):
+        assert k == int(i > 5)
+        assert x == pytest.approx(extent[0] + wide * (0.1 + 0.05 * i + 0.2 * k), abs=wide / 100)
+        assert y == pytest.approx(extent[3] - tall * (0.7 if k else 0.2), abs=tall / 100)
+    page.keyboard.press("Escape")
+    # retrained, they stand where they were put, in the same chart
+    shown_x = chart.locator(".js-plotly-plot").evaluate(
+        "gd => [gd.first === true, ...gd.data.slice(0, 4).flatMap(t => Array.from(t.x))]"
+    )
+    assert shown_x[0] is True
+    assert sorted(shown_x[1:]) == pytest.approx(sorted(p[0] for p in now.points), abs=wide / 1000)
+    page.keyboard.down("Shift")
+    click(0.1, 0.2)
+    page.keyboard.up("Shift")
+    guest.finishes(11)
+    tools.get_by_role("button", name="Undo").click()
+    guest.finishes(12)
+    tools.get_by_role("button", name="Done").click()
+    expect(tools).to_have_count(0)
+    guest.finishes(12)
+    assert guest.complaints == []
+    guest.context.close()
 
 
 def test_of_two_visitors_neither_meets_the_other_s_data(

@@ -23,7 +23,7 @@ MAX_UPLOAD_MB = 1
 MOST = 12
 """Sets of own data that a session keeps, for its links and its way back."""
 WHAT = (
-    "A table as CSV: two columns of numbers and a label with two different values, 10 to 2,000 "
+    "A table as CSV: two columns of numbers and a label with 2 to 10 different values, 10 to 2,000 "
     "rows; or points that you draw. It stays in the memory of this session: it is never written "
     "to disk, no other visitor sees it, and it is gone when you close or reload the page."
 )
@@ -67,6 +67,11 @@ _WAYS = (
     ),
 )
 """Ways to begin to draw: the button, whether all points go, its icon, and what happens."""
+_ASKING, _ONE, _ZERO = "own-data.asking", "own-data.one", "own-data.zero"
+_TELL = (
+    "A model here tells two classes apart. This label becomes class 1; all others, or the one "
+    "beside it, become class 0, and rows with neither are left out."
+)
 _BOX, _UPLOAD, _PASTED = "own-data", "own-data.upload", "own-data.pasted"
 
 Open = Callable[[Experiment], None]
@@ -112,6 +117,7 @@ def part(open: Open) -> None:
     # no popover: it would choose its place before it has its content, and lie off the screen
     box = st.expander("Your own data", icon=":material/upload_file:", key=_BOX, on_change="rerun")
     refused = st.session_state.pop(_REFUSED, "")
+    asking: _Asking | None = st.session_state.pop(_ASKING, None)
     if not box.open:  # closed, it costs the page nothing
         return
     with box:
@@ -119,6 +125,9 @@ def part(open: Open) -> None:
         if refused:
             st.session_state[_REFUSED] = refused  # as long as this is open
             st.error(layout.plain(refused), icon=":material/error:")
+        if asking is not None:
+            st.session_state[_ASKING] = asking
+            _ask(asking, open)
         st.file_uploader(
             "CSV file",
             type=["csv", "tsv", "txt"],
@@ -183,15 +192,62 @@ def _from_text(open: Open) -> None:
     _use("The pasted table", st.session_state[_PASTED] or "", open)
 
 
-def _use(name: str, content: bytes | str, open: Open) -> None:
+@dataclass(frozen=True)
+class _Asking:
+    """A table with more labels than two, until somebody says which are to be told apart."""
+
+    name: str
+    content: bytes | str
+    labels: tuple[str, ...]
+
+
+def _ask(asking: _Asking, open: Open) -> None:
+    st.caption(f"{layout.plain(asking.name)}: {len(asking.labels)} different labels.")
+    short = {text: text if len(text) <= 40 else f"{text[:39]}…" for text in asking.labels}
+    one, zero = st.columns(2, gap="small")
+    with one:
+        told = st.selectbox(
+            "Tell", asking.labels, key=_ONE, format_func=lambda t: short.get(t, t), help=_TELL
+        )
+    with zero:
+        others = [None, *(text for text in asking.labels if text != told)]
+        st.selectbox(
+            "from",
+            others,
+            key=_ZERO,
+            format_func=lambda t: own_data.OTHERS if t is None else short.get(t, t),
+            placeholder=own_data.OTHERS,
+        )
+    st.button(
+        "Use these classes",
+        icon=":material/call_split:",
+        on_click=_tell_apart,
+        args=(asking, open),
+    )
+
+
+def _tell_apart(asking: _Asking, open: Open) -> None:
+    pair = (st.session_state[_ONE], st.session_state[_ZERO])
+    _use(asking.name, asking.content, open, pair)
+
+
+def _use(
+    name: str, content: bytes | str, open: Open, pair: tuple[str, str | None] | None = None
+) -> None:
     shown: Experiment = st.session_state["experiment"]
+    if pair is None:
+        st.session_state.pop(_ASKING, None)
     try:
-        table = own_data.read(content)
+        table = own_data.read(content, pair)
         data = table.data(shown.data)
         experiment = Experiment(data, shown.model, shown.regularization, shown.training)
+    except own_data.SeveralLabels as error:
+        st.session_state[_ASKING] = _Asking(name, content, error.labels)
+        return
     except SpecError as error:
         st.session_state[_REFUSED] = f"{name}: {error}"
         return
+    st.session_state.pop(_ASKING, None)
     st.session_state[_BOX] = False  # what there is to see now lies beside it
     st.session_state[_SAID] = (table.said, data.fingerprint)
     open(experiment)
