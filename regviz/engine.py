@@ -863,7 +863,8 @@ class _Cache:
 
     def put(self, run: _Work) -> None:
         if isinstance(run, _Run) and len(run.experiments) <= MOST_LANES:
-            self._lanes |= {e: (run.key, i) for i, e in enumerate(run.experiments)}
+            for i, e in enumerate(run.experiments):
+                self._lanes.setdefault(e, (run.key, i))  # the first had the most looks
         size = run.nbytes
         _, old = self._held.pop(run.key, (None, 0))
         self._held[run.key] = run, size
