@@ -208,6 +208,28 @@ def test_it_can_be_compared_but_has_no_test_set_to_reveal() -> None:
     assert not [c for c in at.code if "?c=" in c.value or "23.1" in c.value]
 
 
+def test_a_run_of_the_page_that_was_cut_short_is_no_error() -> None:
+    """Clicks that follow each other quickly end runs of the script anywhere: what a fragment then
+    finds half made, the next whole run makes."""
+
+    def page() -> None:
+        import streamlit as st
+        from streamlit.errors import StreamlitInvalidLayoutContextError
+
+        from regviz.ui import trouble
+
+        with trouble.told():
+            st.session_state["runs"] = st.session_state.get("runs", 0) + 1
+            if st.session_state["runs"] == 1:
+                raise StreamlitInvalidLayoutContextError("half made")
+            st.caption("whole")
+
+    at = AppTest.from_function(page).run()
+    assert [c.value for c in at.caption] == ["whole"]
+    assert not at.error
+    assert not at.exception
+
+
 # --- in real browsers ---------------------------------------------------------------------------
 
 

@@ -9,18 +9,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import streamlit as st
-from streamlit.errors import FragmentHandledException
+from streamlit.errors import FragmentHandledException, StreamlitInvalidLayoutContextError
 
 _log = logging.getLogger(__name__)
 
 
 @contextmanager
 def told() -> Iterator[None]:
-    """Tell of an error in the block, or the decorated function, in one sentence."""
+    """Tell of an error in the block, or the decorated function, in one sentence.
+
+    A fragment that finds the page's containers half made, because a next click cut the page's run
+    short, is no error: the page is run anew.
+    """
     try:
         yield
     except FragmentHandledException:
         raise  # Streamlit has told of it already
+    except StreamlitInvalidLayoutContextError:
+        st.rerun()
     except Exception:
         reference = secrets.token_hex(4)
         _log.exception("A page failed, reference %s.", reference)
