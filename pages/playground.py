@@ -31,6 +31,7 @@ def _open(experiment: Experiment) -> None:
     own_data.keep(experiment.data)
     st.session_state["experiment"] = experiment
     st.session_state["notice"] = ("", experiment)
+    own_data.acted()
 
 
 def _notify(text: str) -> None:
@@ -155,6 +156,7 @@ def _table(frame: Frame, experiment: Experiment) -> live.Table:
 
 controls.scope("playground")
 _open_link()
+done = own_data.last_act()
 ahead = controls.foreseen()
 if ahead is not None:
     run.expect(_lanes(ahead))  # it trains while the controls are drawn
@@ -251,7 +253,8 @@ def _tick() -> None:
     job = visit.job
     of = lanes if job is None else job.experiments  # a first frame may have come since the look
     live.feed(CHANNEL, job, table=lambda shown: _table(shown, of[-1]))
-    if run.outdated(visit, moving):
+    # what is clicked while a chart asks for something comes as a run of the fragment alone
+    if run.outdated(visit, moving) or own_data.last_act() is not done:
         st.rerun()
 
 

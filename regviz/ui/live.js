@@ -1413,7 +1413,9 @@ class Boundary extends Chart {
 
   redraw() {
     this.render(this.channel, this.channel.picture(), false)
-    setTimeout(() => this.channel?.schedule(), FRESH + 10)
+    clearTimeout(this.settling)
+    const settle = () => this.draw(this.channel, this.channel.picture())
+    this.settling = setTimeout(() => guarded(settle), FRESH + 10)
     this.sendSoon()
   }
 
@@ -1432,6 +1434,7 @@ class Boundary extends Chart {
 
   destroy() {
     clearTimeout(this.sending)
+    clearTimeout(this.settling)
     this.tools?.remove()
     super.destroy()
   }

@@ -50,7 +50,7 @@ GONE = (
     "Load the table again, or open the experiment's file; shown is your experiment on two moons."
 )
 _KEPT, _SAID, _REFUSED = "own-data.kept", "own-data.said", "own-data.refused"
-_DRAWING = "own-data.drawing"
+_DRAWING, _ACT = "own-data.drawing", "own-data.act"
 _DRAWING_REFUSED = "own-data.drawing-refused"
 _WAYS = (
     (
@@ -265,6 +265,16 @@ class _Begun:
     links: set[str]
 
 
+def acted() -> None:
+    """Say that something was opened or drawn, which only a run of the whole page shows."""
+    st.session_state[_ACT] = object()
+
+
+def last_act() -> object:
+    """Return what stands for the last of them."""
+    return st.session_state.get(_ACT)
+
+
 def drawing(data: DataSpec) -> live.Drawing | None:
     """Return the drawing that goes on, or None. It ends where other data are opened."""
     begun: _Begun | None = st.session_state.get(_DRAWING)
@@ -317,6 +327,7 @@ def _draw(open: Open, empty: bool) -> None:
     sketch = live.Drawing(uuid.uuid4().hex, start, view.extent, data.val_fraction, names)
     _stop()
     links = {str(st.session_state.get("link", ""))}
+    acted()
     st.session_state[_DRAWING] = _Begun(sketch, columns, classes, data.fingerprint, links)
     st.session_state[_BOX] = False
 
@@ -340,6 +351,7 @@ def take(told: Mapping[str, Any], open: Open) -> None:
     if begun is None or told.get("id") != begun.drawing.id:
         return
     st.session_state.pop(_DRAWING_REFUSED, None)
+    acted()
     shown: Experiment = st.session_state["experiment"]
     names = {"columns": begun.columns, "classes": begun.classes}
     try:
@@ -367,12 +379,14 @@ def _back(open: Open) -> None:
 __all__ = [
     "GONE",
     "NO_LINK",
+    "acted",
     "address",
     "axes",
     "drawing",
     "is_drawn_over",
     "keep",
     "kept",
+    "last_act",
     "part",
     "take",
 ]
