@@ -173,6 +173,7 @@ class _Group:
         self.leaving: dict[_Task, bool] = {}  # at the end of this epoch; whether it goes on
         self.steps = shared.steps()
         self.at_epoch = True  # between two epochs, not within one
+        self.unseen = False  # not everybody has been looked at since the last epoch
 
 
 class Scheduler:
@@ -402,23 +403,28 @@ class Scheduler:
         try:
             while group.tasks:
                 epoch = group.shared.epoch
-                ended = next(group.steps, _END) is _END
-                group.at_epoch = ended or group.shared.epoch != epoch
+                ended = not group.unseen and next(group.steps, _END) is _END
+                group.at_epoch = ended or group.unseen or group.shared.epoch != epoch
                 if group.at_epoch:
-                    self._look_around(group)
+                    group.unseen = not self._look_around(group, begin)
                 if ended or time.perf_counter() - begin > SLICE:
                     return
         except Exception:
             _log.exception("Runs that were trained together failed; each starts again alone.")
             self._disperse(group.tasks)
 
-    def _look_around(self, group: _Group) -> None:
-        """Between two epochs: show what is due, and part with whoever has ended or leaves."""
-        now = time.perf_counter()
+    def _look_around(self, group: _Group, begin: float) -> bool:
+        """Between two epochs: show what is due, and part with whoever has ended or leaves.
+
+        Return whether that is done. Where many end at a time their last frames take more than a
+        slice, and whoever is new should not wait for them all.
+        """
         for task in list(group.tasks):
-            run = task.run
+            run, now = task.run, time.perf_counter()
             if run is None:
                 continue
+            if now - begin > SLICE + FIRST_SLICE:
+                return False
             over = self._given(task) > task.max_seconds
             if run.done:
                 self._tell(task, "finished", frame=True)
@@ -432,6 +438,7 @@ class Scheduler:
                 group.tasks.remove(task)
                 group.shared.leave(run, goes_on=False)
         self._let_leave(group)
+        return True
 
     # --- one by itself --------------------------------------------------------------------------
 

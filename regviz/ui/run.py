@@ -24,11 +24,11 @@ from regviz.specs import Experiment, SpecError
 
 TICK = 0.1
 """Seconds between two looks at a run that is going on, where few are."""
-LOOKS = 40
+LOOKS = 25
 """Looks a second that the server takes at all runs together: one costs its only thread 5 to 10 ms,
 most of it Streamlit's own. More would be asked for than could be done, and everybody would wait.
 """
-FIRST_FRAME = 0.2
+FIRST_FRAME = 0.35
 """Seconds that a page waits at most for what its click asked for; more would grey it out."""
 LONG = 2.5
 """Seconds from which on a page says how long a run will still take."""
