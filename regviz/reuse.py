@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from regviz.frames import DataView, Frame, LaneFrame, resample_boundary
 
-LEAST_FRAMES = 8
+LEAST_FRAMES = 6
 """Looks that a lane must have had: with fewer, what is trained beside it would hardly move."""
 MOST_LANES = 6
 """Lanes of a run that gives or takes some: frames of more hold less of each lane."""

@@ -44,7 +44,9 @@ ELDEST_EVERY = 8
 BEAT_SECONDS = 0.5
 NICE = 5
 COMPANY_LANES = 64  # models that are trained together at most
-HOLD_SECONDS = 1.0  # how long a run waits at most, after its first frame, for others to start with
+HOLD_SECONDS = 0.5  # for each run on its way: how long one waits at most, after its first frame
+MOST_HOLD_SECONDS = 2.5
+FEW = 3  # runs that are looked at as often as one alone; of more each is looked at less often
 IN_COMPANY = 2**64 - 1  # what the marker says while no single run is to blame
 
 
@@ -186,8 +188,8 @@ class Scheduler:
     everything to a new long run until it has overtaken an old one that is nearly done.)
 
     Together: a run trains one epoch and shows it, so that whoever asked sees something at once.
-    While others of its shape are on their way it is then held, for a second at most; whatever has
-    been held by then goes on as one. So the more there is to do, the more is done at once, and
+    While others of its shape are on their way it is then held, for some seconds at most; whatever
+    has been held by then goes on as one. So the more there is to do, the more is done at once, and
     while little is to do nobody waits. A run that is paused leaves the others and goes on alone;
     of one that is cancelled the lanes are dropped. Where training together fails, each starts
     again by itself.
@@ -337,12 +339,13 @@ class Scheduler:
         if not held:
             return
         now = time.perf_counter()
+        longest = min(MOST_HOLD_SECONDS, HOLD_SECONDS * len(self._tasks))
         rest = [t for t in self._tasks.values() if t.held_since is None and not t.paused]
         for key in dict.fromkeys(t.key for t in held):
             mine = [t for t in held if t.key == key]
             ahead = any(t.key == key or (t.run is None and not t.is_lab) for t in rest)
             since = min(t.held_since for t in mine if t.held_since is not None)
-            if ahead and now - since < HOLD_SECONDS:
+            if ahead and now - since < longest:
                 continue
             group: list[_Task] = []
             for task in mine:
@@ -509,7 +512,7 @@ class Scheduler:
         if not task.at_epoch:
             return task.sent > 0 and waited > MID_EPOCH_SECONDS
         pace = EARLY_FRAME_SECONDS if task.sent < EARLY_FRAMES else FRAME_SECONDS
-        return task.sent == 0 or waited > pace
+        return task.sent == 0 or waited > pace * max(1.0, len(self._tasks) / FEW)
 
     def _pause_or_go(self, task: _Task) -> bool:
         """Pause a run that has come to where it shall, or let a paused one go on."""

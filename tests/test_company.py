@@ -224,6 +224,7 @@ def test_alone_nobody_waits_and_a_late_one_joins_the_next_start(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(trainer, "HOLD_SECONDS", 60.0)  # whatever else this machine does
+    monkeypatch.setattr(trainer, "MOST_HOLD_SECONDS", 60.0)
     desk = Desk()
     desk.start(1, long(l2=0.01))
     desk.go_on(until=lambda: any(head["epoch"] > 1 for head, _ in desk.sent))
