@@ -290,7 +290,7 @@ def test_points_are_drawn_where_one_clicks_and_trained_on(
     chart = page.locator(".st-key-decision-boundary")
     chart.locator(".js-plotly-plot").evaluate("gd => { gd.first = true }")
     page.get_by_role("button", name="Draw on an empty plane").click()
-    tools, count = chart.get_by_role("toolbar"), chart.locator(".rv-tools-count")
+    tools, count = chart.locator(".rv-tools"), chart.locator(".rv-tools-count")
     expect(count).to_have_text("0 points: training starts at 10, with 2 of each class")
     box = chart.locator(".nsewdrag").first.bounding_box()
     assert box is not None
