@@ -134,7 +134,8 @@ def test_everything_that_is_imported_is_pinned() -> None:
         "sklearn": "scikit-learn",
         "yaml": "pyyaml",
     }
-    ours = {"regviz", "tests", "conftest", "benchmarks", *(Path(name).stem for name in project_files())}
+    ours = {"regviz", "tests", "conftest", "benchmarks"}
+    ours |= {Path(name).stem for name in project_files()}
     allowed = {"requirements.txt": ("regviz/", "pages/", "app.py"), "requirements-dev.txt": ("",)}
     for name, folders in allowed.items():
         pinned = {**pins("requirements.txt"), **pins(name)}
