@@ -486,7 +486,12 @@ class Wire:
         self._cut = False
         self._ends: list[socket.socket] = []
         self._door = socket.create_server(("127.0.0.1", self.port))
-        threading.Thread(target=self._take, daemon=True).start()
+        self._threads: list[threading.Thread] = []
+        self._start(self._take)
+
+    def _start(self, target: Callable[..., None], *args: socket.socket) -> None:
+        self._threads.append(threading.Thread(target=target, args=args, daemon=True))
+        self._threads[-1].start()
 
     def _take(self) -> None:
         with contextlib.suppress(OSError):
@@ -498,7 +503,7 @@ class Wire:
                 there = socket.create_connection(("127.0.0.1", self._to))
                 self._ends += [here, there]
                 for ends in ((here, there), (there, here)):
-                    threading.Thread(target=self._pass_on, args=ends, daemon=True).start()
+                    self._start(self._pass_on, *ends)
 
     def _pass_on(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
@@ -519,7 +524,12 @@ class Wire:
 
     def close(self) -> None:
         self.cut()
-        self._door.close()
+        with contextlib.suppress(OSError):
+            self._door.shutdown(socket.SHUT_RDWR)  # who waits for a visitor wakes up
+        for thread in self._threads:
+            thread.join(10)
+        for end in (self._door, *self._ends):
+            end.close()
 
 
 def test_a_connection_that_is_lost_and_comes_back(

@@ -482,6 +482,7 @@ def test_a_session_s_jobs_on_all_its_pages_are_counted_together() -> None:
     long = SHORT.replace("training.epochs", 5000)
     try:
         visits = [run.Visit(engine, session.owner, f"page {i}") for i in range(most + 1)]
+        session.visits = {visit.page: visit for visit in visits}
         for i, visit in enumerate(visits):
             session.make_room(visit)
             lanes = [long.replace("training.seed", 7000 + i)]

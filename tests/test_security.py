@@ -110,7 +110,8 @@ def test_files_are_not_taken_from_who_has_no_session(app_server: AppServer, meth
     )
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(request, timeout=20)
-    assert refused.value.code in (400, 403, 405)
+    with refused.value as answer:
+        assert answer.code in (400, 403, 405)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +129,8 @@ def test_no_path_leads_out_of_what_is_served(app_server: AppServer, path: str) -
     try:
         body = app_server.get(path)
     except urllib.error.HTTPError as error:
-        body = error.read()
+        with error:
+            body = error.read()
     assert secret not in body
     assert b"root:" not in body
 

@@ -117,8 +117,8 @@ class Session:
     def make_room(self, visit: Visit) -> None:
         """Cancel what other pages, the longest left first, still have trained where the session
         may have no further job; a page that is come back to asks again."""
-        self.visits.pop(visit.page, None)
-        self.visits[visit.page] = visit
+        if self.visits.get(visit.page) is visit:
+            self.visits[visit.page] = self.visits.pop(visit.page)
         others = [
             other.job
             for other in self.visits.values()
