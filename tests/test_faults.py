@@ -75,6 +75,8 @@ WATCH = """() => {
 DRAWN = "window.__regviz?.playground?.painted > 0"
 RESTARTED = "The trainer was restarted; the run started again."
 Record = Callable[[str, object], None]
+# lines of a traceback in our own code: the web server has one of its own where a connection breaks
+OURS = re.compile(r'File "[^"]*/(?:regviz|pages)/[^"]*\.py", line')
 _seeds = itertools.count(7000)
 
 
@@ -191,7 +193,7 @@ def nobody_complains(request: pytest.FixtureRequest) -> Iterator[None]:
             visitor.page.goto("about:blank")
             assert visitor.complaints == []
     if "server" in request.fixturenames:
-        assert "Traceback" not in "".join(request.getfixturevalue("server").output)
+        assert OURS.findall("".join(request.getfixturevalue("server").output)) == []
 
 
 # --- what the system tells -----------------------------------------------------------------------
@@ -635,7 +637,7 @@ def test_a_full_disk_and_a_read_only_one(browser: Browser, tmp_path: Path) -> No
         finally:
             context.close()
         assert list(tmp_path.iterdir()) == []  # what it is full of is in the server's own view
-    assert "Traceback" not in "".join(server.output)
+    assert OURS.findall("".join(server.output)) == []
 
 
 def test_sigterm_with_runs_going(browser: Browser, record_property: Record) -> None:
@@ -657,4 +659,4 @@ def test_sigterm_with_runs_going(browser: Browser, record_property: Record) -> N
         finally:
             for context in contexts:
                 context.close()
-    assert "Traceback" not in "".join(server.output)
+    assert OURS.findall("".join(server.output)) == []
