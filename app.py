@@ -6,6 +6,7 @@ Run it with ``streamlit run app.py``.
 from __future__ import annotations
 
 import gc
+import sys
 from pathlib import Path
 
 import streamlit as st
@@ -160,6 +161,9 @@ def _settled() -> int:
     """
     log.setup()  # once more: Streamlit's own lines, too
     server.send_at_once()
+    # a thread that wants the interpreter waits so long for one that computes: 5 ms by default, on
+    # each of the dozen steps from a slider's message to the first frame
+    sys.setswitchinterval(0.001)
     gc.collect()
     gc.freeze()
     return len((metrics, presets, controls, layout, live, present, run))

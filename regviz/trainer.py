@@ -629,6 +629,7 @@ def _serve(connection: Connection, *, device: str, marker: int | None, parent: i
     def send(head: dict[str, Any], body: bytes = b"") -> None:
         connection.send_bytes(wire.pack(head, body))
 
+    sys.setswitchinterval(0.001)  # what is asked for shall not wait 5 ms for who trains
     threading.Thread(target=_listen, args=(connection, commands, parent), daemon=True).start()
     try:
         scheduler_for, device = _load(device)

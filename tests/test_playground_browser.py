@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import shutil
-import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -18,7 +15,6 @@ from playwright.sync_api import (
     BrowserContext,
     FilePayload,
     Locator,
-    WebSocketRoute,
     expect,
     sync_playwright,
 )
@@ -352,52 +348,3 @@ def own_server() -> Iterator[AppServer]:
     """A server of its own, for a test that kills its trainers."""
     with running_app(("-m", "streamlit", "run", "app.py")) as server:
         yield server
-
-
-def test_a_killed_trainer_is_replaced_and_the_run_goes_on(
-    browser: Browser, own_server: AppServer
-) -> None:
-    context = browser.new_context(viewport=SIZE)  # type: ignore[arg-type]
-    visitor = Visitor(context, own_server.url)
-    visitor.open(LONG.replace("training.seed", 77))
-    visitor.reaches(re.compile(r"epoch \d{2,}/5000 running"))
-    killed = trainers(own_server)
-    for pid in killed:
-        os.kill(pid, signal.SIGKILL)
-    expect(visitor.page.locator(".st-key-verdicts")).to_contain_text("restarted", timeout=40_000)
-    visitor.reaches(re.compile(r"epoch \d{2,}/5000 running"), seconds=90)
-    assert killed
-    assert not set(killed) & set(trainers(own_server))
-    visitor.press("Pause")
-    visitor.reaches("paused")
-
-
-def test_a_lost_connection_comes_back_with_its_run(browser: Browser, app_server: AppServer) -> None:
-    context = browser.new_context(viewport=SIZE)  # type: ignore[arg-type]
-    try:
-        visitor = Visitor(context, app_server.url)
-        sockets: list[WebSocketRoute] = []
-
-        def pass_on(socket: WebSocketRoute) -> None:
-            socket.connect_to_server()
-            sockets.append(socket)
-
-        visitor.page.route_web_socket(re.compile("_stcore/stream"), pass_on)
-        visitor.open(LONG.replace("training.seed", 78))
-        visitor.reaches("running")
-        sockets[0].close(code=1011, reason="cut by the test")
-        until = time.monotonic() + 30
-        while len(sockets) < 2 and time.monotonic() < until:
-            visitor.page.wait_for_timeout(50)  # lets Playwright tell of the new connection
-        assert len(sockets) == 2
-        before = _epoch(visitor)
-        visitor.page.wait_for_function(
-            """(at) => Number((document.querySelector('.st-key-run-status')?.textContent ?? '')
-                .match(/epoch (\\d+)/)?.[1] ?? at) !== at""",
-            arg=before,
-        )
-        visitor.reaches("running")
-        visitor.press("Pause")
-        visitor.reaches("paused")
-    finally:
-        context.close()
