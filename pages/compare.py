@@ -422,7 +422,7 @@ def _pictures(frame: Frame, of: Comparison) -> dict[str, tuple[str, str]]:
 
 
 @st.fragment(run_every=run.every(visit, least=TICK))
-@trouble.told()
+@trouble.within()
 def _tick() -> None:
     """Everything that changes while the run goes on; asks for a full run when it ends."""
     frame, lanes = visit.look()

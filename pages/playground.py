@@ -232,7 +232,7 @@ with st.container(key="words", horizontal=True, gap="small"):
 
 
 @st.fragment(run_every=run.every(visit))
-@trouble.told()
+@trouble.within()
 def _tick() -> None:
     """Everything that changes while the run goes on; asks for a full run when it ends."""
     frame, lanes = visit.look()

@@ -367,7 +367,7 @@ st.caption("Every point is a model of this one stack: click it to open it in the
 
 
 @st.fragment(run_every=run.every(visit, least=2 * run.TICK))
-@trouble.told()
+@trouble.within()
 def _tick() -> None:
     frame, lanes = visit.look()
     with status_box:

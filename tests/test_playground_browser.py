@@ -227,21 +227,21 @@ def test_keys_for_who_presents(visitor: Visitor) -> None:
     scrubber = visitor.page.get_by_role("slider", name="Epoch", exact=True)
     expect(scrubber).to_have_value(str(at))
     keys.press("ArrowLeft")
-    expect(scrubber).not_to_have_value(str(at))
+    expect(scrubber).not_to_have_value(str(at), timeout=20_000)
     keys.press("r")
     visitor.reaches("running")
     keys.press("p")
     sidebar = visitor.page.locator(".stSidebar")
-    expect(sidebar).to_be_hidden()
+    expect(sidebar).to_be_hidden(timeout=20_000)
     keys.press("c")
-    expect(sidebar).to_be_visible()
+    expect(sidebar).to_be_visible(timeout=20_000)
     # what has the keyboard keeps its own keys
     here = visitor.page.url
     visitor.slider("L1 λ").press("ArrowRight")
     visitor.page.wait_for_url(lambda url: url != here)
     assert visitor.experiment().regularization.l1 == 1e-6
     keys.press("p")
-    expect(sidebar).to_be_visible()
+    expect(sidebar).to_be_visible(timeout=20_000)
     assert visitor.complaints == []
 
 

@@ -70,7 +70,7 @@ def follow(
     moving = job.state in IN_PROGRESS
 
     @st.fragment(run_every=run.pace(TICK) if moving else None)
-    @trouble.told()
+    @trouble.within()
     def tick() -> None:
         state, frame = job.state, job.latest()
         if frame is None:

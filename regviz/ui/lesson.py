@@ -246,7 +246,7 @@ def finish(shown: Shown) -> None:
     moving = shown.moving
 
     @st.fragment(run_every=run.every(visit))
-    @trouble.told()
+    @trouble.within()
     def tick() -> None:
         now = run.current(lesson.page)
         frame, lanes = now.look()
@@ -326,7 +326,7 @@ def further_run(name: str, button: str, lanes: Lanes, draw: Callable[[Frame, Lan
         return
 
     @st.fragment(run_every=run.every(visit, least=CHECK_TICK))
-    @trouble.told()
+    @trouble.within()
     def look() -> None:
         job = visit.job
         frame = None if job is None else job.latest()
@@ -406,7 +406,7 @@ def follow_check(shown: Shown, slot: str, check: Check) -> None:
     about = charts.of_lab(check.lab, parameters)
 
     @st.fragment(run_every=run.pace(CHECK_TICK) if moving else None)
-    @trouble.told()
+    @trouble.within()
     def tick() -> None:
         frame = job.latest()
         if frame is None:
