@@ -287,6 +287,8 @@ def test_points_are_drawn_where_one_clicks_and_trained_on(
     guest.finishes()
     page.locator(".st-key-group-data summary").first.click()
     page.locator(".st-key-own-data summary").click()
+    # the run that comes when training has ended is through
+    expect(page.locator(".stApp")).to_have_attribute("data-test-script-state", "notRunning")
     chart = page.locator(".st-key-decision-boundary")
     chart.locator(".js-plotly-plot").evaluate("gd => { gd.first = true }")
     page.get_by_role("button", name="Draw on an empty plane").click()
