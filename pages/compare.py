@@ -17,7 +17,7 @@ from regviz.frames import Frame
 from regviz.limits import parameter_count
 from regviz.palette import DARK, LIGHT
 from regviz.specs import Experiment, SpecError, to_link
-from regviz.ui import charts, compare, controls, layout, live, run, slides, trouble
+from regviz.ui import charts, compare, controls, layout, live, run, slides
 
 PAGE = "compare"
 TICK = 0.4  # seconds between two looks: curves and histograms are sent as whole figures
@@ -421,8 +421,7 @@ def _pictures(frame: Frame, of: Comparison) -> dict[str, tuple[str, str]]:
     return {"curves": (curves, curves), "weights": (weights, weights)}
 
 
-@st.fragment(run_every=run.every(visit, least=TICK))
-@trouble.within()
+@layout.fragment(run_every=run.every(visit, least=TICK))
 def _tick() -> None:
     """Everything that changes while the run goes on; asks for a full run when it ends."""
     frame, lanes = visit.look()

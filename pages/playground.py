@@ -11,7 +11,7 @@ from regviz import metrics, presets, specs
 from regviz.frames import Frame
 from regviz.packing import Cell
 from regviz.specs import Experiment, OwnDataGone, SpecError
-from regviz.ui import compare, controls, layout, live, own_data, run, slides, trouble
+from regviz.ui import compare, controls, layout, live, own_data, run, slides
 
 CHANNEL = "playground"
 LABELS = ("without", "with")
@@ -231,8 +231,7 @@ with st.container(key="words", horizontal=True, gap="small"):
         )
 
 
-@st.fragment(run_every=run.every(visit))
-@trouble.within()
+@layout.fragment(run_every=run.every(visit))
 def _tick() -> None:
     """Everything that changes while the run goes on; asks for a full run when it ends."""
     frame, lanes = visit.look()

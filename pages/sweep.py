@@ -14,7 +14,7 @@ from regviz.palette import DARK, LIGHT
 from regviz.slides import SWEEP, swept, words
 from regviz.specs import Experiment, SpecError
 from regviz.sweeps import FIELDS, MEASURES, Axis, Outcome, Sweep
-from regviz.ui import charts, compare, controls, layout, live, run, slides, trouble
+from regviz.ui import charts, compare, controls, layout, live, run, slides
 
 PAGE = "sweep"
 LOOK = "sweep-look"  # channel of the charts under the scrubber
@@ -366,8 +366,7 @@ live.figure(
 st.caption("Every point is a model of this one stack: click it to open it in the Playground.")
 
 
-@st.fragment(run_every=run.every(visit, least=2 * run.TICK))
-@trouble.within()
+@layout.fragment(run_every=run.every(visit, least=2 * run.TICK))
 def _tick() -> None:
     frame, lanes = visit.look()
     with status_box:

@@ -5,6 +5,8 @@ The file named by ``REGVIZ_TEST_CONTROL`` holds ``{"run": text, "kind": "moons" 
 "log": true | false, "diverged": [losses]}``; the lanes with a loss there end with it and diverged.
 With ``"sweep": text`` the page shows the runs of a made-up sweep instead, another one for another
 text, and a heat map of ``"at"`` that says where it was clicked; ``"own"``: each has its own data.
+With ``"held": true`` it shows a fragment that runs again before the browser has heard of the page's
+run, and what stands below it.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,11 +23,13 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
+from streamlit import runtime
+from streamlit.runtime.scriptrunner import RerunData, get_script_run_ctx
 
 from regviz.frames import DataView, Frame, LaneFrame
 from regviz.packing import pack_sweep, unpack
 from regviz.specs import Experiment
-from regviz.ui import live
+from regviz.ui import layout, live
 
 EPOCHS = 200
 LABELS = ("without", "with")
@@ -178,6 +183,35 @@ def _sweep_page(name: str, *, own: bool) -> None:
     tick()
 
 
+def _held_page() -> None:
+    """Have nothing sent from here to the end of the fragment's own run, as on a busy server."""
+    ctx = get_script_run_ctx()
+    assert ctx is not None
+    end = threading.Event()
+    number = st.session_state["number"] = st.session_state.get("number", 0) + 1
+    if st.button("Again, held"):
+        loop = runtime.get_instance()._get_async_objs().eventloop
+        loop.call_soon_threadsafe(end.wait, 20)
+
+    @layout.fragment(run_every=None)
+    def tick() -> None:
+        now = get_script_run_ctx()
+        assert now is not None
+        st.text(f"{'fragment' if now.fragment_ids_this_run else 'page'}'s own in run {number}")
+        if now.fragment_ids_this_run:
+            st.session_state.pop("end").set()
+
+    st.session_state["end"] = end
+    tick()
+    for name in ("first", "second"):
+        with st.container(key=f"below-{name}"):
+            st.text(f"{name} below in run {number}")
+    (fragment,) = ctx.shared.new_fragment_ids.snapshot()
+    asked = RerunData(fragment_id=fragment, page_script_hash=ctx.page_script_hash)
+    assert ctx.script_requests is not None
+    ctx.script_requests.request_rerun(asked)
+
+
 def _control() -> dict[str, Any]:
     return json.loads(Path(os.environ["REGVIZ_TEST_CONTROL"]).read_text())
 
@@ -191,6 +225,9 @@ def _page() -> None:
     accuracy = st.checkbox("Accuracy")
     st.button("Again")
     control = _control()
+    if control.get("held"):
+        _held_page()
+        return
     if "sweep" in control:
         _sweep_page(control["sweep"], own=bool(control.get("own")))
         return

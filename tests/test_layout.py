@@ -105,6 +105,12 @@ def test_nothing_is_pickled() -> None:
         assert ".recv()" not in text  # multiprocessing's, which unpickles
 
 
+def test_fragments_get_a_place_of_their_own() -> None:
+    # a bare one can make what stands below it disappear; see layout.fragment
+    bare = {path.name for path in [*APP, *UI] if "@st.fragment" in path.read_text()}
+    assert bare == set()
+
+
 def test_a_function_lives_with_its_subject() -> None:
     assert not {path.stem for path in (*APP, *PACKAGE)} & {"utils", "util", "helpers", "common"}
 

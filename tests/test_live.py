@@ -189,6 +189,23 @@ def test_a_full_run_of_the_script_leaves_the_charts_in_place(stage: Stage) -> No
     assert stage.marked()
 
 
+def test_what_stands_below_a_fragment_stays_where_the_browser_hears_late(stage: Stage) -> None:
+    stage.show(held=True)
+    page = stage.page
+    page.goto(stage.url)
+
+    def shows(run: int) -> None:
+        expect(page.get_by_text("fragment's own")).to_have_text([f"fragment's own in run {run}"])
+        expect(page.locator("[class*=st-key-below-]")).to_have_text(
+            [f"first below in run {run}", f"second below in run {run}"]
+        )
+
+    shows(1)
+    # held, the page's run and the fragment's reach the browser as one
+    page.get_by_role("button", name="Again, held").click()
+    shows(2)
+
+
 CANVAS_SUM = """() => {
   const c = document.querySelector('.st-key-decision-boundary canvas')
   const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data

@@ -16,7 +16,7 @@ from regviz import labs
 from regviz.engine import IN_PROGRESS, LabJob
 from regviz.labs.frame import LabFrame
 from regviz.specs import SpecError
-from regviz.ui import charts, layout, run, slides, trouble
+from regviz.ui import charts, layout, run, slides
 
 TICK = 0.4
 """Seconds between two looks at a lab that is under way."""
@@ -69,8 +69,7 @@ def follow(
         job.wait(run.FIRST_FRAME, after=job.version)
     moving = job.state in IN_PROGRESS
 
-    @st.fragment(run_every=run.pace(TICK) if moving else None)
-    @trouble.within()
+    @layout.fragment(run_every=run.pace(TICK) if moving else None)
     def tick() -> None:
         state, frame = job.state, job.latest()
         if frame is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Callable
 from html import escape
 from importlib import resources
 
@@ -11,6 +12,7 @@ import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
 from regviz.palette import DARK, LIGHT
+from regviz.ui import trouble
 
 _JOINER = "\u2060"  # of no width
 
@@ -37,6 +39,28 @@ def within_app() -> None:
     if PagesManager.uses_pages_directory:
         PagesManager.uses_pages_directory = False
         st.rerun()
+
+
+def fragment(*, run_every: float | None) -> Callable[[Callable[[], None]], Callable[[], None]]:
+    """Like :func:`streamlit.fragment`, for a part of a page that other things stand below.
+
+    Where a run of the fragment begins before the browser has got all of the page's run before it,
+    Streamlit's server drops what that one said of the fragment, though not that it has ended. The
+    browser then takes the fragment off the page, everything below moves up a place, and the
+    fragment's own run is drawn over what is now in its place. So it gets a place within another
+    that nothing else is in. Errors in it are told in a sentence (:func:`regviz.ui.trouble.told`).
+    """
+
+    def placed(body: Callable[[], None]) -> Callable[[], None]:
+        part = st.fragment(run_every=run_every)(trouble.told()(body))
+
+        def draw() -> None:
+            with st.container():
+                part()
+
+        return draw
+
+    return placed
 
 
 @functools.cache

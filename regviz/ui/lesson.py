@@ -24,7 +24,7 @@ from regviz.labs.frame import LabFrame
 from regviz.packing import Cell
 from regviz.palette import Palette
 from regviz.specs import Experiment, SpecError
-from regviz.ui import charts, compare, controls, lab, layout, live, run, slides, trouble
+from regviz.ui import charts, compare, controls, lab, layout, live, run, slides
 
 Lanes = tuple[Experiment, ...]
 Rows = list[tuple[Cell, ...]]
@@ -245,8 +245,7 @@ def finish(shown: Shown) -> None:
     lesson, visit = shown.lesson, shown.visit
     moving = shown.moving
 
-    @st.fragment(run_every=run.every(visit))
-    @trouble.within()
+    @layout.fragment(run_every=run.every(visit))
     def tick() -> None:
         now = run.current(lesson.page)
         frame, lanes = now.look()
@@ -325,8 +324,7 @@ def further_run(name: str, button: str, lanes: Lanes, draw: Callable[[Frame, Lan
         st.error(layout.plain(visit.refused), icon=":material/error:")
         return
 
-    @st.fragment(run_every=run.every(visit, least=CHECK_TICK))
-    @trouble.within()
+    @layout.fragment(run_every=run.every(visit, least=CHECK_TICK))
     def look() -> None:
         job = visit.job
         frame = None if job is None else job.latest()
@@ -405,8 +403,7 @@ def follow_check(shown: Shown, slot: str, check: Check) -> None:
     moving = job.state in IN_PROGRESS
     about = charts.of_lab(check.lab, parameters)
 
-    @st.fragment(run_every=run.pace(CHECK_TICK) if moving else None)
-    @trouble.within()
+    @layout.fragment(run_every=run.pace(CHECK_TICK) if moving else None)
     def tick() -> None:
         frame = job.latest()
         if frame is None:

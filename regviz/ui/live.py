@@ -1,9 +1,10 @@
 """Charts that move while a run trains: drawn once, then fed bytes, never mounted again.
 
 A page calls the chart functions where the charts shall stand, *outside* fragments, and
-:func:`feed` once inside its one fragment. All are tied together by the name of a ``channel``::
+:func:`feed` once inside its one fragment (:func:`regviz.ui.layout.fragment`). All are tied
+together by the name of a ``channel``::
 
-    from regviz.ui import live
+    from regviz.ui import layout, live
 
     live.loss_curves("play", labels=("without", "with"))
     live.decision_boundary("play", labels=("without", "with"))
@@ -11,7 +12,7 @@ A page calls the chart functions where the charts shall stand, *outside* fragmen
     live.scrubber("play", labels=("without", "with"))
     live.readout("play")
 
-    @st.fragment(run_every=0.1 if running else None)
+    @layout.fragment(run_every=0.1 if running else None)
     def tick():
         live.feed("play", job, table=lambda frame: live.Table(("", "without", "with"), ...))
 

@@ -36,11 +36,3 @@ def told() -> Iterator[None]:
             "the question mark.",
             icon=":material/error:",
         )
-
-
-@contextmanager
-def within() -> Iterator[None]:
-    """Tell of an error in a fragment, in a container of its own: what it has to say in a later run
-    would else take the place of what the page shows next, which then is gone."""
-    with st.container(), told():
-        yield
