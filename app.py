@@ -13,7 +13,18 @@ import streamlit as st
 
 from regviz import log, metrics, presets
 from regviz.engine import shared_engine
-from regviz.ui import controls, layout, live, present, run, server, sessions, signin, trouble
+from regviz.ui import (
+    address,
+    controls,
+    layout,
+    live,
+    present,
+    run,
+    server,
+    sessions,
+    signin,
+    trouble,
+)
 
 ICON = str(Path(__file__).parent / "static" / "icon.svg")
 PAGES = {
@@ -191,5 +202,6 @@ page = st.navigation(PAGES, position="top")
 st.set_page_config(page_title=f"{page.title} · regviz")  # for the browser's tab and its history
 layout.here([page in pages for pages in PAGES.values()].index(True))
 signin.required()
+address.at(page.url_path or "playground")
 with trouble.told():
     page.run()

@@ -17,7 +17,7 @@ from regviz.frames import Frame
 from regviz.limits import parameter_count
 from regviz.palette import DARK, LIGHT
 from regviz.specs import Experiment, SpecError, to_link
-from regviz.ui import charts, compare, controls, layout, live, run, slides
+from regviz.ui import address, charts, compare, controls, layout, live, run, slides
 
 PAGE = "compare"
 TICK = 0.4  # seconds between two looks: curves and histograms are sent as whole figures
@@ -43,8 +43,8 @@ def _do(make: Callable[[], Comparison]) -> None:
 
 def _open_link() -> None:
     """Open what the address asks for, on arrival and when someone goes back in the history."""
-    link = st.query_params.get("c")
-    if link is None or link == st.session_state.get(f"{PAGE}.link"):
+    link = address.asked(PAGE, "c")
+    if link is None:
         return
     try:
         compare.put(comparison.from_link(link))
@@ -138,8 +138,8 @@ def _tools(now: Comparison, link: str, job: Job | None) -> None:
             st.caption("Own data does not travel in a link. It does in the comparison's file.")
         else:
             st.caption("Copy this link: it opens the same comparison, with the same result.")
-            address = (st.context.url or "").split("?")[0].rstrip("/")
-            st.code(f"{address}?c={link}", language=None, wrap_lines=True)
+            here = (st.context.url or "").split("?")[0].rstrip("/")
+            st.code(f"{here}?c={link}", language=None, wrap_lines=True)
         st.download_button(
             "Download the comparison",
             comparison.to_json(now),
@@ -316,8 +316,7 @@ _open_link()
 said = _editor()
 now = compare.current()
 link = comparison.to_link(now)
-st.session_state[f"{PAGE}.link"] = link
-st.query_params["c"] = link
+address.write(PAGE, "c", link)
 visit = run.follow(now.lanes, PAGE)
 moving, state = visit.moving, visit.state
 fits = visit.lanes == now.lanes  # not so where it was refused

@@ -11,9 +11,9 @@ from regviz import metrics, presets, specs
 from regviz.frames import Frame
 from regviz.packing import Cell
 from regviz.specs import Experiment, OwnDataGone, SpecError
-from regviz.ui import compare, controls, layout, live, own_data, run, slides
+from regviz.ui import address, compare, controls, layout, live, own_data, run, slides
 
-CHANNEL = "playground"
+PAGE = CHANNEL = "playground"
 LABELS = ("without", "with")
 MAX_UPLOAD_MB = 1
 SAME = (
@@ -41,11 +41,8 @@ def _notify(text: str) -> None:
 
 def _open_link() -> None:
     """Open what the address asks for, on arrival and when someone goes back in the history."""
-    link = st.query_params.get("e")
-    if link is not None and own_data.is_drawn_over(link):
-        st.session_state["link"] = link
-    elif link is not None and link != st.session_state.get("link"):
-        st.session_state["link"] = link
+    link = address.asked(PAGE, "e")
+    if link is not None:
         try:
             _open(specs.from_link(link, own_data.kept()))
         except OwnDataGone as error:
@@ -168,10 +165,7 @@ with st.sidebar:
         experiment, said = st.session_state["experiment"], _sentence(error)
 st.session_state["experiment"] = experiment
 link = specs.to_link(experiment)
-own_data.address(link)
-if st.query_params.get("e") != link:
-    st.session_state["link"] = link
-    st.query_params["e"] = link
+address.write(PAGE, "e", link)
 
 visit = run.follow(_lanes(experiment))
 job = visit.job
@@ -281,8 +275,8 @@ with top:
                 st.caption(own_data.NO_LINK)
             else:
                 st.caption("Copy this link: it opens the same experiment, with the same result.")
-                address = (st.context.url or "").split("?")[0].rstrip("/")
-                st.code(f"{address}/?e={link}", language=None, wrap_lines=True)
+                here = (st.context.url or "").split("?")[0].rstrip("/")
+                st.code(f"{here}/?e={link}", language=None, wrap_lines=True)
             st.download_button(
                 "Download the experiment",
                 specs.experiments_to_json([experiment]),

@@ -19,7 +19,7 @@ from regviz.specs import DataSpec, Experiment
 from regviz.ui import controls
 from regviz.ui.own_data import GONE
 from tests.app_server import AppServer
-from tests.test_playground import SHORT, control, open_app, texts
+from tests.test_playground import SHORT, control, in_the_history, open_app, texts
 
 TABLE = own_data.read(EXAMPLE)
 SHORT_EXTENT = make_dataset(SHORT.data).extent
@@ -65,7 +65,7 @@ def errors(at: AppTest) -> list[str]:
 
 def finish(at: AppTest) -> None:
     for _ in range(100):
-        if "finished" in texts(at):
+        if "<b>finished</b>" in texts(at):
             return
         at.run()
     raise AssertionError(texts(at))
@@ -168,11 +168,9 @@ def test_in_its_session_the_way_back_finds_it_again() -> None:
     first = at.query_params["e"]
     paste(at, EXAMPLE)
     own = at.query_params["e"]
-    at.query_params["e"] = first
-    at.run()
+    in_the_history(at, first)
     assert shown(at) == SHORT
-    at.query_params["e"] = own
-    at.run()
+    in_the_history(at, own)
     assert shown(at) == OWN
     assert errors(at) == []
 

@@ -7,14 +7,17 @@ import json
 import os
 import signal
 import time
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from streamlit.testing.v1 import AppTest
+from streamlit.runtime.scriptrunner import RerunData
+from streamlit.testing.v1 import AppTest, local_script_runner
 
 from regviz import presets, specs
 from regviz.engine import Engine, shared_engine
@@ -55,6 +58,14 @@ def control(at: AppTest, label: str) -> Any:
     kinds = (at.slider, at.select_slider, at.selectbox, at.toggle, at.number_input)
     (found,) = [w for kind in kinds for w in kind if w.label == label]
     return found
+
+
+def in_the_history(at: AppTest, link: str) -> None:
+    """Go to an address through the history, as a browser tells the server."""
+    at.query_params["e"] = link
+    data = partial(RerunData, is_history_navigation=True)
+    with patch.object(local_script_runner, "RerunData", data):
+        at.run()
 
 
 def texts(at: AppTest) -> str:
@@ -234,6 +245,32 @@ def test_the_sentence_stays_until_the_experiment_changes() -> None:
     assert len(at.error) == 1
     control(at, "Seed").set_value(1).run()
     assert not at.error
+
+
+def test_an_address_that_lags_behind_the_slider_opens_nothing() -> None:
+    at = open_app()
+    late = at.query_params["e"]
+    for p in (0.1, 0.3):
+        control(at, "Dropout p").set_value(p).run()
+    at.query_params["e"] = late  # of a click that was made before the browser heard of the new one
+    at.run()
+    assert control(at, "Dropout p").value == 0.3
+    assert shown(at) == SHORT.replace("regularization.dropout", 0.3)
+    in_the_history(at, late)
+    assert control(at, "Dropout p").value == SHORT.regularization.dropout
+    assert shown(at) == SHORT
+
+
+def test_a_link_of_a_page_s_own_is_opened_from_another_page() -> None:
+    at = open_app()
+    first = at.query_params["e"]
+    control(at, "Dropout p").set_value(0.3).run()
+    at.switch_page("pages/compare.py").run()
+    at.switch_page("pages/playground.py")
+    at.query_params.clear()
+    at.query_params["e"] = first
+    at.run()
+    assert shown(at) == SHORT
 
 
 def test_a_preset_changes_everything_and_the_controls_show_it() -> None:

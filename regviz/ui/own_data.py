@@ -255,14 +255,12 @@ def _use(
 
 @dataclass(frozen=True)
 class _Begun:
-    """A drawing: how it began, the fingerprint of the data that it has come to, and the page's
-    addresses from its beginning on."""
+    """A drawing: how it began, and the fingerprint of the data that it has come to."""
 
     drawing: live.Drawing
     columns: tuple[str, str] | None
     classes: tuple[str, str] | None
     mark: str
-    links: set[str]
 
 
 def acted() -> None:
@@ -282,20 +280,6 @@ def drawing(data: DataSpec) -> live.Drawing | None:
         begun = None
         _stop()
     return None if begun is None else replace(begun.drawing, fraction=data.val_fraction)
-
-
-def address(link: str) -> None:
-    """Take note of the page's new address."""
-    begun: _Begun | None = st.session_state.get(_DRAWING)
-    if begun is not None:
-        begun.links.add(link)
-
-
-def is_drawn_over(link: str) -> bool:
-    """Whether an address is one that a drawing has left behind: clicks may follow each other so
-    quickly that the browser still names it."""
-    begun: _Begun | None = st.session_state.get(_DRAWING)
-    return begun is not None and link in begun.links
 
 
 def _stop() -> None:
@@ -326,9 +310,8 @@ def _draw(open: Open, empty: bool) -> None:
     names = classes or ("class 0", "class 1")
     sketch = live.Drawing(uuid.uuid4().hex, start, view.extent, data.val_fraction, names)
     _stop()
-    links = {str(st.session_state.get("link", ""))}
     acted()
-    st.session_state[_DRAWING] = _Begun(sketch, columns, classes, data.fingerprint, links)
+    st.session_state[_DRAWING] = _Begun(sketch, columns, classes, data.fingerprint)
     st.session_state[_BOX] = False
 
 
@@ -380,10 +363,8 @@ __all__ = [
     "GONE",
     "NO_LINK",
     "acted",
-    "address",
     "axes",
     "drawing",
-    "is_drawn_over",
     "keep",
     "kept",
     "last_act",
