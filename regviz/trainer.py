@@ -280,15 +280,16 @@ class Scheduler:
     def outlook(self) -> list[tuple[int, int, float]]:
         """Return, of each run, its number, how many others will end before it, and the seconds
         until it ends: from what its epochs have cost so far, or, of one that has hardly begun,
-        from what the last runs cost in all. Where all have the same time to go, each ends when
-        the work of all is done; what is left to do of a longer run does not hold up a shorter.
+        from what the last runs cost in all (the first epoch says little: the models are made in
+        it). Where all have the same time to go, each ends when the work of all is done; what is
+        left to do of a longer run does not hold up a shorter.
         """
         left: dict[int, float] = {}
         for task in self._tasks.values():
             if task.paused or task.is_lab:
                 continue
             run, cost = task.run, self._cost
-            if run is not None and (run.epoch >= _KNOWN or not cost):
+            if run is not None and run.epoch >= _KNOWN:
                 epochs = max(e.training.epochs for e in run.experiments)
                 left[task.job] = task.spent * max(0, epochs / max(run.epoch, 1) - 1)
             elif cost:

@@ -366,7 +366,8 @@ def test_outlook_ranks_runs_by_what_is_left_of_them() -> None:
     for job, epochs in ((1, 900), (2, 300), (3, 600)):
         wide = experiment(model={"hidden": [8 + job]})  # three shapes: nobody joins anybody
         desk.start(job, [wide.replace("training.epochs", epochs)])
-    desk.go_on(until=lambda: len(desk.sent) >= 12)
+    assert desk.scheduler.outlook() == []  # of runs like these nothing is known yet
+    desk.go_on(until=lambda: len(desk.scheduler.outlook()) == 3)
     outlook = {job: (ahead, seconds) for job, ahead, seconds in desk.scheduler.outlook()}
     assert [outlook[job][0] for job in (2, 3, 1)] == [0, 1, 2]
     assert 0 < outlook[2][1] < outlook[3][1] < outlook[1][1]
