@@ -149,6 +149,29 @@ def _table(frame: Frame, experiment: Experiment) -> live.Table:
     return live.Table(("", *LABELS), tuple(rows))
 
 
+def _code(experiment: Experiment) -> None:
+    """Show the run as code and as a file."""
+    st.caption("The same two runs without the browser, number for number:")
+    if experiment.data.points is None:
+        said = f"experiment = Experiment.from_dict({experiment.to_dict()!r})\n"
+        uses = "from regviz import Experiment, fit\n\n"
+    else:  # hundreds of points are no reading matter
+        said = '(experiment,) = experiments_from_json(Path("experiment.json").read_bytes())\n'
+        uses = (
+            "from pathlib import Path\n\nfrom regviz import fit\n"
+            "from regviz.specs import experiments_from_json\n\n"
+        )
+    st.code(
+        f"{uses}{said}without, with_ = fit([experiment.without_regularization(), experiment])\n",
+        language="python",
+        wrap_lines=True,
+    )
+    if experiment.data.points is None:
+        st.code(specs.experiments_to_json([experiment]), language="json")
+    else:
+        st.caption("The file, with the points in it, is under Share: Download the experiment.")
+
+
 # --- the page ---------------------------------------------------------------------------------
 
 controls.scope("playground")
@@ -324,23 +347,14 @@ with st.container(key="below"):
     with right:
         live.readout(CHANNEL)
 
-with st.expander("The experiment as code and as a file", icon=":material/code:"):
-    st.caption("The same two runs without the browser, number for number:")
-    if experiment.data.points is None:
-        said = f"experiment = Experiment.from_dict({experiment.to_dict()!r})\n"
-        uses = "from regviz import Experiment, fit\n\n"
-    else:  # hundreds of points are no reading matter
-        said = '(experiment,) = experiments_from_json(Path("experiment.json").read_bytes())\n'
-        uses = (
-            "from pathlib import Path\n\nfrom regviz import fit\n"
-            "from regviz.specs import experiments_from_json\n\n"
-        )
-    st.code(
-        f"{uses}{said}without, with_ = fit([experiment.without_regularization(), experiment])\n",
-        language="python",
-        wrap_lines=True,
-    )
-    if experiment.data.points is None:
-        st.code(specs.experiments_to_json([experiment]), language="json")
-    else:
-        st.caption("The file, with the points in it, is under Share: Download the experiment.")
+# highlighting takes a quarter of a second of a browser's time at first, and some with each move of
+# a slider: not for those who do not look at it
+code = st.expander(
+    "The experiment as code and as a file",
+    key="playground-code",
+    icon=":material/code:",
+    on_change="rerun",
+)
+if code.open:
+    with code:
+        _code(experiment)

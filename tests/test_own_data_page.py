@@ -19,7 +19,7 @@ from regviz.specs import DataSpec, Experiment
 from regviz.ui import controls
 from regviz.ui.own_data import GONE
 from tests.app_server import AppServer
-from tests.test_playground import SHORT, control, in_the_history, open_app, texts
+from tests.test_playground import SHORT, control, in_the_history, open_app, shows_code, texts
 
 TABLE = own_data.read(EXAMPLE)
 SHORT_EXTENT = make_dataset(SHORT.data).extent
@@ -191,8 +191,10 @@ def test_it_travels_in_the_experiment_s_file() -> None:
     at.run()
     assert not at.exception
     assert shown(at) == OWN
+    shows_code(at)
     captions = "\n".join(c.value for c in at.caption)
     assert "does not travel in a link" in captions
+    assert at.code
     assert not [c for c in at.code if "?e=" in c.value or "23.1" in c.value]
 
 

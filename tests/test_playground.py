@@ -359,14 +359,21 @@ def test_values_that_do_not_fit_together_are_one_sentence() -> None:
     assert shown(at) == tiny
 
 
-def test_the_download_is_the_experiment() -> None:
-    at = open_app()
+def shows_code(at: AppTest) -> AppTest:
+    """Open that part of the page, as a click does."""
+    assert all(c.language is None for c in at.code)  # closed, it costs nothing
+    at.session_state["playground-code"] = True
+    return at.run()
+
+
+def test_the_file_shown_is_the_experiment() -> None:
+    at = shows_code(open_app())
     code = next(c.value for c in at.code if c.language == "json")
     assert specs.experiments_from_json(code) == (SHORT,)
 
 
 def test_the_code_shown_makes_the_same_twins() -> None:
-    at = open_app(SHORT.replace("regularization.dropout", 0.4))
+    at = shows_code(open_app(SHORT.replace("regularization.dropout", 0.4)))
     code = next(c.value for c in at.code if c.language == "python")
     *setup, call = ast.parse(code).body
     names: dict[str, Any] = {}
