@@ -321,6 +321,7 @@ live.decision_boundary(
     labels=LABELS,
     show_difference=difference,
     axes=own_data.axes(experiment.data),
+    classes=own_data.several(experiment.data),
     drawing=own_data.drawing(experiment.data),
     on_drawn=lambda told: own_data.take(told, _open),
     height=362,

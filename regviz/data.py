@@ -218,26 +218,23 @@ def make_dataset(spec: DataSpec) -> Dataset:
 
     The ``n_samples`` points are split into train and validation (scikit-learn's
     ``train_test_split``); the locked test set is drawn on top of them. Own points are split with
-    the same shares of both classes on either side, as far as they go, standardized (see
+    the same shares of all classes on either side, as far as they go, standardized (see
     :func:`standardize`), and all used: they have no test set. Points that were drawn stay where
     they are, and take turns in being for validation (:func:`regviz.own_data.turns`).
     """
     from sklearn.model_selection import train_test_split
 
-    n, seed = spec.n_samples, spec.seed
+    n, seed, n_classes = spec.n_samples, spec.seed, spec.n_classes
     if spec.kind == "digits":
         (x, y), (x_test, y_test) = _digits(spec)
-        n_classes = 10
     elif spec.points is not None:
         table = np.array(spec.points, np.float64)
         x, y = table[:, :2], table[:, 2].astype(np.int64)
         x_test, y_test = np.zeros((0, 2)), np.zeros(0, np.int64)
-        n_classes = 2
     else:
         make = GENERATORS[spec.kind]
         x, y = make(n, spec.noise, seed)
         x_test, y_test = make(N_TEST, spec.noise, _seed_of(seed, _TEST))
-        n_classes = 2
     k = spec.irrelevant_features
     if k:
         # one row of draws for each feature: the first features stay when more are added

@@ -20,12 +20,14 @@ from numpy.typing import NDArray
 
 from regviz.frames import DataView, LaneFrame
 from regviz.palette import (
+    CLASS_SYMBOLS,
     FONT,
     LIGHT,
     TRAIN_DASH,
     TRAIN_MODE_DASH,
     VALIDATION_DASH,
     Palette,
+    mixed,
     rgba,
     scale,
 )
@@ -346,6 +348,7 @@ def decision_boundary(
     show_points: bool = True,
     height: int = 520,
     extent: tuple[float, float, float, float] = (-2.0, 3.0, -1.5, 2.0),
+    classes: int = 2,
     palette: Palette = LIGHT,
 ) -> go.Figure:
     """Lay out one panel for each lane and, on request, one for the difference of the last two.
@@ -354,7 +357,13 @@ def decision_boundary(
     (class 0 and 1 train, class 0 and 1 validation), then the colour bar of P(class 1), then that
     of the difference. Annotations: the title of each panel. The response itself is a picture
     under the axes: see :func:`fill_decision_boundary`.
+
+    With K > 2 ``classes`` the picture is an image of classes: 2K traces of points for each lane
+    (each class train, each class validation; a mark of its own for each class, full and open),
+    the bar of the probability of the most probable class, that of the difference (same class or
+    another), and two entries that explain full and open marks.
     """
+    several = classes > 2
     panels = len(labels) + (1 if show_difference else 0)
     gap = min(0.06, 0.2 / panels)
     width = (1 - gap * (panels - 1)) / panels
@@ -388,7 +397,8 @@ def decision_boundary(
             showticklabels=i == 0,
             **shared_y,
         )
-        name = labels[i] if i < len(labels) else f"{labels[-1]} − {labels[0]}"
+        apart = "≠" if several else "−"
+        name = labels[i] if i < len(labels) else f"{labels[-1]} {apart} {labels[0]}"
         annotations.append(
             {
                 "text": f"<b>{name}</b>",
@@ -409,8 +419,10 @@ def decision_boundary(
     for i in range(len(labels)):
         n = "" if i == 0 else str(i + 1)
         for validation in (False, True):
-            for k in (0, 1):
-                color = palette.classes[k]
+            for k in range(classes):
+                split = "validation" if validation else "train"
+                # of several classes the legend has one entry each; a click on it hides both
+                shown = i == 0 and show_points and not (several and validation)
                 traces.append(
                     go.Scatter(
                         x=[],
@@ -418,33 +430,36 @@ def decision_boundary(
                         mode="markers",
                         xaxis=f"x{n}",
                         yaxis=f"y{n}",
-                        name=f"class {k} · {'validation' if validation else 'train'}",
-                        legendgroup=f"{k}{validation}",
-                        showlegend=i == 0 and show_points,
+                        name=f"class {k}" if several else f"class {k} · {split}",
+                        legendgroup=f"{k}" if several else f"{k}{validation}",
+                        showlegend=shown,
                         visible=show_points,
-                        marker=(
-                            {
-                                "symbol": "diamond-open",
-                                "size": 7.5,
-                                "color": color,
-                                "line": {"color": color, "width": 1.8},
-                            }
-                            if validation
-                            else {
-                                "symbol": "circle",
-                                "size": 6.5,
-                                "color": color,
-                                "line": {"color": palette.outline, "width": 0.9},
-                            }
-                        ),
-                        hovertemplate="x₀ %{x:.2f}, x₁ %{y:.2f}<extra>%{fullData.name}</extra>",
+                        marker=_point_marks(k, validation, several, palette),
+                        hovertemplate="x₀ %{x:.2f}, x₁ %{y:.2f}<extra>%{fullData.name}"
+                        + (f" · {split}</extra>" if several else "</extra>"),
                     )
                 )
     lanes_right = len(labels) * width + (len(labels) - 1) * gap
-    traces.append(
-        _color_bar("P(class 1)", palette.response, 0, 1, lanes_right / 2, lanes_right, palette)
-    )
-    if show_difference:
+    if several:
+        sure = (palette.response[1], mixed(palette.response[1], palette.muted, 0.75))
+        bar = _color_bar(
+            "P(most probable class)", sure, 1 / classes, 1, lanes_right / 2, lanes_right, palette
+        )
+        bar.marker.colorbar.tickformat = ".0%"
+    else:
+        bar = _color_bar(
+            "P(class 1)", palette.response, 0, 1, lanes_right / 2, lanes_right, palette
+        )
+    traces.append(bar)
+    if show_difference and several:
+        same, other = palette.difference[1:]
+        bar = _color_bar(
+            "", (same, same, other, other), 0, 1, 1 - width / 2, width, palette, panel=str(panels)
+        )
+        bar.marker.colorscale = [[0, same], [0.5, same], [0.5, other], [1, other]]
+        bar.marker.colorbar.update(tickvals=[0.25, 0.75], ticktext=["same class", "another class"])
+        traces.append(bar)
+    elif show_difference:
         traces.append(
             _color_bar(
                 "Δ P(class 1)",
@@ -457,6 +472,11 @@ def decision_boundary(
                 panel=str(panels),
             )
         )
+    if several and show_points:
+        for name, validation in (("train", False), ("validation", True)):
+            marker = _point_marks(0, validation, several, palette) | {"color": palette.muted}
+            marker["line"] = marker["line"] | ({"color": palette.muted} if validation else {})
+            traces.append(_legend_entry(name, mode="markers", marker=marker))
     layout = _layout(
         "Decision boundary",
         height,
@@ -469,6 +489,37 @@ def decision_boundary(
     )
     layout["legend"]["itemsizing"] = "trace"
     return go.Figure(traces, layout)
+
+
+def _point_marks(k: int, validation: bool, several: bool, palette: Palette) -> dict[str, Any]:
+    """Return the look of a class's points: full in training, open in validation.
+
+    Of two classes all have one shape; of several each has its own, as ten hues are too many to
+    be told apart alone.
+    """
+    color = palette.classes[k]
+    symbol, open_symbol = "circle", "diamond"
+    sizes = 6.5, 7.5
+    if several:
+        symbol = open_symbol = CLASS_SYMBOLS[k]
+        sizes = (8.0, 8.0) if symbol in _SLENDER else (7.0, 7.0)
+    if validation:
+        return {
+            "symbol": f"{open_symbol}-open",
+            "size": sizes[1],
+            "color": color,
+            "line": {"color": color, "width": 1.8},
+        }
+    return {
+        "symbol": symbol,
+        "size": sizes[0],
+        "color": color,
+        "line": {"color": palette.outline, "width": 0.9},
+    }
+
+
+_SLENDER = ("triangle-up", "triangle-down", "cross", "x", "star", "hexagram")
+"""Marks that cover less than a disc of their size."""
 
 
 def _color_bar(

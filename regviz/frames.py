@@ -103,6 +103,10 @@ class LaneFrame:
     boundary
         uint8 (grid, grid) or None: round(255·P(class 1)) (row = x1 ascending, column = x0); other
         inputs at 0. None without a plane of inputs or with more than two classes.
+    winners
+        uint8 (2, grid, grid) or None: of the same grid with more than two classes, the most
+        probable class, and round(255·p) with its probability p, which is at least 1/K. Of images
+        None: their first two pixels are no plane to look at.
     reliability
         float32 (3, 15): count, sum of confidences and number right of the validation set in 15
         bins (lo, hi] of the top-label probability; the reliability diagram and the ECE follow.
@@ -159,6 +163,7 @@ class LaneFrame:
     map_shapes: tuple[tuple[int, int], ...] = ()
     map_kept: NDArray[np.float32] | None = None
     test: NDArray[np.float32] | None = None
+    winners: NDArray[np.uint8] | None = field(default=None, metadata={"extension": True})
 
     def curve(self, name: str) -> NDArray[np.float32]:
         """Return one row of the history by its name."""
@@ -242,13 +247,18 @@ class Frame:
 
 
 def _pack(value: Any, arrays: list[NDArray[Any]]) -> dict[str, Any]:
-    """Describe a dataclass for the header; its arrays go into ``arrays``, by number."""
+    """Describe a dataclass for the header; its arrays go into ``arrays``, by number.
+
+    An ``extension`` is written only where there is one.
+    """
     out: dict[str, Any] = {}
     for f in dataclasses.fields(value):
         entry = getattr(value, f.name)
         if isinstance(entry, np.ndarray):
             out[f.name] = {"array": len(arrays)}
             arrays.append(entry)
+        elif entry is None and f.metadata.get("extension"):
+            continue
         else:
             out[f.name] = entry
     return out
@@ -281,6 +291,17 @@ def resample_boundary(boundary: NDArray[np.uint8], most: int) -> NDArray[np.uint
         part = part[:, None] if axis == 0 else part
         out = (1 - part) * out.take(low, axis) + part * out.take(low + 1, axis)
     return out.round().astype(np.uint8)
+
+
+def resample_winners(winners: NDArray[np.uint8], most: int) -> NDArray[np.uint8]:
+    """Return an image of classes on at most ``most`` x ``most`` nodes, evenly over its extent.
+
+    Each is the nearest of the nodes there were: between two classes there is no third.
+    """
+    rows, columns = (
+        np.linspace(0, n - 1, min(n, most)).round().astype(np.int64) for n in winners.shape[1:]
+    )
+    return winners[:, rows][:, :, columns]
 
 
 class FrameStore:

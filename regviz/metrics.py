@@ -113,13 +113,14 @@ def neighbour_accuracy(
     *,
     flipped: NDArray[np.bool_] | None = None,
     label_noise: float = 0.0,
+    n_classes: int = 2,
     k: int = NEIGHBOURS,
 ) -> float:
     """Return the leave-one-out accuracy of k nearest neighbours: what the data allows, roughly.
 
-    Where ``flipped`` says that a label may have been flipped (to another of two classes) with
-    probability η = ``label_noise``, the accuracy a against true labels follows from the one seen,
-    s = a(1-η) + (1-a)η.
+    Where ``flipped`` says that a label may have been flipped (to any other of K classes alike)
+    with probability η = ``label_noise``, the accuracy a against true labels follows from the one
+    seen, s = a(1-η) + (1-a)η/(K-1).
 
     Parameters
     ----------
@@ -144,16 +145,23 @@ def neighbour_accuracy(
     noisy = np.zeros(len(some), bool) if flipped is None else flipped[some]
     true = right.astype(np.float64)
     if label_noise < 0.5:
-        true[noisy] = (true[noisy] - label_noise) / (1 - 2 * label_noise)
+        wrong = label_noise / (n_classes - 1)  # flipped to just the class that is guessed
+        true[noisy] = (true[noisy] - wrong) / (1 - n_classes * wrong)
     return float(np.clip(true.mean(), 0, 1))
 
 
 def data_accuracy(view: DataView, label_noise: float) -> float:
-    """Return what nearest neighbours reach on the points of ``view``; nan beyond two classes,
-    where the two inputs shown do not tell the classes apart."""
-    if view.n_classes > 2:
+    """Return what nearest neighbours reach on the points of ``view``; nan for images, where the
+    two inputs shown do not tell the classes apart."""
+    if view.images is not None:
         return math.nan
-    return neighbour_accuracy(view.x, view.y, flipped=~view.is_val, label_noise=label_noise)
+    return neighbour_accuracy(
+        view.x,
+        view.y,
+        flipped=~view.is_val,
+        label_noise=label_noise,
+        n_classes=view.n_classes,
+    )
 
 
 def attainable_accuracy(from_data: float, n_val: int, readings: Sequence[Reading]) -> float:
@@ -175,6 +183,7 @@ def judge(
     n_train: int,
     n_val: int,
     label_noise: float = 0.0,
+    n_classes: int = 2,
 ) -> Verdict:
     """Return the verdict on one lane.
 
@@ -182,8 +191,8 @@ def judge(
     than :data:`SHORTFALL` or two standard errors. Over-fitting: training ahead of validation by
     more than :data:`GAP` or two standard errors, or the validation loss more than :data:`RISE`
     and :data:`LEAST_RISE` above its best while the training loss fell. Label noise sits in the
-    training labels only, so a good model is right on a(1-η) + (1-a)η of them, and both limits are
-    measured from there.
+    training labels only, so a good model is right on a(1-η) + (1-a)η/(K-1) of them, K being
+    ``n_classes``, and both limits are measured from there.
     """
     if reading.status == "diverged":
         return Verdict(
@@ -194,7 +203,7 @@ def judge(
     if not math.isfinite(reading.train_loss):
         return Verdict(UNDER, "Nothing is learnt yet.")
     a, eta = attainable, label_noise
-    wanted = a * (1 - eta) + (1 - a) * eta
+    wanted = a * (1 - eta) + (1 - a) * eta / (n_classes - 1)
     spread = math.sqrt(max(wanted * (1 - wanted), 0.0))
     short = max(SHORTFALL, 2 * spread / math.sqrt(n_train))
     wide = max(GAP, 2 * spread * math.sqrt(1 / n_train + 1 / n_val))
@@ -259,6 +268,7 @@ def judge_frame(
             n_train=view.n_train,
             n_val=view.n_val,
             label_noise=label_noise,
+            n_classes=view.n_classes,
         )
         for reading in readings
     ]

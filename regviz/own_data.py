@@ -1,10 +1,11 @@
 """A table that somebody brings, as CSV, or points that are drawn, become an experiment's data.
 
-Two columns of numbers and a label with two different values, or with up to ten of which one is
-told from another or from all others; delimiter, header, decimal comma and
-encoding are found by looking. Every kind of damage ends in one :class:`~regviz.specs.SpecError`
-sentence that names the line. The work is linear in the size of the file, which is bounded: files
-are cut into lines and lines into cells before anything looks closer.
+Two columns of numbers and a label with two different values, or with up to ten, which are told
+apart all at once, or one of them from another or from all others; delimiter, header, decimal
+comma and encoding are found by looking. Every kind of damage ends in one
+:class:`~regviz.specs.SpecError` sentence that names the line. The work
+is linear in the size of the file, which is bounded: files are cut into lines and lines into cells
+before anything looks closer.
 
 This module needs only the standard library: the web process imports it.
 """
@@ -20,6 +21,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from regviz.specs import (
+    MAX_CLASSES,
     MAX_COORDINATE,
     MAX_NAME,
     MIN_POINTS,
@@ -36,8 +38,8 @@ MAX_ROWS = 2_000
 """Rows that are read; of more than an experiment holds, an even selection is taken."""
 MAX_USED = 500
 """Rows of a table that are used; an experiment holds more, so that points can be drawn to them."""
-MAX_LABELS = 10
-"""Different labels of a table; of more than two, one is told from another or from all others."""
+MAX_LABELS = MAX_CLASSES
+"""Different labels of a table; of more than two, somebody chooses what is told from what."""
 OTHERS = "all others"
 MAX_LINE = 1_000
 """Characters of a line."""
@@ -89,7 +91,7 @@ class Table:
 
     points: tuple[Point, ...]
     columns: tuple[str, str] | None
-    classes: tuple[str, str] | None
+    classes: tuple[str, ...] | None
     said: str = ""
 
     def data(self, like: DataSpec) -> DataSpec:
@@ -176,7 +178,7 @@ def drawn(
 
 
 class SeveralLabels(SpecError):
-    """A table is sound, but has more than two labels, and nobody said which are to be told apart.
+    """A table is sound, but has more than two labels, and nobody said what is told from what.
 
     ``labels`` are all of them, in their order.
     """
@@ -186,7 +188,12 @@ class SeveralLabels(SpecError):
         self.labels = tuple(labels)
 
 
-def read(content: bytes | str, pair: tuple[str, str | None] | None = None) -> Table:
+def read(
+    content: bytes | str,
+    pair: tuple[str, str | None] | None = None,
+    *,
+    all_classes: bool = False,
+) -> Table:
     """Read a table.
 
     Parameters
@@ -196,12 +203,14 @@ def read(content: bytes | str, pair: tuple[str, str | None] | None = None) -> Ta
     pair
         Of a table with more than two labels: the label that becomes class 1, and the one that
         becomes class 0, or None for all others.
+    all_classes
+        Of such a table, each label becomes a class, in their order; ``pair`` is not looked at.
 
     Raises
     ------
     SpecError
         One sentence that says what is wrong, and in which line; :class:`SeveralLabels` where
-        ``pair`` is wanted.
+        ``pair`` or ``all_classes`` is wanted.
     """
     rows = _rows(_text(content))
     header, body = _split_header(rows)
@@ -220,12 +229,12 @@ def read(content: bytes | str, pair: tuple[str, str | None] | None = None) -> Ta
     x = _numbers(body, features, names)
     labels, y = _labels(body, label, names[label])
     what = "of numbers"
-    if len(labels) > 2:
+    if len(labels) > 2 and not all_classes:
         labels, x, y = _told_apart(labels, x, y, pair)
         what = "with these labels"
     if len(x) < MIN_POINTS:
         raise SpecError(f"the table has {len(x)} rows {what}; give at least {MIN_POINTS} of them.")
-    for k in (0, 1):
+    for k in range(len(labels)):
         if y.count(k) < 2:
             raise SpecError(
                 f"the table has one row with the label {_quoted(labels[k])}; give at least 2 of "
@@ -246,16 +255,29 @@ def read(content: bytes | str, pair: tuple[str, str | None] | None = None) -> Ta
 
 
 def thinned(y: Sequence[int], most: int = MAX_USED) -> list[int]:
-    """Return which of the rows are kept: evenly, with the same shares of both classes, at most
+    """Return which of the rows are kept: evenly, with the same shares of all classes, at most
     ``most``, and of each class at least two."""
     if len(y) <= most:
         return list(range(len(y)))
-    rows = [[i for i, label in enumerate(y) if label == k] for k in (0, 1)]
-    share = min(max(2, round(most * len(rows[0]) / len(y))), most - 2)
+    rows = [[i for i, label in enumerate(y) if label == k] for k in range(1 + max(y))]
     kept: list[int] = []
-    for own, count in zip(rows, (share, most - share), strict=True):
+    for own, count in zip(rows, _shares([len(own) for own in rows], most), strict=True):
         kept += [own[round(i * (len(own) - 1) / (count - 1))] for i in range(count)]
     return sorted(kept)
+
+
+def _shares(sizes: Sequence[int], most: int) -> list[int]:
+    """Return how many of each class are kept, ``most`` in all, none less than two of it."""
+    if len(sizes) == 2:
+        share = min(max(2, round(most * sizes[0] / sum(sizes))), most - 2)
+        return [share, most - share]
+    due = [most * size / sum(sizes) for size in sizes]
+    counts = [max(2, int(part)) for part in due]
+    while sum(counts) < most:  # a few steps: none was short of its due by one
+        counts[max(range(len(due)), key=lambda k: due[k] - counts[k])] += 1
+    while sum(counts) > most:  # small classes have got more than was due to them
+        counts[max(range(len(due)), key=lambda k: (counts[k] > 2, counts[k] - due[k]))] -= 1
+    return counts
 
 
 # --- from bytes to rows -----------------------------------------------------------------------
@@ -423,9 +445,9 @@ def _numbers(
 
 
 def _labels(rows: Sequence[_Row], label: int, name: str) -> tuple[list[str], list[int]]:
-    """Return the two labels, class 0 first, and the class of each row.
+    """Return the labels, class 0 first, and the class of each row.
 
-    Numbers are compared as numbers and class 0 is the smaller one; of words it is the first in
+    Numbers are compared as numbers and class 0 is the smallest one; of words it is the first in
     the alphabet.
     """
     cells = [row.cells[label] for row in rows]
@@ -479,9 +501,9 @@ def _name(text: str) -> str:
     return name if is_name(name) else ""
 
 
-def _class_names(labels: Sequence[str]) -> tuple[str, str] | None:
-    zero, one = (_name(label) for label in labels)
-    return (zero, one) if zero and one and zero != one else None
+def _class_names(labels: Sequence[str]) -> tuple[str, ...] | None:
+    names = tuple(_name(label) for label in labels)
+    return names if all(names) and len(set(names)) == len(names) else None
 
 
 def _quoted(text: str) -> str:

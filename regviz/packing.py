@@ -4,7 +4,9 @@ A message is ``RVL1``, the length of a JSON header (uint32, little-endian), the 
 8 bytes, and raw little-endian arrays; the header's ``arrays`` gives type, shape and offset of
 each by name. A frame of two lanes stays below 20 kB:
 
-- a boundary is uint8, at most 64 x 64 while the run goes on, whole when it is done;
+- a boundary is uint8, at most 64 x 64 while the run goes on, whole when it is done; of more than
+  two classes it is two such pictures in one array, the class and its probability (two lanes then
+  stay below 28 kB);
 - curves are float16 (losses to three digits), at most 300 points each;
 - histograms have 128 bins over limits that all lanes of a layer share; limits are powers of two,
   so bins add up exactly;
@@ -30,7 +32,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from regviz.frames import DataView, Frame, LaneFrame, resample_boundary
+from regviz.frames import DataView, Frame, LaneFrame, resample_boundary, resample_winners
 
 MAGIC = b"RVL1"
 CURVES = ("train_loss", "val_loss", "train_loss_train_mode", "train_accuracy", "val_accuracy")
@@ -282,7 +284,10 @@ def pack_sweep(
         raise ValueError(f"pack_sweep: got frames of {counts} lanes; give equally many to each.")
     if not 0 <= start < len(values):
         raise ValueError(f"pack_sweep: got start={start}; give one of 0 to {len(values) - 1}.")
-    grid = int(max(40, min(SWEEP_GRID, math.sqrt(SWEEP_NODES / (len(frames) * counts[0])))))
+    pictures = len(frames) * counts[0]
+    if any(lane.winners is not None for frame in frames for lane in frame.lanes):
+        pictures *= 2
+    grid = int(max(40, min(SWEEP_GRID, math.sqrt(SWEEP_NODES / pictures))))
     message = _Message()
     views: dict[bytes, tuple[int, DataView]] = {}
     entries = []
@@ -375,12 +380,14 @@ def _picture(
     for i, lane in enumerate(lanes):
         if lane.boundary is not None:
             message.add(f"{prefix}b{i}", shrink(lane.boundary, most))
+        elif lane.winners is not None:
+            message.add(f"{prefix}b{i}", resample_winners(lane.winners, most))
     entry: dict[str, Any] = {
         "epoch": frame.epoch,
         "restored": [lane.restored for lane in lanes],
         "layers": _layers(message, prefix, lanes),
     }
-    if any(lane.boundary is None for lane in lanes):
+    if any(lane.boundary is None and lane.winners is None for lane in lanes):
         entry["none"] = why_no_boundary(frame.data)
     return entry
 

@@ -15,6 +15,11 @@ from typing import Any
 
 TRAIN_DASH = "5px,4px"
 VALIDATION_DASH = "solid"
+CLASS_SYMBOLS = (
+    "circle", "square", "triangle-up", "diamond", "cross",
+    "triangle-down", "x", "star", "pentagon", "hexagram",
+)  # fmt: skip
+"""Marks of the points of each class where there are more than two."""
 TRAIN_MODE_DASH = "2px,3px"
 FONT = '"Source Sans", "Source Sans Pro", "Segoe UI", system-ui, sans-serif'
 
@@ -51,9 +56,15 @@ class Palette:
         """Return the colour of lane ``index``; they come round again after the last."""
         return self.lanes[index % len(self.lanes)]
 
+    @property
+    def areas(self) -> tuple[str, ...]:
+        """The colour of the plane where each class is certain, of more than two: halfway from
+        even odds to its points' colour, which stand out from it."""
+        return tuple(mixed(self.response[1], color, 0.5) for color in self.classes)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the colours by name, ready for JSON."""
-        return dataclasses.asdict(self)
+        return dataclasses.asdict(self) | {"areas": self.areas}
 
 
 LIGHT = Palette(
@@ -67,8 +78,8 @@ LIGHT = Palette(
     primary="#0f766e",
     lanes=("#7c3aed", "#0f9d8a", "#b45309", "#0369a1", "#be185d", "#4d7c0f", "#475569", "#a16207"),
     classes=(
-        "#d95f02", "#1d5fbf", "#0b8a5f", "#8e3b9e", "#a68a00",
-        "#17808f", "#c2255c", "#5c6b1e", "#6b4f3a", "#5b6676",
+        "#d95f02", "#1d5fbf", "#25a78b", "#880afc", "#7b0e4a",
+        "#9c643e", "#968ccc", "#342f06", "#2b00a1", "#5c016f",
     ),
     response=("#f6ad6b", "#fdfdfc", "#7db0ee"),
     difference=("#8e4aa3", "#fbfbfb", "#3f9b57"),
@@ -90,8 +101,8 @@ DARK = Palette(
     primary="#0d9488",
     lanes=("#c084fc", "#34d399", "#fbbf24", "#38bdf8", "#f472b6", "#a3e635", "#cbd5e1", "#fb923c"),
     classes=(
-        "#ffa552", "#74b4ff", "#4ade9f", "#d8a0e6", "#e6d25a",
-        "#5fd3e0", "#ff8fb3", "#c3d36a", "#cda98c", "#a0abbb",
+        "#ffa552", "#74b4ff", "#f6e316", "#bd3790", "#32ffaa",
+        "#811afb", "#bbcbdb", "#197303", "#982fbe", "#9b8871",
     ),
     response=("#8a4d14", "#171d29", "#1f5597"),
     difference=("#a868bd", "#171d29", "#4fa968"),
@@ -101,6 +112,12 @@ DARK = Palette(
     warn="#fbbf24",
     bad="#f87171",
 )  # fmt: skip
+
+
+def mixed(one: str, other: str, share: float) -> str:
+    """Return a colour between two, ``share`` of the way from one to the other."""
+    pairs = ((int(one[i : i + 2], 16), int(other[i : i + 2], 16)) for i in (1, 3, 5))
+    return "#" + "".join(f"{round(a + share * (b - a)):02x}" for a, b in pairs)
 
 
 def rgba(color: str, alpha: float) -> str:

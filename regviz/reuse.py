@@ -13,7 +13,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from regviz.frames import DataView, Frame, LaneFrame, resample_boundary
+from regviz.frames import DataView, Frame, LaneFrame, resample_boundary, resample_winners
 
 LEAST_FRAMES = 6
 """Looks that a lane must have had: with fewer, what is trained beside it would hardly move."""
@@ -86,6 +86,14 @@ def completed(frame: Frame, lanes: Mapping[int, TrainedLane]) -> Frame:
             lane
             if lane.boundary is None
             else dataclasses.replace(lane, boundary=resample_boundary(lane.boundary, min(sizes)))
+            for lane in together
+        ]
+    sizes = {lane.winners.shape[1] for lane in together if lane.winners is not None}
+    if len(sizes) > 1:
+        together = [
+            lane
+            if lane.winners is None
+            else dataclasses.replace(lane, winners=resample_winners(lane.winners, min(sizes)))
             for lane in together
         ]
     return Frame(

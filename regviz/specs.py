@@ -41,6 +41,8 @@ OPTIMIZERS = ("sgd", "adam", "adamw")
 
 MIN_POINTS, MAX_POINTS = 10, 600
 """How many points of one's own an experiment holds."""
+MAX_CLASSES = 10
+"""How many classes one's own points have at most."""
 MAX_COORDINATE = 1e6
 """Coordinates of one's own points are below this in size."""
 MAX_NAME = 30
@@ -152,22 +154,28 @@ def is_name(text: str) -> bool:
     return 0 < len(text) <= MAX_NAME and text.isprintable() and not set(text) & set("<>&")
 
 
-def _two_names(name: str, value: Any) -> tuple[str, str]:
-    if (
-        isinstance(value, str)
-        or not isinstance(value, Sequence)
-        or len(value) != 2
-        or not all(isinstance(entry, str) and is_name(entry) for entry in value)
-    ):
-        raise SpecError(
-            f"{name}: got {_shown(value)}; give a list of two names of 1 to {MAX_NAME} printable "
-            "characters, without <, > and &."
-        )
-    return value[0], value[1]
+def _names(most: int) -> Check:
+    """A list of two to ``most`` names."""
+    many = "two" if most == 2 else f"two to {most}"
+
+    def check(name: str, value: Any) -> tuple[str, ...]:
+        if (
+            isinstance(value, str)
+            or not isinstance(value, Sequence)
+            or not 2 <= len(value) <= most
+            or not all(isinstance(entry, str) and is_name(entry) for entry in value)
+        ):
+            raise SpecError(
+                f"{name}: got {_shown(value)}; give a list of {many} names of 1 to {MAX_NAME} "
+                "printable characters, without <, > and &."
+            )
+        return tuple(value)
+
+    return check
 
 
 Point = tuple[float, float, int]
-"""One point of one's own: x0, x1 and the class, 0 or 1."""
+"""One point of one's own: x0, x1 and the class, 0 to K - 1."""
 
 
 def rounded(coordinate: float) -> float:
@@ -176,7 +184,10 @@ def rounded(coordinate: float) -> float:
 
 
 def _points(name: str, value: Any) -> tuple[Point, ...]:
-    """Points ``[x0, x1, class]`` of one's own, both classes among them, each at least twice."""
+    """Points ``[x0, x1, class]`` of one's own; classes 0 to K - 1, each of them at least twice.
+
+    K, from 2 to 10, is one more than the largest class among them.
+    """
     if isinstance(value, str):  # what a link holds in their place
         raise SpecError(f"{name}: {_NOT_IN_LINKS}.")
     if not isinstance(value, Sequence):
@@ -194,17 +205,20 @@ def _points(name: str, value: Any) -> tuple[Point, ...]:
             good = all(numbers) and all(
                 abs(v) < MAX_COORDINATE and abs(rounded(v)) < MAX_COORDINATE for v in point[:2]
             )
-        if not good or point[2] not in (0, 1):
+        if not good or point[2] not in range(MAX_CLASSES):
             raise SpecError(
                 f"{name}[{i}]: got {_shown(point)}; give [x0, x1, class]: two numbers below "
-                f"{MAX_COORDINATE:,.0f} in size, and 0 or 1."
+                f"{MAX_COORDINATE:,.0f} in size, and a whole number from 0 to {MAX_CLASSES - 1}."
             )
         out.append((rounded(point[0]), rounded(point[1]), int(point[2])))
-    for label in (0, 1):
-        count = sum(y == label for *_, y in out)
+    counts = [0] * max(2, 1 + max(y for *_, y in out))
+    for *_, y in out:
+        counts[y] += 1
+    for label, count in enumerate(counts):
         if count < 2:
             raise SpecError(
-                f"{name}: got {count} of class {label}; give at least 2 points of each class."
+                f"{name}: got {count} of class {label}; give at least 2 points of each class, "
+                "which are numbered from 0 without a gap."
             )
     return tuple(out)
 
@@ -264,12 +278,13 @@ class DataSpec(_Checked):
     """Which data: generator, size, noise and the split into train and validation.
 
     With ``kind="csv"`` they are somebody's own: ``points`` holds ``(x0, x1, class)`` of each, in
-    the units of its table, to six significant digits; ``columns`` and ``classes`` may name the
-    two inputs and the two classes. Then ``n_samples`` follows from the points, and ``noise`` is 0:
-    they are taken as they are. Label noise, irrelevant features and the split work as ever.
-    ``plane`` (x0 low, x0 high, x1 low, x1 high) says that the points were drawn in a picture of
-    that part of the plane: their coordinates are used as they are, where those of a table are
-    standardized, and the picture goes on to show at least that part.
+    the units of its table, to six significant digits, classes from 0 to K - 1 with K from 2 to
+    10; ``columns`` and ``classes`` may name the two inputs and the K classes. Then ``n_samples``
+    follows from the points, and ``noise`` is 0: they are taken as they are. Label noise,
+    irrelevant features and the split work as ever.
+    ``plane`` (x0 low, x0 high, x1 low, x1 high) says that the points, of two classes, were drawn
+    in a picture of that part of the plane: their coordinates are used as they are, where those of
+    a table are standardized, and the picture goes on to show at least that part.
     """
 
     _group = "data"
@@ -282,8 +297,8 @@ class DataSpec(_Checked):
     val_fraction: float = _field(0.3, _number(0.05, 0.9))
     seed: int = _field(42, _whole(0, 2**31 - 1))
     points: tuple[Point, ...] | None = _field(None, _optional(_points), extension=True)
-    columns: tuple[str, str] | None = _field(None, _optional(_two_names), extension=True)
-    classes: tuple[str, str] | None = _field(None, _optional(_two_names), extension=True)
+    columns: tuple[str, str] | None = _field(None, _optional(_names(2)), extension=True)
+    classes: tuple[str, ...] | None = _field(None, _optional(_names(MAX_CLASSES)), extension=True)
     plane: tuple[float, float, float, float] | None = _field(
         None, _optional(_plane), extension=True
     )
@@ -303,6 +318,16 @@ class DataSpec(_Checked):
                 f"data.points: got none; data.kind {OWN_KIND} needs {MIN_POINTS} to {MAX_POINTS} "
                 "points [x0, x1, class]."
             )
+        if self.classes is not None and len(self.classes) != self.n_classes:
+            raise SpecError(
+                f"data.classes: got {len(self.classes)} names for {self.n_classes} classes; give "
+                "one for each."
+            )
+        if self.plane is not None and self.n_classes > 2:
+            raise SpecError(
+                f"data.plane: got one, and points of {self.n_classes} classes; only points of two "
+                "classes are drawn, so remove it."
+            )
         # what follows from the points has one spelling; a default means it was not given
         for name, follows in (("n_samples", len(self.points)), ("noise", 0.0)):
             value = getattr(self, name)
@@ -312,6 +337,13 @@ class DataSpec(_Checked):
                     f"out or give {follows:g}."
                 )
             object.__setattr__(self, name, follows)
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes."""
+        if self.points is not None:
+            return 1 + max(y for *_, y in self.points)
+        return 10 if self.kind == "digits" else 2
 
     @property
     def fingerprint(self) -> str:

@@ -48,7 +48,7 @@ from regviz.layers import (
 from regviz.optimizers import OPTIMIZERS, Optimizer, Strengths
 from regviz.penalties import l1_penalty, l2_penalty
 from regviz.sequence import LSTMNetwork, TransformerNetwork, attention_maps
-from regviz.specs import Experiment, SpecError
+from regviz.specs import IMAGE_KINDS, Experiment, SpecError
 from regviz.stopping import StopState, watch
 
 EXPLODED = 1e3
@@ -599,21 +599,45 @@ class _Stack:
         self, network: AnyNetwork, extents: Sequence[tuple[float, ...]], grid: int
     ) -> Tensor:
         """Return P(class 1) on the grid, (lanes, grid, grid): row x1, column x0, other inputs 0."""
-        lanes = len(extents)
-        x = torch.zeros(lanes, grid * grid, self.shape.inputs)
+        logits = network.evaluate(self._plane(extents, grid))
+        return torch.sigmoid(logits).view(len(extents), grid, grid).cpu()
+
+    def winners(
+        self, network: AnyNetwork, extents: Sequence[tuple[float, ...]], grid: int
+    ) -> NDArray[np.uint8]:
+        """Return the most probable class on the grid and round(255·p) with its probability p,
+        (lanes, 2, grid, grid), of a network with an output for each class."""
+        x = self._plane(extents, grid)
+        p, best = torch.softmax(network.evaluate(x), 2).max(dim=2)
+        p = torch.nan_to_num(p)  # of a diverged lane
+        both = torch.stack([best.to(torch.uint8), (p * 255).round().to(torch.uint8)], dim=1)
+        return both.view(len(extents), 2, grid, grid).cpu().numpy()
+
+    def _plane(self, extents: Sequence[tuple[float, ...]], grid: int) -> Tensor:
+        """Return the grid's nodes as inputs, (lanes, grid², inputs), those beyond two at 0."""
+        x = torch.zeros(len(extents), grid * grid, self.shape.inputs)
         for i, (a, b, c, d) in enumerate(extents):
             xx1, xx0 = torch.meshgrid(
                 torch.linspace(c, d, grid), torch.linspace(a, b, grid), indexing="ij"
             )
             x[i, :, 0], x[i, :, 1] = xx0.flatten(), xx1.flatten()
-        logits = network.evaluate(x.to(self.device))
-        return torch.sigmoid(logits).view(lanes, grid, grid).cpu()
+        return x.to(self.device)
+
+    @property
+    def has_plane(self) -> bool:
+        """Whether the first two inputs are a plane to draw in."""
+        image = self.experiments[0].data.kind in IMAGE_KINDS
+        return self.shape.kind == "mlp" and self.shape.inputs >= 2 and not image
 
     @property
     def has_boundary(self) -> bool:
-        """Whether there is a plane to draw a boundary in."""
-        plane = self.shape.kind == "mlp" and self.shape.inputs >= 2
-        return plane and self.n_classes == 2
+        """Whether there is a plane to draw P(class 1) in."""
+        return self.has_plane and self.n_classes == 2
+
+    @property
+    def has_winners(self) -> bool:
+        """Whether there is a plane to draw an image of more than two classes in."""
+        return self.has_plane and self.n_classes > 2
 
     def grid(self, lanes: int, *, last: bool) -> int:
         """Choose how fine the boundaries of a look at so many lanes may be, so that looking stays
@@ -708,6 +732,8 @@ class _Stack:
             if self.has_boundary:
                 response = self.boundary(network, [self.extents[i] for i in lanes], grid)
                 pixels = (response * 255).round().to(torch.uint8).numpy()
+            if self.has_winners:
+                winners = self.winners(network, [self.extents[i] for i in lanes], grid)
             data = torch.tensor([self.data_specs.index(self.experiments[i].data) for i in lanes])
             x = self.x[data.to(self.device), : self.n_train]
             inputs = network.layer_inputs(x)
@@ -743,6 +769,7 @@ class _Stack:
                     input_mean=mean[i],
                     input_std=std[i],
                     boundary=pixels[i] if self.has_boundary else None,
+                    winners=winners[i] if self.has_winners else None,
                     reliability=reliability[i],
                     input_norms=None if out_of_input is None else out_of_input[i],
                     **looks[i],

@@ -186,7 +186,10 @@ class Shown:
         kept = [
             dataclasses.replace(
                 frames[i],
-                lanes=tuple(dataclasses.replace(lane, boundary=None) for lane in frames[i].lanes),
+                lanes=tuple(
+                    dataclasses.replace(lane, boundary=None, winners=None)
+                    for lane in frames[i].lanes
+                ),
             )
             for i in places
         ]

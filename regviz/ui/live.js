@@ -188,6 +188,7 @@ class Channel {
 
   takePoints(header, arrays) {
     this.extents = header.views?.map((view) => view.extent) ?? this.extents
+    this.classes = header.views?.map((view) => view.classes) ?? this.classes
     this.viewOf = header.view ?? this.viewOf
     if (arrays.p0 === undefined) {
       if (header.views && this.pointsRun !== this.run && performance.now() - this.asked.points > 1000) {
@@ -761,6 +762,20 @@ const SYMBOLS = {
   circle: (r) => `M${r},0A${r},${r} 0 1,1 0,-${r}A${r},${r} 0 0,1 ${r},0Z`,
   square: (r) => `M${r},${r}H-${r}V-${r}H${r}Z`,
   diamond: (r) => `M${two(1.3 * r)},0L0,${two(1.3 * r)}L-${two(1.3 * r)},0L0,-${two(1.3 * r)}Z`,
+  "triangle-up": (r) => `M-${two(1.155 * r)},${two(r / 2)}H${two(1.155 * r)}L0,-${r}Z`,
+  "triangle-down": (r) => `M-${two(1.155 * r)},-${two(r / 2)}H${two(1.155 * r)}L0,${r}Z`,
+  cross: (r) => {
+    const [a, b] = [two(0.4 * r), two(1.2 * r)]
+    return `M${b},${a}H${a}V${b}H-${a}V${a}H-${b}V-${a}H-${a}V-${b}H${a}V-${a}H${b}Z`
+  },
+  pentagon: (r) => {
+    const [a, b, c, d] = [0.951, 0.588, 0.309, 0.809].map((part) => two(part * r))
+    return `M${a},-${c}L${b},${d}H-${b}L-${a},-${c}L0,-${r}Z`
+  },
+  hexagram: (r) => {
+    const [a, b, c] = [0.38, 0.76, 0.66].map((part) => two(part * r))
+    return `M-${b},0l-${a},-${c}h${b}l${a},-${c}l${a},${c}h${b}l-${a},${c}l${a},${c}h-${b}l-${a},${c}l-${a},-${c}h-${b}Z`
+  },
   x: (r) => {
     const a = two((0.8 * r) / Math.SQRT2)
     const [n, m, o, s] = [`l${a},${a}`, `l${a},-${a}`, `l-${a},-${a}`, `l-${a},${a}`]
@@ -1316,6 +1331,16 @@ class Boundary extends Chart {
   changed() {
     this.response = ramp(this.colors.response, 256)
     this.difference = ramp(this.colors.difference, 511)
+    this.areas = this.colors.areas.map((color) => ramp([this.colors.response[1], color], 256))
+    this.same = ramp(this.colors.difference.slice(1), 2)
+    const { classes, lanes } = this.options
+    this.kinds = classes?.length ?? 2
+    for (let i = 0; classes && i < 2 * lanes * classes.length; i++) {
+      const name = classes[i % classes.length]
+      const trace = this.skeleton.data[i]
+      trace.name = name.length > 20 ? `${name.slice(0, 19)}…` : name
+      trace.hovertemplate = trace.hovertemplate.replace("%{fullData.name}", name)
+    }
     this.painted = new WeakMap() // picture -> its tiles
     const { drawing: asked } = this.options
     core.drawings ??= new Map()
@@ -1488,14 +1513,39 @@ class Boundary extends Chart {
     const { layout } = this.skeleton
     const { l, r, b } = layout.margin
     const { beside } = layout.meta
-    const t = width >= beside.from ? beside.top : layout.margin.t
+    const t = (width >= beside.from ? beside.top : layout.margin.t) + this.legendRoom(width)
     const [x0, x1, y0, y1] = this.box ?? [...layout.xaxis.range, ...layout.yaxis.range]
     const [left, right] = columns(this.panels(), width - l - r, PANEL_GAP)[0]
     const tall = ((right - left) * (width - l - r) * (y1 - y0)) / (x1 - x0)
     return Math.round(Math.max(tall, 120) + t + b)
   }
 
+  /* Pixels that a legend of many classes needs beyond its first row. */
+  legendRoom(width) {
+    const { font, itemwidth } = this.skeleton.layout.legend
+    if (!this.options.classes) return 0
+    const { beside } = this.skeleton.layout.meta
+    const words = `${font.size}px ${this.skeleton.layout.font.family}`
+    const wide = this.skeleton.data.filter((trace) => trace.showlegend !== false)
+      .map((trace) => widthOf(trace.name, words) + itemwidth + 15)
+    const room = width - (width >= beside.from ? beside.left : 0) - 10
+    if (wide.reduce((a, b) => a + b, 0) <= room) return 0
+    const across = Math.max(1, Math.floor(room / Math.max(...wide))) // then Plotly makes columns
+    return (Math.ceil(wide.length / across) - 1) * 1.5 * font.size
+  }
+
   titles(c, picture) {
+    const apart = this.options.difference ? this.painted.get(picture)?.apart : undefined
+    return [...this.laneTitles(c, picture), ...(apart === undefined ? [] : [this.apartTitle(apart)])]
+  }
+
+  apartTitle(apart) {
+    const { labels } = this.options
+    const share = apart > 0 && apart < 0.005 ? "<1" : Math.round(100 * apart)
+    return `<b>${escaped(labels.at(-1))} ≠ ${escaped(labels[0])} on ${escaped(`${share}`)} %</b>`
+  }
+
+  laneTitles(c, picture) {
     return this.options.labels.map((label, i) => {
       const lane = c.head.lanes[i]
       const gone = lane?.status === "diverged"
@@ -1507,7 +1557,9 @@ class Boundary extends Chart {
   arrange(figure, width, height) {
     super.arrange(figure, width, height)
     const { l, r } = figure.layout.margin
+    figure.layout.margin.t += this.legendRoom(width)
     const { lanes } = this.options
+    const bar = 2 * this.kinds * lanes
     const places = columns(this.panels(), width - l - r, PANEL_GAP)
     places.forEach(([left, right], i) => {
       figure.layout[`xaxis${i === 0 ? "" : i + 1}`].domain = [left, right]
@@ -1517,8 +1569,8 @@ class Boundary extends Chart {
       trace.marker.colorbar.x = (left + right) / 2
       trace.marker.colorbar.len = Math.min(0.75 * (right - left), 0.5)
     }
-    under(places[0], places[lanes - 1], figure.data[4 * lanes])
-    if (this.options.difference) under(places[lanes], places[lanes], figure.data[4 * lanes + 1])
+    under(places[0], places[lanes - 1], figure.data[bar])
+    if (this.options.difference) under(places[lanes], places[lanes], figure.data[bar + 1])
   }
 
   fill(figure, c, picture) {
@@ -1540,15 +1592,16 @@ class Boundary extends Chart {
     }
     if (!c.points || !this.options.points) return
     const turn = this.theirs ? null : turns(drawing.points.length, drawing.fraction)
+    const { kinds } = this
+    const put = (i, xs, ys) => xs.forEach((x, k) => Object.assign(figure.data[2 * kinds * i + k], { x, y: ys[k] }))
     for (let i = 0; i < this.options.lanes; i++) {
-      const xs = [[], [], [], []]
-      const ys = [[], [], [], []]
+      const [xs, ys] = [0, 1].map(() => Array.from({ length: 2 * kinds }, () => []))
       if (turn !== null) { // drawn just now: no run has had them yet
         drawing.points.forEach(([x, y, k], at) => {
-          xs[k + (turn[at] ? 2 : 0)].push(x)
-          ys[k + (turn[at] ? 2 : 0)].push(y)
+          xs[k + (turn[at] ? kinds : 0)].push(x)
+          ys[k + (turn[at] ? kinds : 0)].push(y)
         })
-        for (let k = 0; k < 4; k++) Object.assign(figure.data[4 * i + k], { x: xs[k], y: ys[k] })
+        put(i, xs, ys)
         continue
       }
       const set = c.points.sets[c.viewOf[i]]
@@ -1556,12 +1609,12 @@ class Boundary extends Chart {
       const [a, b, d, e] = set.extent
       for (let k = 0; k < set.kind.length; k++) {
         const kind = set.kind[k] & 127
-        if (kind > 1) continue
-        const group = kind + (set.kind[k] & 128 ? 2 : 0)
+        if (kind >= kinds) continue
+        const group = kind + (set.kind[k] & 128 ? kinds : 0)
         xs[group].push(a + (set.place[2 * k] / 65535) * (b - a))
         ys[group].push(d + (set.place[2 * k + 1] / 65535) * (e - d))
       }
-      for (let k = 0; k < 4; k++) Object.assign(figure.data[4 * i + k], { x: xs[k], y: ys[k] })
+      put(i, xs, ys)
     }
   }
 
@@ -1579,6 +1632,11 @@ class Boundary extends Chart {
     for (let i = 0; i < this.options.lanes; i++) {
       const b = boundaries[i]
       if (!b) continue
+      if (b.shape.length === 3) {
+        tiles[i] = classTile(b, c.classes?.[c.viewOf[i]] ?? 2, this.areas)
+        tiles[i].extent = c.extents?.[c.viewOf[i]]
+        continue
+      }
       const smooth = (smoothed[i] = blurred(b.values, b.shape))
       tiles[i] = tile(b.shape, (k) => this.response[Math.round(smooth[k])])
       tiles[i].contour = contour(smooth, b.shape, 127.5)
@@ -1586,12 +1644,21 @@ class Boundary extends Chart {
     }
     const { lanes } = this.options
     const [first, last] = [boundaries[0], boundaries[lanes - 1]]
+    let apart // share of the nodes whose most probable class is another
     if (this.options.difference && first && last && equal(first.shape, last.shape) && c.viewOf?.[0] === c.viewOf?.[1]) {
-      tiles[lanes] = tile(first.shape, (k) => this.difference[255 + Math.round(smoothed[lanes - 1][k] - smoothed[0][k])])
+      if (first.shape.length === 3) {
+        const [one, other] = [tiles[0], tiles[lanes - 1]]
+        tiles[lanes] = tile([one.rows, one.columns], (k) => this.same[one.winner[k] === other.winner[k] ? 0 : 1])
+        const nodes = first.values.length / 2
+        apart = 0
+        for (let k = 0; k < nodes; k++) if (first.values[k] !== last.values[k]) apart += 1 / nodes
+      } else {
+        tiles[lanes] = tile(first.shape, (k) => this.difference[255 + Math.round(smoothed[lanes - 1][k] - smoothed[0][k])])
+      }
       tiles[lanes].extent = c.extents?.[c.viewOf[0]]
     }
     this.tiles = tiles
-    this.painted.set(picture, { where, tiles })
+    this.painted.set(picture, { where, tiles, apart })
   }
 
   placed() {
@@ -1665,6 +1732,66 @@ function tile(shape, color) {
   }
   context.putImageData(image, 0, 0)
   return { canvas, rows, columns }
+}
+
+const FINER = 4 // pixels to a node in an image of classes: its lines run between the nodes
+
+/* The most probable class of each node in its colour, paler where its probability is lower. The line
+   between two classes runs where the linear way between their leads over even odds is 0. */
+function classTile({ values, shape: [, rows, columns] }, kinds, areas) {
+  const n = rows * columns
+  const present = [...new Set(values.subarray(0, n))]
+  const sure = blurred(values.subarray(n), [rows, columns])
+  const leads = present.map((k) => {
+    const lead = new Float32Array(n)
+    for (let i = 0; i < n; i++) if (values[i] === k) lead[i] = Math.max(2 * values[n + i] - 255, 12)
+    return blurred(lead, [rows, columns])
+  })
+  const shape = [(rows - 1) * FINER + 1, (columns - 1) * FINER + 1]
+  const winner = new Uint8Array(shape[0] * shape[1])
+  const paleness = new Uint8Array(winner.length)
+  const least = 255 / Math.max(kinds, 2)
+  for (let r = 0; r < rows - 1; r++) {
+    for (let q = 0; q < columns - 1; q++) {
+      const at = r * columns + q
+      const near = leads.map((_, i) => i).filter((i) => {
+        const lead = leads[i]
+        return lead[at] > 0 || lead[at + 1] > 0 || lead[at + columns] > 0 || lead[at + columns + 1] > 0
+      })
+      for (let v = 0; v < FINER + (r === rows - 2 ? 1 : 0); v++) {
+        for (let u = 0; u < FINER + (q === columns - 2 ? 1 : 0); u++) {
+          const [s, t] = [u / FINER, v / FINER]
+          const between = (f) =>
+            (1 - t) * ((1 - s) * f[at] + s * f[at + 1]) + t * ((1 - s) * f[at + columns] + s * f[at + columns + 1])
+          let [best, most] = [near[0], -1]
+          if (near.length > 1) {
+            for (const i of near) {
+              const lead = between(leads[i])
+              if (lead > most) [best, most] = [i, lead]
+            }
+          }
+          const pixel = (r * FINER + v) * shape[1] + q * FINER + u
+          winner[pixel] = present[best]
+          paleness[pixel] = Math.min(255, Math.max(0, Math.round(((between(sure) - least) / (255 - least)) * 255)))
+        }
+      }
+    }
+  }
+  const made = tile(shape, (k) => areas[winner[k] % areas.length][paleness[k]])
+  // each line is found from either of its sides, so all classes but one find them all
+  const [most, second] = [new Float32Array(n), new Float32Array(n)]
+  for (const lead of leads) {
+    for (let i = 0; i < n; i++) {
+      second[i] = Math.max(second[i], Math.min(lead[i], most[i]))
+      most[i] = Math.max(most[i], lead[i])
+    }
+  }
+  made.contour = leads.slice(1).flatMap((lead) => {
+    const ahead = lead.map((own, i) => own - (own === most[i] ? second[i] : most[i]))
+    return contour(ahead, [rows, columns], 0).map((place) => place * FINER)
+  })
+  made.winner = winner
+  return made
 }
 
 /* Each node with its neighbours, weights 1-2-1: where the response jumps from 0 to 1 between two

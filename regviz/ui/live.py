@@ -165,7 +165,7 @@ class Drawing:
     start: tuple[Point, ...]
     plane: tuple[float, float, float, float]
     fraction: float
-    names: tuple[str, str] = ("class 0", "class 1")
+    names: tuple[str, ...] = ("class 0", "class 1")
     least: int = MIN_POINTS
     each: int = 2
     most: int = MAX_POINTS
@@ -179,6 +179,7 @@ def decision_boundary(
     show_difference: bool = True,
     show_points: bool = True,
     axes: tuple[str, str] | None = None,
+    classes: Sequence[str] | None = None,
     drawing: Drawing | None = None,
     on_drawn: Callable[[dict[str, Any]], None] | None = None,
     height: int = 520,
@@ -186,13 +187,16 @@ def decision_boundary(
 ) -> None:
     """Mount the boundaries side by side, with the points; for two lanes also their difference.
 
-    The picture of P(class 1) lies on a canvas under the axes. Where a lane has none (more than
-    two classes, one input), a sentence stands in its place. ``height`` is the most in pixels:
+    The picture of P(class 1) lies on a canvas under the axes. Where a lane has none (images, one
+    input), a sentence stands in its place. ``height`` is the most in pixels:
     panels have equal aspect, so a narrow page needs less. ``axes`` names the two inputs, where
-    they have names. With a ``drawing``, clicks add and remove points: the browser shows them at
-    once, and ``on_drawn`` is called, before the script runs again, with ``{"id", "points",
-    "done"}``, all points there are, as soon as there are enough. What it gets is what a browser
-    says: it is to be checked.
+    they have names; ``classes`` the classes, where there are more than two: then the picture is
+    an image of the most probable class, and the difference shows where that is another.
+
+    With a ``drawing``, clicks add and remove points: the browser shows them at once, and
+    ``on_drawn`` is called, before the script runs again, with ``{"id", "points", "done"}``, all
+    points there are, as soon as there are enough. What it gets is what a browser says: it is to be
+    checked.
     """
     difference = show_difference and len(labels) == 2
     skeletons = _skeletons(
@@ -201,6 +205,7 @@ def decision_boundary(
         show_difference=difference,
         show_points=show_points,
         height=height,
+        **({} if classes is None else {"classes": len(classes)}),
     )
     # put in here and not kept with the figure, because they may be somebody's own
     for usual, name in zip(("x₀", "x₁"), axes or (), strict=False):
@@ -216,6 +221,7 @@ def decision_boundary(
             "labels": list(labels),
             "difference": difference,
             "points": show_points,
+            "classes": None if classes is None else list(classes),
             "drawing": None if drawing is None else dataclasses.asdict(drawing),
         },
         filename="decision-boundary",

@@ -35,10 +35,14 @@ DRAW = (
     "Drawing: click in the decision boundary to add a point, with Shift to remove one. The two "
     "models are trained on all points after each click."
 )
+TWO_ONLY = (
+    "Points are drawn for two classes, and this data has {}: tell one label from another, or go "
+    "back to two moons, and draw there."
+)
 NO_PICTURE = "The picture to draw in is on its way; try again in a moment."
 USED = (
     "Each column is standardized: less its mean, divided by its standard deviation, both of the "
-    "training points. All points are used for training or validation, with the same shares of both "
+    "training points. All points are used for training or validation, with the same shares of all "
     "classes; there is no test set."
 )
 NO_LINK = (
@@ -68,9 +72,15 @@ _WAYS = (
 )
 """Ways to begin to draw: the button, whether all points go, its icon, and what happens."""
 _ASKING, _ONE, _ZERO = "own-data.asking", "own-data.one", "own-data.zero"
+_WAY = "own-data.way"
+ALL, TWO = "All of them at once", "Two classes"
+_ALL = (
+    "All at once: each label is a class, and the picture shows the most probable class at each "
+    "place. Two classes: the picture shows P(class 1)."
+)
 _TELL = (
-    "A model here tells two classes apart. This label becomes class 1; all others, or the one "
-    "beside it, become class 0, and rows with neither are left out."
+    "This label becomes class 1; all others, or the one beside it, become class 0, and rows with "
+    "neither are left out."
 )
 _BOX, _UPLOAD, _PASTED = "own-data", "own-data.upload", "own-data.pasted"
 
@@ -97,6 +107,13 @@ def axes(data: DataSpec) -> tuple[str, str] | None:
         return None
     zero, one = data.columns or ("x₀", "x₁")
     return f"{zero} (standardized)", f"{one} (standardized)"
+
+
+def several(data: DataSpec) -> tuple[str, ...] | None:
+    """Return the names of the classes where own data have more than two; else None."""
+    if data.points is None or data.n_classes == 2:
+        return None
+    return data.classes or tuple(f"class {k}" for k in range(data.n_classes))
 
 
 def part(open: Open) -> None:
@@ -176,7 +193,9 @@ def _about(data: DataSpec) -> str:
     text = f"{len(data.points)} points, no test set. "
     if data.plane is None or data.columns is not None:
         text += f"x₀: {zero}, x₁: {one}, standardized. "
-    if data.classes:
+    if data.n_classes > 2:
+        text += f"{data.n_classes} classes: {', '.join(several(data) or ())}. "
+    elif data.classes:
         text += f"Class 0: {data.classes[0]}, class 1: {data.classes[1]}. "
     said, of = st.session_state.get(_SAID, ("", ""))
     return text + (said if of == data.fingerprint else "")
@@ -194,7 +213,7 @@ def _from_text(open: Open) -> None:
 
 @dataclass(frozen=True)
 class _Asking:
-    """A table with more labels than two, until somebody says which are to be told apart."""
+    """A table with more labels than two, until somebody says what is told from what."""
 
     name: str
     content: bytes | str
@@ -203,21 +222,23 @@ class _Asking:
 
 def _ask(asking: _Asking, open: Open) -> None:
     st.caption(f"{layout.plain(asking.name)}: {len(asking.labels)} different labels.")
-    short = {text: text if len(text) <= 40 else f"{text[:39]}…" for text in asking.labels}
-    one, zero = st.columns(2, gap="small")
-    with one:
-        told = st.selectbox(
-            "Tell", asking.labels, key=_ONE, format_func=lambda t: short.get(t, t), help=_TELL
-        )
-    with zero:
-        others = [None, *(text for text in asking.labels if text != told)]
-        st.selectbox(
-            "from",
-            others,
-            key=_ZERO,
-            format_func=lambda t: own_data.OTHERS if t is None else short.get(t, t),
-            placeholder=own_data.OTHERS,
-        )
+    way = st.radio("Tell apart", (ALL, TWO), key=_WAY, horizontal=True, help=_ALL)
+    if way == TWO:
+        short = {text: text if len(text) <= 40 else f"{text[:39]}…" for text in asking.labels}
+        one, zero = st.columns(2, gap="small")
+        with one:
+            told = st.selectbox(
+                "Tell", asking.labels, key=_ONE, format_func=lambda t: short.get(t, t), help=_TELL
+            )
+        with zero:
+            others = [None, *(text for text in asking.labels if text != told)]
+            st.selectbox(
+                "from",
+                others,
+                key=_ZERO,
+                format_func=lambda t: own_data.OTHERS if t is None else short.get(t, t),
+                placeholder=own_data.OTHERS,
+            )
     st.button(
         "Use these classes",
         icon=":material/call_split:",
@@ -227,18 +248,26 @@ def _ask(asking: _Asking, open: Open) -> None:
 
 
 def _tell_apart(asking: _Asking, open: Open) -> None:
-    pair = (st.session_state[_ONE], st.session_state[_ZERO])
-    _use(asking.name, asking.content, open, pair)
+    if st.session_state[_WAY] == ALL:
+        _use(asking.name, asking.content, open, all_classes=True)
+    else:
+        pair = (st.session_state[_ONE], st.session_state[_ZERO])
+        _use(asking.name, asking.content, open, pair)
 
 
 def _use(
-    name: str, content: bytes | str, open: Open, pair: tuple[str, str | None] | None = None
+    name: str,
+    content: bytes | str,
+    open: Open,
+    pair: tuple[str, str | None] | None = None,
+    *,
+    all_classes: bool = False,
 ) -> None:
     shown: Experiment = st.session_state["experiment"]
-    if pair is None:
+    if pair is None and not all_classes:
         st.session_state.pop(_ASKING, None)
     try:
-        table = own_data.read(content, pair)
+        table = own_data.read(content, pair, all_classes=all_classes)
         data = table.data(shown.data)
         experiment = Experiment(data, shown.model, shown.regularization, shown.training)
     except own_data.SeveralLabels as error:
@@ -259,7 +288,7 @@ class _Begun:
 
     drawing: live.Drawing
     columns: tuple[str, str] | None
-    classes: tuple[str, str] | None
+    classes: tuple[str, ...] | None
     mark: str
 
 
@@ -290,6 +319,9 @@ def _stop() -> None:
 def _draw(open: Open, empty: bool) -> None:
     """Begin to draw in the picture shown, in its points or without them."""
     shown: Experiment = st.session_state["experiment"]
+    if shown.data.n_classes > 2 and shown.data.points is not None:
+        st.session_state[_REFUSED] = TWO_ONLY.format(shown.data.n_classes)
+        return
     frame, lanes = run.current().look()
     if frame is None or frame.data is None or lanes[-1].data != shown.data:
         st.session_state[_REFUSED] = NO_PICTURE
@@ -369,5 +401,6 @@ __all__ = [
     "kept",
     "last_act",
     "part",
+    "several",
     "take",
 ]
