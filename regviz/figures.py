@@ -502,7 +502,7 @@ def _point_marks(k: int, validation: bool, several: bool, palette: Palette) -> d
     sizes = 6.5, 7.5
     if several:
         symbol = open_symbol = CLASS_SYMBOLS[k]
-        sizes = (8.0, 8.0) if symbol in _SLENDER else (7.0, 7.0)
+        sizes = (8.5, 8.5) if symbol in _SLENDER else (7.0, 7.0)
     if validation:
         return {
             "symbol": f"{open_symbol}-open",

@@ -1513,25 +1513,25 @@ class Boundary extends Chart {
     const { layout } = this.skeleton
     const { l, r, b } = layout.margin
     const { beside } = layout.meta
-    const t = (width >= beside.from ? beside.top : layout.margin.t) + this.legendRoom(width)
+    const t = this.manyRows(width)?.top ?? (width >= beside.from ? beside.top : layout.margin.t)
     const [x0, x1, y0, y1] = this.box ?? [...layout.xaxis.range, ...layout.yaxis.range]
     const [left, right] = columns(this.panels(), width - l - r, PANEL_GAP)[0]
     const tall = ((right - left) * (width - l - r) * (y1 - y0)) / (x1 - x0)
     return Math.round(Math.max(tall, 120) + t + b)
   }
 
-  /* Pixels that a legend of many classes needs beyond its first row. */
-  legendRoom(width) {
-    const { font, itemwidth } = this.skeleton.layout.legend
-    if (!this.options.classes) return 0
-    const { beside } = this.skeleton.layout.meta
-    const words = `${font.size}px ${this.skeleton.layout.font.family}`
+  /* Where a legend of many classes does not fit beside the title, it stands under it, in as many
+     rows as it needs: the margin that this takes, or null. */
+  manyRows(width) {
+    const { legend, font, margin, meta } = this.skeleton.layout
+    if (!this.options.classes) return null
+    const words = `${legend.font.size}px ${font.family}`
     const wide = this.skeleton.data.filter((trace) => trace.showlegend !== false)
-      .map((trace) => widthOf(trace.name, words) + itemwidth + 15)
-    const room = width - (width >= beside.from ? beside.left : 0) - 10
-    if (wide.reduce((a, b) => a + b, 0) <= room) return 0
-    const across = Math.max(1, Math.floor(room / Math.max(...wide))) // then Plotly makes columns
-    return (Math.ceil(wide.length / across) - 1) * 1.5 * font.size
+      .map((trace) => widthOf(trace.name, words) + legend.itemwidth + 20)
+    const all = wide.reduce((a, b) => a + b, 0)
+    if (width >= meta.beside.from && all <= width - meta.beside.left) return null
+    const across = all <= width ? wide.length : Math.max(1, Math.floor(width / Math.max(...wide)))
+    return { top: margin.t + (Math.ceil(wide.length / across) - 1) * 1.5 * legend.font.size }
   }
 
   titles(c, picture) {
@@ -1542,7 +1542,7 @@ class Boundary extends Chart {
   apartTitle(apart) {
     const { labels } = this.options
     const share = apart > 0 && apart < 0.005 ? "<1" : Math.round(100 * apart)
-    return `<b>${escaped(labels.at(-1))} ≠ ${escaped(labels[0])} on ${escaped(`${share}`)} %</b>`
+    return `<b>${escaped(labels.at(-1))} ≠ ${escaped(labels[0])} on ${escaped(`${share}%`)}</b>`
   }
 
   laneTitles(c, picture) {
@@ -1557,7 +1557,12 @@ class Boundary extends Chart {
   arrange(figure, width, height) {
     super.arrange(figure, width, height)
     const { l, r } = figure.layout.margin
-    figure.layout.margin.t += this.legendRoom(width)
+    const rows = this.manyRows(width)
+    if (rows) {
+      const { layout } = this.skeleton
+      Object.assign(figure.layout.legend, { x: 0, y: 1 - ((1 - layout.legend.y) * layout.height) / height })
+      figure.layout.margin.t = rows.top
+    }
     const { lanes } = this.options
     const bar = 2 * this.kinds * lanes
     const places = columns(this.panels(), width - l - r, PANEL_GAP)
@@ -1747,47 +1752,58 @@ function classTile({ values, shape: [, rows, columns] }, kinds, areas) {
     for (let i = 0; i < n; i++) if (values[i] === k) lead[i] = Math.max(2 * values[n + i] - 255, 12)
     return blurred(lead, [rows, columns])
   })
+  const owners = new Uint16Array(n) // bit i: the class at place i of those present leads there, or near
+  leads.forEach((lead, i) => { for (let at = 0; at < n; at++) if (lead[at] > 0) owners[at] |= 1 << i })
   const shape = [(rows - 1) * FINER + 1, (columns - 1) * FINER + 1]
   const winner = new Uint8Array(shape[0] * shape[1])
-  const paleness = new Uint8Array(winner.length)
+  const paleness = new Uint8ClampedArray(winner.length)
   const least = 255 / Math.max(kinds, 2)
+  const strength = sure.map((p) => ((p - least) / (255 - least)) * 255)
+  const most = new Float32Array(FINER + 1)
   for (let r = 0; r < rows - 1; r++) {
+    const down = FINER + (r === rows - 2 ? 1 : 0)
     for (let q = 0; q < columns - 1; q++) {
-      const at = r * columns + q
-      const near = leads.map((_, i) => i).filter((i) => {
-        const lead = leads[i]
-        return lead[at] > 0 || lead[at + 1] > 0 || lead[at + columns] > 0 || lead[at + columns + 1] > 0
-      })
-      for (let v = 0; v < FINER + (r === rows - 2 ? 1 : 0); v++) {
-        for (let u = 0; u < FINER + (q === columns - 2 ? 1 : 0); u++) {
-          const [s, t] = [u / FINER, v / FINER]
-          const between = (f) =>
-            (1 - t) * ((1 - s) * f[at] + s * f[at + 1]) + t * ((1 - s) * f[at + columns] + s * f[at + columns + 1])
-          let [best, most] = [near[0], -1]
-          if (near.length > 1) {
-            for (const i of near) {
-              const lead = between(leads[i])
-              if (lead > most) [best, most] = [i, lead]
-            }
+      const across = FINER + (q === columns - 2 ? 1 : 0)
+      const [a, c] = [r * columns + q, (r + 1) * columns + q]
+      const near = owners[a] | owners[a + 1] | owners[c] | owners[c + 1]
+      const alone = (near & (near - 1)) === 0
+      for (let v = 0; v < down; v++) {
+        const s = v / FINER
+        const start = (r * FINER + v) * shape[1] + q * FINER
+        // what lies between four nodes: linear along this row of pixels
+        const left = strength[a] + s * (strength[c] - strength[a])
+        const step = (strength[a + 1] + s * (strength[c + 1] - strength[a + 1]) - left) / FINER
+        for (let u = 0; u < across; u++) paleness[start + u] = left + u * step
+        most.fill(-1)
+        for (let i = 0; i < present.length; i++) {
+          if (!(near & (1 << i))) continue
+          if (alone) {
+            winner.fill(present[i], start, start + across)
+            break
           }
-          const pixel = (r * FINER + v) * shape[1] + q * FINER + u
-          winner[pixel] = present[best]
-          paleness[pixel] = Math.min(255, Math.max(0, Math.round(((between(sure) - least) / (255 - least)) * 255)))
+          const lead = leads[i]
+          const from = lead[a] + s * (lead[c] - lead[a])
+          const by = (lead[a + 1] + s * (lead[c + 1] - lead[a + 1]) - from) / FINER
+          for (let u = 0; u < across; u++) {
+            if (from + u * by <= most[u]) continue
+            most[u] = from + u * by
+            winner[start + u] = present[i]
+          }
         }
       }
     }
   }
   const made = tile(shape, (k) => areas[winner[k] % areas.length][paleness[k]])
   // each line is found from either of its sides, so all classes but one find them all
-  const [most, second] = [new Float32Array(n), new Float32Array(n)]
+  const [first, second] = [new Float32Array(n), new Float32Array(n)]
   for (const lead of leads) {
     for (let i = 0; i < n; i++) {
-      second[i] = Math.max(second[i], Math.min(lead[i], most[i]))
-      most[i] = Math.max(most[i], lead[i])
+      second[i] = Math.max(second[i], Math.min(lead[i], first[i]))
+      first[i] = Math.max(first[i], lead[i])
     }
   }
   made.contour = leads.slice(1).flatMap((lead) => {
-    const ahead = lead.map((own, i) => own - (own === most[i] ? second[i] : most[i]))
+    const ahead = lead.map((own, i) => own - (own === first[i] ? second[i] : first[i]))
     return contour(ahead, [rows, columns], 0).map((place) => place * FINER)
   })
   made.winner = winner
