@@ -1503,6 +1503,13 @@ class Boundary extends Chart {
     else this.points = points
   }
 
+  react(figure) {
+    // Plotly would go back to ranges that axes of equal aspect had before these
+    const full = this.gd._fullLayout ?? {}
+    for (const name of Object.keys(full)) if (/^[xy]axis\d*$/.test(name)) delete full[name]._inputRange
+    super.react(figure)
+  }
+
   /* As high as the panels are with equal aspect on this width, the given height at most. */
   height() {
     if (this.nothing) return 160
