@@ -141,7 +141,8 @@ def why_no_boundary(views: Sequence[DataView] | None) -> str:
         view = views[0]
         if view.n_classes != 2:
             return (
-                f"No boundary: it is drawn for two classes, and these data have {view.n_classes}."
+                f"No boundary: these data have {view.n_classes} classes, but no plane of two "
+                "inputs."
             )
         if view.n_features < 2:
             return "No boundary: it is drawn over two input features, and these data have one."

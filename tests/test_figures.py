@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 import tomllib
@@ -17,7 +18,8 @@ from numpy.typing import NDArray
 
 from regviz import figures, packing
 from regviz.frames import Frame
-from regviz.palette import DARK, LIGHT, Palette
+from regviz.palette import CLASS_SYMBOLS, DARK, LIGHT, Palette
+from regviz.specs import MAX_CLASSES
 from tests.live_page import EPOCHS, LABELS, made_up_frame
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -32,6 +34,7 @@ SKELETONS: dict[str, Any] = {
     "boundary of five": lambda p: figures.decision_boundary(
         "abcde", show_difference=False, palette=p
     ),
+    "three classes": lambda p: figures.decision_boundary(LABELS, classes=3, palette=p),
     "histogram": lambda p: figures.weight_histogram(LABELS, layers=3, palette=p),
     "histogram of nine": lambda p: figures.weight_histogram(LABELS, layers=9, palette=p),
 }
@@ -214,6 +217,41 @@ def test_what_must_be_told_apart_stays_apart_for_colour_blind_eyes(
 
 
 @pytest.mark.parametrize("palette", [LIGHT, DARK], ids=lambda p: p.name)
+@pytest.mark.parametrize("eyes", DEFICIENCIES)
+def test_ten_classes_stay_apart_as_far_as_ten_can(eyes: str, palette: Palette) -> None:
+    def seen(color: str) -> NDArray[np.float64]:
+        return lab(DEFICIENCIES[eyes] @ linear(color))
+
+    points, areas = [[seen(c) for c in of] for of in (palette.classes, palette.areas)]
+    for (a, area_a), (b, area_b) in itertools.combinations(zip(points, areas, strict=True), 2):
+        assert np.linalg.norm(a - b) > 25
+        assert np.linalg.norm(area_a - area_b) > 9
+    for point, area, color in zip(points, areas, palette.classes, strict=True):
+        assert np.linalg.norm(point - area) > 15  # a point on its own side
+        assert contrast(color, palette.background) >= 2.9
+    # and hue is not alone: each has a mark of its own
+    assert len(set(CLASS_SYMBOLS)) == len(palette.classes) == MAX_CLASSES
+
+
+@pytest.mark.parametrize("kinds", [3, 10])
+def test_of_several_classes_each_has_its_mark_and_validation_is_open(kinds: int) -> None:
+    figure = figures.decision_boundary(LABELS, classes=kinds)
+    points = figure.data[: 2 * kinds]
+    for k in range(kinds):
+        train, validation = points[k], points[kinds + k]
+        assert train.name == validation.name == f"class {k}"
+        assert train.marker.symbol == CLASS_SYMBOLS[k]
+        assert validation.marker.symbol == f"{CLASS_SYMBOLS[k]}-open"
+        assert (train.showlegend, validation.showlegend) == (True, False)
+    shown = [t.name for t in figure.data if t.showlegend is not False]
+    assert shown == [*(f"class {k}" for k in range(kinds)), "train", "validation"]
+    bar, difference = figure.data[4 * kinds : 4 * kinds + 2]
+    assert bar.marker.cmin == pytest.approx(1 / kinds)
+    assert difference.marker.colorbar.ticktext == ("same class", "another class")
+    assert figure.layout.annotations[2].text == "<b>with ≠ without</b>"
+
+
+@pytest.mark.parametrize("palette", [LIGHT, DARK], ids=lambda p: p.name)
 def test_words_and_lines_stand_out_from_the_page(palette: Palette) -> None:
     for surface in (palette.background, palette.surface):
         for color in (palette.text, palette.muted, palette.good, palette.warn, palette.bad):
@@ -331,6 +369,28 @@ def test_a_live_frame_of_two_lanes_is_at_most_20_kB(epochs: int) -> None:
         lanes.append(lane)
     data = packing.pack_frame("c", "r", frame, with_points=epochs < 10)
     assert len(data) <= 20_000
+
+
+def test_an_image_of_classes_travels_as_it_is_and_stays_small() -> None:
+    rng = np.random.default_rng(0)
+    frame = frames_of(EPOCHS - 1)
+    lanes = tuple(
+        dataclasses.replace(
+            lane, boundary=None, winners=rng.integers(0, 10, (2, 64, 64)).astype(np.uint8)
+        )
+        for lane in frame.lanes
+    )
+    frame = dataclasses.replace(frame, lanes=lanes)
+    packed = packing.pack_frame("c", "r", frame, with_points=False)
+    header, arrays = packing.unpack(packed)
+    for i, lane in enumerate(lanes):
+        np.testing.assert_array_equal(arrays[f"b{i}"], lane.winners)
+    assert "none" not in header["frame"]
+    assert len(packed) <= 28_000
+    _, arrays = packing.unpack(packing.pack_bundle("c", "r", [frame, frame]))
+    np.testing.assert_array_equal(arrays["1.b0"], lanes[0].winners)
+    sweep = packing.pack_sweep("c", "r", [frame] * 21, values=["1"] * 21, name="x")
+    assert len(sweep) <= 600_000
 
 
 def test_the_bundle_holds_every_stored_frame() -> None:

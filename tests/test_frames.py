@@ -22,6 +22,7 @@ from regviz.frames import (
     Frame,
     FrameStore,
     LaneFrame,
+    resample_winners,
 )
 
 
@@ -114,6 +115,31 @@ def test_whatever_the_numbers_they_arrive(
     )
     frame = Frame(1, 2, (lane,), None)
     assert_same(Frame.from_bytes(frame.to_bytes()), frame)
+
+
+def test_images_of_classes_travel_and_cost_others_nothing() -> None:
+    frame = make_frame(3)
+    image = np.stack([np.arange(16).reshape(4, 4) % 3, np.arange(16).reshape(4, 4) + 85])
+    lane = dataclasses.replace(frame.lanes[0], boundary=None, winners=image.astype(np.uint8))
+    both = dataclasses.replace(frame, lanes=(lane, frame.lanes[1]))
+    assert_same(Frame.from_bytes(both.to_bytes()), both)
+    assert b"winners" not in frame.to_bytes()
+    store = FrameStore()
+    for _ in range(2):
+        store.add(both)
+    assert_same(store.frames()[-1], both)
+
+
+@pytest.mark.parametrize("most", [2, 3, 5, 80])
+def test_a_coarser_image_of_classes_holds_nodes_of_the_finer(most: int) -> None:
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 200, (2, 5, 7)).astype(np.uint8)
+    coarse = resample_winners(image, most)
+    assert coarse.shape == (2, min(5, most), min(7, most))
+    np.testing.assert_array_equal(coarse[:, [0, 0, -1, -1], [0, -1, 0, -1]],
+                                  image[:, [0, 0, -1, -1], [0, -1, 0, -1]])  # fmt: skip
+    nodes = {tuple(node) for node in image.reshape(2, -1).T}
+    assert {tuple(node) for node in coarse.reshape(2, -1).T} <= nodes
 
 
 def test_arrays_that_are_no_plain_block_travel_too() -> None:

@@ -497,7 +497,7 @@ def test_where_there_is_no_boundary_a_sentence_stands(stage: Stage) -> None:
     stage.open(at=2, kind="digits")
     note = stage.page.locator(".st-key-decision-boundary .rv-note:visible")
     assert note.inner_text() == (
-        "No boundary: it is drawn for two classes, and these data have 10."
+        "No boundary: these data have 10 classes, but no plane of two inputs."
     )
     assert not stage.page.locator(BOUNDARY).is_visible()
     stage.show(at=3, kind="digits")

@@ -13,15 +13,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from regviz import data, fit, own_data, specs, train
+from regviz import data, fit, metrics, own_data, specs, train
 from regviz.data import make_dataset, make_view, standardize
 from regviz.engine import Engine
 from regviz.limits import Limits
 from regviz.own_data import EXAMPLE, MAX_BYTES, MAX_ROWS, MAX_USED, arranged, turns
 from regviz.specs import MAX_POINTS, DataSpec, Experiment, OwnDataGone, SpecError
+from regviz.training import Run
 
 
 def points(n: int = 40, seed: int = 0, scale: float = 1.0) -> list[list[float]]:
@@ -35,6 +37,21 @@ def own(n: int = 40, seed: int = 0, scale: float = 1.0, **more: object) -> Exper
     return Experiment.from_dict(
         {
             "data": {"kind": "csv", "points": points(n, seed, scale), **more},
+            "model": {"hidden": [8]},
+            "training": {"epochs": 5, "lr": 0.01},
+        }
+    )
+
+
+def several(kinds: int, n: int = 60, seed: int = 0, **more: object) -> Experiment:
+    """An experiment on own data of several classes, round about, short to train."""
+    rng = np.random.default_rng(seed)
+    angle = 2 * np.pi * np.arange(n) / kinds
+    x = np.stack([np.cos(angle), np.sin(angle)], axis=1) + rng.normal(scale=0.2, size=(n, 2))
+    table = [[float(a), float(b), i % kinds] for i, (a, b) in enumerate(x)]
+    return Experiment.from_dict(
+        {
+            "data": {"kind": "csv", "points": table, **more},
             "model": {"hidden": [8]},
             "training": {"epochs": 5, "lr": 0.01},
         }
@@ -127,7 +144,11 @@ def wrong(**more: object) -> dict[str, object]:
         (wrong(points=[*points(), [1, 2]]), "data.points[40]: got [1, 2]"),
         (wrong(points=[*points(), [1, "2", 0]]), "data.points[40]"),
         (wrong(points=[*points(), [1, True, 0]]), "data.points[40]"),
-        (wrong(points=[*points(), [1, 2, 2]]), "data.points[40]"),
+        (wrong(points=[*points(), [1, 2, 2]]), "got 1 of class 2; give at least 2"),
+        (wrong(points=[*points(), [1, 2, 3], [2, 2, 3]]), "got 0 of class 2; give at least 2"),
+        (wrong(points=[*points(), [1, 2, 10]]), "data.points[40]"),
+        (wrong(points=[*points(), [1, 2, 0.5]]), "data.points[40]"),
+        (wrong(points=[*points(), [1, 2, -1]]), "data.points[40]"),
         (wrong(points=[*points(), [1, 2, True]]), "data.points[40]"),
         (wrong(points=[*points(), [1, 1e6, 0]]), "data.points[40]"),
         (wrong(points=[*points(), [1, 999_999.9, 0]]), "data.points[40]"),
@@ -142,6 +163,9 @@ def wrong(**more: object) -> dict[str, object]:
         (wrong(columns="ab"), "data.columns: got"),
         (wrong(columns=["a", "<b>"]), "data.columns: got"),
         (wrong(classes=["a", "b" * 31]), "data.classes: got"),
+        (wrong(classes=["a", "b", "c"]), "data.classes: got 3 names for 2 classes"),
+        (wrong(classes=["a"] * 11), "data.classes: got"),
+        (wrong(points=[*points(), [1, 2, 2], [2, 2, 2]], plane=[0, 1, 0, 1]), "data.plane: got"),
         (wrong(classes=["a", "b\n"]), "data.classes: got"),
         (wrong(plane=[0, 1, 2]), "data.plane: got [0, 1, 2]"),
         (wrong(plane=[0, 1, 2, 2]), "data.plane: got"),
@@ -157,6 +181,29 @@ def test_what_is_no_own_data_is_named(mapping: dict[str, object], names_it: str)
     with pytest.raises(SpecError) as caught:
         Experiment.from_dict(mapping)
     assert names_it in one_sentence(str(caught.value))
+
+
+def test_two_classes_have_the_link_and_the_mark_that_they_had() -> None:
+    data = own_data.read(EXAMPLE).data(DataSpec())
+    link = specs.to_link(Experiment(data))
+    assert link == ("eNqrVkpJLElUsqpWys7MS1GyUkouLlPSUSrIz8wrKQZyDUyTjS1Tk1LNLAwNjQwtU5RqawGfsw94")
+    assert data.fingerprint == "05c39ebe6811219d"
+    assert Experiment.from_dict(json.loads(Experiment(data).canonical_json())).data == data
+
+
+@given(st.integers(3, 10), st.integers(0, 2**31 - 1), st.booleans())
+@settings(max_examples=25)
+def test_several_classes_round_trip(kinds: int, seed: int, named: bool) -> None:
+    names = [f"kind {k}" for k in range(kinds)] if named else None
+    e = several(kinds, seed=seed, classes=names)
+    assert e.data.n_classes == kinds
+    assert Experiment.from_dict(json.loads(e.canonical_json())) == e
+    assert specs.experiments_from_json(specs.experiments_to_json([e])) == (e,)
+    kept = {e.data.fingerprint: e.data}
+    assert specs.from_link(specs.to_link(e), kept) == e
+    two = replace(e.data, points=tuple((a, b, min(k, 1)) for a, b, k in e.data.points or ()),
+                  classes=None)  # fmt: skip
+    assert two.fingerprint != e.data.fingerprint
 
 
 def test_a_link_holds_all_but_the_data() -> None:
@@ -257,6 +304,67 @@ def test_all_points_are_used_once_and_both_sides_have_the_same_shares(
         share = ones / (ones + zeros)
         assert abs(made.y_val.sum() - share * e.n_val) <= 1
         assert abs(made.y_train.sum() - share * e.n_train) <= 1
+
+
+@pytest.mark.parametrize("kinds", [3, 10])
+@pytest.mark.parametrize("irrelevant", [0, 3])
+def test_the_picture_is_what_the_network_itself_finds_most_probable(
+    kinds: int, irrelevant: int
+) -> None:
+    e = several(kinds, irrelevant_features=irrelevant)
+    e = e.replace("training.epochs", 60).replace("training.lr", 0.05)
+    run = Run([e.without_regularization(), e.replace("regularization.l2", 0.01)])
+    for _ in run.steps():
+        pass
+    frame = run.frame()
+    assert frame.data is not None
+    a, b, c, d = frame.data[0].extent
+    stack = run._parts[0].stack
+    for lane in range(2):
+        frame_of = frame.lanes[lane]
+        assert frame_of.boundary is None
+        assert frame_of.winners is not None
+        best, sure = frame_of.winners
+        n = len(best)
+        xx0, xx1 = np.meshgrid(np.linspace(a, b, n), np.linspace(c, d, n))
+        x = np.zeros((2, n * n, 2 + irrelevant), np.float32)
+        x[:, :, 0], x[:, :, 1] = xx0.ravel(), xx1.ravel()
+        network, place = stack.one(lane)
+        logits = network.evaluate(torch.from_numpy(x)[: network.parameters.lanes])[place]
+        z = logits.detach().double().numpy()
+        p = np.exp(z - z.max(axis=1, keepdims=True))
+        p /= p.sum(axis=1, keepdims=True)
+        assert p.shape == (n * n, kinds)
+        top = np.sort(p, axis=1)
+        clear = (top[:, -1] - top[:, -2] > 1e-4).reshape(n, n)
+        assert clear.mean() > 0.95
+        np.testing.assert_array_equal(best[clear], p.argmax(axis=1).reshape(n, n)[clear])
+        np.testing.assert_allclose(sure / 255, p.max(axis=1).reshape(n, n), atol=0.51 / 255)
+        assert sure.min() >= int(255 / kinds)
+        assert len(np.unique(best)) > 2  # more than any two-class picture could show
+
+
+def test_several_classes_learn_and_their_results_hold() -> None:
+    e = several(4, 120, label_noise=0.2).replace("training.epochs", 60)
+    (result,) = fit([e])
+    lane = result.frame
+    assert lane.curve("val_accuracy")[-1] > 0.9
+    assert result.to_dict()["boundary"] is None
+    made = make_dataset(e.data)
+    assert made.n_classes == 4
+    clean = make_dataset(replace(e.data, label_noise=0.0))
+    flipped = made.y_train != clean.y_train
+    assert 0 < flipped.sum() < len(flipped) / 2
+    assert set(made.y_train) == set(range(4))
+    np.testing.assert_array_equal(made.y_val, clean.y_val)
+    assert abs(np.bincount(made.y_val) - len(made.y_val) / 4).max() <= 1
+    # what the data allow is found in spite of the flipped labels
+    seen = metrics.data_accuracy(make_view(e.data), 0.2)
+    assert seen == pytest.approx(metrics.data_accuracy(make_view(clean_of(e)), 0.0), abs=0.08)
+
+
+def clean_of(e: Experiment) -> DataSpec:
+    return replace(e.data, label_noise=0.0)
 
 
 def test_training_points_have_mean_0_and_deviation_1_and_validation_has_no_say() -> None:
@@ -565,6 +673,38 @@ def test_of_several_labels_one_is_told_from_another_or_from_the_rest() -> None:
     assert own_data.read(table(), ("whoever", None)) == USUAL  # two need no choice
 
 
+def test_all_labels_may_be_classes_at_once() -> None:
+    text = table(rows=SPECIES)
+    read = own_data.read(text, all_classes=True)
+    assert read.classes == ("cat", "dog", "eel")
+    assert [p[2] for p in read.points] == [i % 3 for i in range(60)]
+    assert own_data.read(table(), all_classes=True) == USUAL
+    once = [*SPECIES, ("1", "2", "fox")]
+    with pytest.raises(SpecError, match="has one row with the label “fox”"):
+        own_data.read(table(rows=once), all_classes=True)
+    with pytest.raises(SpecError, match="11 different labels"):
+        own_data.read(
+            table(rows=[(str(i), "1", f"c{i % 11}") for i in range(44)]), all_classes=True
+        )
+    # names that an experiment cannot hold are left out, all of them
+    odd = [(a, b, "<" if c == "cat" else c) for a, b, c in SPECIES]
+    assert own_data.read(table(rows=odd), all_classes=True).classes is None
+
+
+@given(st.lists(st.integers(2, 700), min_size=2, max_size=10), st.integers(40, 500))
+def test_of_many_rows_each_class_keeps_its_share(sizes: list[int], most: int) -> None:
+    y = [k for k, size in enumerate(sizes) for _ in range(size)]
+    kept = own_data.thinned(y, most)
+    assert len(kept) == min(len(y), most) == len(set(kept))
+    for k, size in enumerate(sizes):
+        count = sum(y[i] == k for i in kept)
+        assert count >= 2
+        if len(y) > most:
+            due = most * size / len(y)
+            assert count <= max(2, due + 1)
+            assert count >= min(size, due - len(sizes))
+
+
 # --- 1,000 damaged files ------------------------------------------------------------------------
 
 Damage = Callable[[random.Random, bytes], bytes]
@@ -662,6 +802,12 @@ def check(content: bytes | str, pair: tuple[str, str | None] | None = None) -> b
     except own_data.SeveralLabels as error:
         assert pair is None
         one_sentence(str(error))
+        try:
+            e = Experiment(own_data.read(content, all_classes=True).data(DataSpec()))
+        except SpecError as other:
+            one_sentence(str(other))
+        else:
+            assert Experiment.from_dict(json.loads(e.canonical_json())) == e
         return check(content, (error.labels[0], None))
     except SpecError as error:
         one_sentence(str(error))

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import numpy as np
 import pytest
+from PIL import Image, ImageColor
 from playwright.sync_api import Browser, Page, WebSocket, expect, sync_playwright
 from streamlit.testing.v1 import AppTest
 
 from regviz import own_data, presets, specs
 from regviz.data import make_dataset
 from regviz.own_data import EXAMPLE
+from regviz.palette import LIGHT
 from regviz.specs import DataSpec, Experiment
 from regviz.ui import controls
 from regviz.ui.own_data import GONE
@@ -112,13 +117,37 @@ def test_a_bad_table_is_one_sentence_and_the_old_run_stays() -> None:
     assert shown(at) == OWN
 
 
-def test_of_three_labels_the_page_asks_which_to_tell_apart() -> None:
-    rows = [
-        f"{line.rsplit(',', 1)[0]},{'abc'[i % 3]}" for i, line in enumerate(EXAMPLE.split()[4:])
-    ]
-    at = paste(open_app(), "\n".join(rows))
+THREE = "\n".join(
+    f"{line.rsplit(',', 1)[0]},{'abc'[i % 3]}" for i, line in enumerate(EXAMPLE.splitlines()[1:])
+)
+
+
+def test_of_three_labels_all_are_told_apart_at_once_unless_somebody_wants_two() -> None:
+    at = paste(open_app(), THREE)
     assert errors(at) == []
     assert shown(at) == SHORT
+    (way,) = at.radio
+    assert way.value == way.options[0] == "All of them at once"
+    assert "Tell" not in [w.label for w in at.selectbox]
+    next(b for b in at.button if b.label == "Use these classes").click().run()
+    now = shown(at)
+    assert now.data.classes == ("a", "b", "c")
+    assert now.data.n_classes == 3
+    assert "3 classes: a, b, c" in texts(at)
+    finish(at)
+    assert errors(at) == []
+    # points are drawn for two classes: no picture is emptied, and a sentence says so
+    opened(at)
+    next(b for b in at.button if b.label == "Draw on an empty plane").click().run()
+    (said,) = errors(at)
+    assert said.startswith("Points are drawn for two classes, and this data has 3")
+    assert shown(at) == now
+
+
+def test_of_three_labels_the_page_asks_which_to_tell_apart() -> None:
+    at = paste(open_app(), THREE)
+    (way,) = at.radio
+    way.set_value("Two classes").run()
     select = {w.label: w for w in at.selectbox}
     assert select["Tell"].options == ["a", "b", "c"]
     assert select["from"].options == ["all others", "b", "c"]
@@ -355,6 +384,48 @@ def test_points_are_drawn_where_one_clicks_and_trained_on(
     tools.get_by_role("button", name="Done").click()
     expect(tools).to_have_count(0)
     guest.finishes(12)
+    assert guest.complaints == []
+    guest.context.close()
+
+
+def test_three_classes_have_three_colours_and_their_names(
+    browser: Browser, app_server: AppServer
+) -> None:
+    guest = Guest(browser)
+    page = guest.page
+    page.goto(f"{app_server.url}/?e={specs.to_link(SHORT.replace('training.lr', 0.05))}")
+    guest.finishes()
+    page.locator(".st-key-group-data summary").first.click()
+    page.locator(".st-key-own-data summary").click()
+    corners = {"ash": (0, 0), "elm": (4, 0), "oak": (2, 4)}
+    rows = "\n".join(
+        f"{x + i % 3},{y + i // 3},{name}" for name, (x, y) in corners.items() for i in range(9)
+    )
+    page.get_by_label("Or paste a table").fill(rows)
+    page.get_by_label("Or paste a table").press("Control+Enter")
+    page.get_by_role("button", name="Use the pasted table").click()
+    page.get_by_role("button", name="Use these classes").click()
+    guest.finishes(27)
+    chart = page.locator(".st-key-decision-boundary")
+    expect(chart.locator(".legendtext").first).to_have_text("ash")
+    assert chart.locator(".legendtext").all_text_contents() == [*corners, "train", "validation"]
+    expect(chart.locator(".annotation-text").last).to_contain_text("with ≠ without on ")
+    shapes = chart.locator(".js-plotly-plot").evaluate(
+        "gd => gd.data.slice(0, 6).map(t => [t.name, t.marker.symbol, t.x.length])"
+    )
+    assert [name for name, *_ in shapes] == [*corners, *corners]
+    assert len({symbol for _, symbol, _ in shapes}) == 6
+    assert sum(n for *_, n in shapes) == 27
+    url = chart.locator("canvas").evaluate("c => c.toDataURL('image/png')")
+    image = Image.open(io.BytesIO(base64.b64decode(url.split(",")[1]))).convert("RGBA")
+    pixels = np.asarray(image, np.float64).reshape(-1, 4)
+    pixels = pixels[pixels[:, 3] == 255, :3]
+    pale = np.array(ImageColor.getrgb(LIGHT.response[1]), np.float64)
+    for color in LIGHT.areas[:3]:
+        way = np.array(ImageColor.getrgb(color)) - pale
+        share = (pixels - pale) @ way / (way @ way)
+        near = np.linalg.norm(pixels - pale - share[:, None] * way, axis=1) < 3
+        assert (near & (share > 0.3)).sum() > 0.02 * len(pixels), color
     assert guest.complaints == []
     guest.context.close()
 
