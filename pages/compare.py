@@ -17,7 +17,7 @@ from regviz.frames import Frame
 from regviz.limits import parameter_count
 from regviz.palette import DARK, LIGHT
 from regviz.specs import Experiment, SpecError, to_link
-from regviz.ui import address, charts, compare, controls, layout, live, run, slides
+from regviz.ui import address, charts, compare, controls, layout, live, own_data, run, slides
 
 PAGE = "compare"
 TICK = 0.4  # seconds between two looks: curves and histograms are sent as whole figures
@@ -390,7 +390,13 @@ with st.container(key="words", horizontal=True, gap="medium", vertical_alignment
             log_scale = st.toggle("Log scale", key=f"{PAGE}.log", persist_state="session")
 with st.container(key="compare-cards"):
     _cards(now)
-live.decision_boundary(PAGE, labels=_over_panels(now), show_difference=False, height=400)
+live.decision_boundary(
+    PAGE,
+    labels=_over_panels(now),
+    show_difference=False,
+    classes=own_data.several(*(e.data for e in now.experiments)),
+    height=400,
+)
 live.figure(
     PAGE, key="loss-curves", name="curves", height=compare_figures.CURVES_HEIGHT,
     skeleton=_empty(now.names, compare_figures.CURVES_HEIGHT), follows="epoch",

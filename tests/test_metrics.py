@@ -196,6 +196,26 @@ def test_neighbours_see_through_label_noise() -> None:
     assert found == pytest.approx(1, abs=0.05)
 
 
+def test_label_noise_of_several_classes_is_seen_through_too() -> None:
+    rng = np.random.default_rng(1)
+    kinds, eta = 5, 0.3
+    y = np.arange(4000) % kinds
+    x = np.stack([10.0 * y, np.zeros(len(y))], axis=1) + rng.normal(size=(len(y), 2))
+    noisy = np.ones(len(y), bool)
+    flips = rng.random(len(y)) < eta
+    seen = np.where(flips, (y + rng.integers(1, kinds, len(y))) % kinds, y)
+    found = metrics.neighbour_accuracy(x, seen, n_classes=kinds, flipped=noisy, label_noise=eta)
+    assert found > 0.95
+    assert metrics.neighbour_accuracy(x, seen) < 0.75
+    # who is right half the time is less often right on flipped labels than of two classes
+    half = reading(train_accuracy=0.42, val_accuracy=0.5)
+    said = [
+        judge(half, attainable=0.5, n_train=350, n_val=150, label_noise=eta, n_classes=k).kind
+        for k in (kinds, 2)
+    ]
+    assert said == [GOOD, UNDER]
+
+
 def test_neighbours_of_one_point_say_nothing() -> None:
     assert math.isnan(metrics.neighbour_accuracy(np.zeros((1, 2)), np.zeros(1, int)))
 

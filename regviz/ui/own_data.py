@@ -109,11 +109,17 @@ def axes(data: DataSpec) -> tuple[str, str] | None:
     return f"{zero} (standardized)", f"{one} (standardized)"
 
 
-def several(data: DataSpec) -> tuple[str, ...] | None:
-    """Return the names of the classes where own data have more than two; else None."""
-    if data.points is None or data.n_classes == 2:
+def several(*of: DataSpec) -> tuple[str, ...] | None:
+    """Return the names of the classes where own data have more than two; else None.
+
+    Of data with other names, or without any, they are numbered.
+    """
+    own = [data for data in of if data.points is not None and data.n_classes > 2]
+    if not own:
         return None
-    return data.classes or tuple(f"class {k}" for k in range(data.n_classes))
+    numbered = tuple(f"class {k}" for k in range(max(data.n_classes for data in own)))
+    names = {data.classes for data in own}
+    return (names.pop() if len(names) == 1 else None) or numbered
 
 
 def part(open: Open) -> None:
