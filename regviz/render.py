@@ -148,8 +148,8 @@ def _epoch(value: object, epochs: int, where: str) -> int:
 
 
 def _boundary(value: object, where: str) -> NDArray[np.uint8] | None:
-    if value is None:
-        return None
+    if value is None or (isinstance(value, Mapping) and "class" in value):
+        return None  # an image of more than two classes is not drawn on a slide
     rows = value.get("response") if isinstance(value, Mapping) else None
     if not isinstance(rows, list) or not 2 <= len(rows) <= 1000:
         raise _foreign(where)

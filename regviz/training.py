@@ -607,11 +607,17 @@ class _Stack:
     ) -> NDArray[np.uint8]:
         """Return the most probable class on the grid and round(255·p) with its probability p,
         (lanes, 2, grid, grid), of a network with an output for each class."""
-        x = self._plane(extents, grid)
-        p, best = torch.softmax(network.evaluate(x), 2).max(dim=2)
-        p = torch.nan_to_num(p)  # of a diverged lane
-        both = torch.stack([best.to(torch.uint8), (p * 255).round().to(torch.uint8)], dim=1)
-        return both.view(len(extents), 2, grid, grid).cpu().numpy()
+        p, best = self.most_probable(network, extents, grid)
+        return torch.stack([best.to(torch.uint8), (p * 255).round().to(torch.uint8)], dim=1).numpy()
+
+    def most_probable(
+        self, network: AnyNetwork, extents: Sequence[tuple[float, ...]], grid: int
+    ) -> tuple[Tensor, Tensor]:
+        """Return the greatest probability of a class on the grid, and whose it is, (lanes, grid,
+        grid) each; of a diverged lane, whose outputs are no numbers, the probability is 0."""
+        p, best = torch.softmax(network.evaluate(self._plane(extents, grid)), 2).max(dim=2)
+        size = (len(extents), grid, grid)
+        return torch.nan_to_num(p).view(size).cpu(), best.view(size).cpu()
 
     def _plane(self, extents: Sequence[tuple[float, ...]], grid: int) -> Tensor:
         """Return the grid's nodes as inputs, (lanes, grid², inputs), those beyond two at 0."""
@@ -943,11 +949,19 @@ class Run:
                 views = stack.views(part.lanes, last=False)
                 for place, lane, view in zip(part.places, part.lanes, views, strict=True):
                     boundary = None
-                    if stack.has_boundary and stack.shape.inputs == 2:
+                    if stack.has_plane and stack.shape.inputs == 2:
                         network, i = stack.one(lane)
                         extents = [stack.extents[lane]] * network.parameters.lanes
-                        grid = stack.boundary(network, extents, RESULT_GRID)
-                        boundary = _grid_lists(stack.extents[lane], grid[i].numpy())
+                        if stack.has_boundary:
+                            grid = stack.boundary(network, extents, RESULT_GRID)
+                            shown = {"response": grid[i].numpy().astype(np.float64)}
+                        else:
+                            p, best = stack.most_probable(network, extents, RESULT_GRID)
+                            shown = {
+                                "class": best[i].numpy(),
+                                "probability": p[i].numpy().astype(np.float64),
+                            }
+                        boundary = _grid_lists(stack.extents[lane], shown)
                     out[place] = Result(stack.experiments[lane], view, boundary)
         return [out[i] for i in self._lane_of]
 
@@ -1071,21 +1085,25 @@ def _fast_arithmetic(kind: type[AnyNetwork]) -> Iterator[None]:
 
 
 def _grid_lists(
-    extent: tuple[float, float, float, float], response: NDArray[np.float32]
+    extent: tuple[float, float, float, float], shown: dict[str, NDArray[Any]]
 ) -> dict[str, list[list[float]]]:
-    n = len(response)
+    n = RESULT_GRID
     axes = np.linspace(extent[0], extent[1], n), np.linspace(extent[2], extent[3], n)
     xx0, xx1 = np.meshgrid(*axes)
     return {
         "xx0": xx0.round(6).tolist(),
         "xx1": xx1.round(6).tolist(),
-        "response": response.astype(np.float64).round(6).tolist(),
+        **{name: values.round(6).tolist() for name, values in shown.items()},
     }
 
 
 @dataclass(frozen=True)
 class Result:
-    """What one experiment came to: its final frame and its boundary as numbers."""
+    """What one experiment came to: its final frame and its boundary as numbers.
+
+    ``boundary`` holds, on a grid of the two inputs ``xx0`` and ``xx1``, the ``response`` P(class
+    1), or of more than two classes the most probable ``class`` and its ``probability``.
+    """
 
     experiment: Experiment
     frame: LaneFrame

@@ -86,6 +86,21 @@ def test_a_coarser_boundary_sets_the_nodes_of_all() -> None:
     assert sizes == {mine.boundary[::2, ::2].shape}
 
 
+def test_images_of_classes_come_to_the_nodes_of_all() -> None:
+    table = [[i % 7, i % 5, i % 3] for i in range(60)]
+    plain = Experiment.from_dict(
+        PLAIN.to_dict() | {"data": {"kind": "csv", "points": table, "seed": 1}}
+    )
+    lane = trained([plain], 0, every=1)
+    (mine,) = frames_of([plain.replace("regularization.l2", 0.1)])[0].lanes
+    assert mine.winners is not None
+    coarse = Frame(1, 24, (dataclasses.replace(mine, winners=mine.winners[:, ::2, ::2]),))
+    theirs, other = reuse.completed(coarse, {0: lane}).lanes
+    assert theirs.winners is not None
+    assert other.winners is not None
+    assert theirs.winners.shape == other.winners.shape == coarse.lanes[0].winners.shape  # type: ignore[union-attr]
+
+
 def test_looks_are_where_all_were_looked_at_or_had_ended() -> None:
     often, seldom = trained([PLAIN], 0, every=1), trained([PLAIN], 0, every=2)
     assert reuse.looks({}) == []

@@ -325,6 +325,7 @@ def verdicts(runs: Runs) -> list[str]:
             n_train=view.n_train,
             n_val=view.n_val,
             label_noise=noise,
+            n_classes=view.n_classes,
         )
         out.append(f"{_capital(label)}: {verdict.kind}. {verdict.reason}")
     return out
