@@ -104,9 +104,10 @@ class LaneFrame:
         uint8 (grid, grid) or None: round(255·P(class 1)) (row = x1 ascending, column = x0); other
         inputs at 0. None without a plane of inputs or with more than two classes.
     winners
-        uint8 (2, grid, grid) or None: of the same grid with more than two classes, the most
-        probable class, and round(255·p) with its probability p, which is at least 1/K. Of images
-        None: their first two pixels are no plane to look at.
+        uint8 (2, grid, grid) or None: of the same grid with more than two classes, k + 16·l and
+        round(255·p), where k is the most probable class, p its probability, at least 1/K, and l =
+        round(15·√d) says how far it is ahead of the second, d = p - p₂: so a line between classes
+        can be drawn between nodes. Of images None: two pixels are no plane to look at.
     reliability
         float32 (3, 15): count, sum of confidences and number right of the validation set in 15
         bins (lo, hi] of the top-label probability; the reliability diagram and the ECE follow.

@@ -5,8 +5,8 @@ A message is ``RVL1``, the length of a JSON header (uint32, little-endian), the 
 each by name. A frame of two lanes stays below 20 kB:
 
 - a boundary is uint8, at most 64 x 64 while the run goes on, whole when it is done; of more than
-  two classes it is two such pictures in one array, the class and its probability (two lanes then
-  stay below 28 kB);
+  two classes it is two such pictures in one array, as :attr:`LaneFrame.winners` says (two lanes
+  then stay below 28 kB);
 - curves are float16 (losses to three digits), at most 300 points each;
 - histograms have 128 bins over limits that all lanes of a layer share; limits are powers of two,
   so bins add up exactly;

@@ -605,19 +605,31 @@ class _Stack:
     def winners(
         self, network: AnyNetwork, extents: Sequence[tuple[float, ...]], grid: int
     ) -> NDArray[np.uint8]:
-        """Return the most probable class on the grid and round(255·p) with its probability p,
-        (lanes, 2, grid, grid), of a network with an output for each class."""
-        p, best = self.most_probable(network, extents, grid)
-        return torch.stack([best.to(torch.uint8), (p * 255).round().to(torch.uint8)], dim=1).numpy()
+        """Return an image of the most probable classes as a frame holds it, (lanes, 2, grid,
+        grid), of a network with an output for each class."""
+        p, best, lead = self.most_probable(network, extents, grid)
+        level = (15 * lead.sqrt()).round()
+        both = torch.stack([best + 16 * level, (255 * p).round()], dim=1)
+        return both.to(torch.uint8).numpy()
 
     def most_probable(
         self, network: AnyNetwork, extents: Sequence[tuple[float, ...]], grid: int
-    ) -> tuple[Tensor, Tensor]:
-        """Return the greatest probability of a class on the grid, and whose it is, (lanes, grid,
-        grid) each; of a diverged lane, whose outputs are no numbers, the probability is 0."""
-        p, best = torch.softmax(network.evaluate(self._plane(extents, grid)), 2).max(dim=2)
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the greatest probability of a class on the grid, whose it is, and its lead over
+        the second greatest, (lanes, grid, grid) each.
+
+        Of a diverged lane, whose outputs are no numbers, all are 0.
+        """
+        p = torch.softmax(network.evaluate(self._plane(extents, grid)), 2)
+        first, best = p.max(dim=2)
+        lead = first - p.scatter(2, best.unsqueeze(2), -1.0).amax(dim=2)
+        best = best.where(first.isfinite(), torch.zeros_like(best))
         size = (len(extents), grid, grid)
-        return torch.nan_to_num(p).view(size).cpu(), best.view(size).cpu()
+        return (
+            torch.nan_to_num(first).view(size).cpu(),
+            best.view(size).cpu(),
+            torch.nan_to_num(lead).view(size).cpu(),
+        )
 
     def _plane(self, extents: Sequence[tuple[float, ...]], grid: int) -> Tensor:
         """Return the grid's nodes as inputs, (lanes, grid², inputs), those beyond two at 0."""
@@ -956,7 +968,7 @@ class Run:
                             grid = stack.boundary(network, extents, RESULT_GRID)
                             shown = {"response": grid[i].numpy().astype(np.float64)}
                         else:
-                            p, best = stack.most_probable(network, extents, RESULT_GRID)
+                            p, best, _ = stack.most_probable(network, extents, RESULT_GRID)
                             shown = {
                                 "class": best[i].numpy(),
                                 "probability": p[i].numpy().astype(np.float64),

@@ -324,7 +324,7 @@ def test_the_picture_is_what_the_network_itself_finds_most_probable(
         frame_of = frame.lanes[lane]
         assert frame_of.boundary is None
         assert frame_of.winners is not None
-        best, sure = frame_of.winners
+        best, level, sure = frame_of.winners[0] & 15, frame_of.winners[0] >> 4, frame_of.winners[1]
         n = len(best)
         xx0, xx1 = np.meshgrid(np.linspace(a, b, n), np.linspace(c, d, n))
         x = np.zeros((2, n * n, 2 + irrelevant), np.float32)
@@ -341,6 +341,8 @@ def test_the_picture_is_what_the_network_itself_finds_most_probable(
         np.testing.assert_array_equal(best[clear], p.argmax(axis=1).reshape(n, n)[clear])
         np.testing.assert_allclose(sure / 255, p.max(axis=1).reshape(n, n), atol=0.51 / 255)
         assert sure.min() >= int(255 / kinds)
+        lead = (top[:, -1] - top[:, -2]).reshape(n, n)
+        np.testing.assert_allclose(level / 15, np.sqrt(lead), atol=0.51 / 15)
         assert len(np.unique(best)) > 2  # more than any two-class picture could show
 
 

@@ -1663,7 +1663,7 @@ class Boundary extends Chart {
         tiles[lanes] = tile([one.rows, one.columns], (k) => this.same[one.winner[k] === other.winner[k] ? 0 : 1])
         const nodes = first.values.length / 2
         apart = 0
-        for (let k = 0; k < nodes; k++) if (first.values[k] !== last.values[k]) apart += 1 / nodes
+        for (let k = 0; k < nodes; k++) if ((first.values[k] & 15) !== (last.values[k] & 15)) apart += 1 / nodes
       } else {
         tiles[lanes] = tile(first.shape, (k) => this.difference[255 + Math.round(smoothed[lanes - 1][k] - smoothed[0][k])])
       }
@@ -1749,14 +1749,15 @@ function tile(shape, color) {
 const FINER = 4 // pixels to a node in an image of classes: its lines run between the nodes
 
 /* The most probable class of each node in its colour, paler where its probability is lower. The line
-   between two classes runs where the linear way between their leads over even odds is 0. */
+   between two classes runs where the linear way from one's lead to the other's passes 0. */
 function classTile({ values, shape: [, rows, columns] }, kinds, areas) {
   const n = rows * columns
-  const present = [...new Set(values.subarray(0, n))]
+  const classes = values.slice(0, n).map((code) => code & 15)
+  const present = [...new Set(classes)]
   const sure = blurred(values.subarray(n), [rows, columns])
   const leads = present.map((k) => {
     const lead = new Float32Array(n)
-    for (let i = 0; i < n; i++) if (values[i] === k) lead[i] = Math.max(2 * values[n + i] - 255, 12)
+    for (let i = 0; i < n; i++) if (classes[i] === k) lead[i] = Math.max(((values[i] >> 4) / 15) ** 2, 1e-3)
     return blurred(lead, [rows, columns])
   })
   const owners = new Uint16Array(n) // bit i: the class at place i of those present leads there, or near
