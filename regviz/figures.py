@@ -10,6 +10,7 @@ The order of traces is the agreement between the two: it is documented at each f
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -579,12 +580,13 @@ def fill_decision_boundary(
     lanes: Sequence[LaneFrame],
     data: Sequence[DataView],
     *,
+    classes: int = 2,
     palette: Palette = LIGHT,
 ) -> go.Figure:
     """Put points and responses into a skeleton of :func:`decision_boundary` and return it.
 
     The response is a heat map with its 0.5 contour, added behind the points. Lanes without a
-    boundary keep an empty panel.
+    boundary keep an empty panel, and so do those with an image of ``classes``.
     """
     low_high = np.array([view.extent for view in data])
     low, high = low_high[:, 0::2].min(axis=0), low_high[:, 1::2].max(axis=0)
@@ -593,9 +595,9 @@ def fill_decision_boundary(
         n = "" if i == 0 else str(i + 1)
         figure.layout[f"xaxis{n}"].range = [low[0], high[0]]
         figure.layout[f"yaxis{n}"].range = [low[1], high[1]]
-        for j, (validation, k) in enumerate(((False, 0), (False, 1), (True, 0), (True, 1))):
+        for j, (validation, k) in enumerate(itertools.product((False, True), range(classes))):
             of = (view.y == k) & (view.is_val == validation)
-            figure.data[4 * i + j].update(x=view.x[of, 0], y=view.x[of, 1])
+            figure.data[2 * classes * i + j].update(x=view.x[of, 0], y=view.x[of, 1])
         if lane.boundary is not None:
             pictures += _picture(
                 lane.boundary / 255.0, view.extent, n, palette.response, (0, 1), 0.5, palette

@@ -31,7 +31,7 @@ from regviz import render as rendering
 from regviz.cli import main
 from regviz.palette import DARK, LIGHT
 from regviz.render import Source, obtain
-from regviz.slides import FIGURES, Runs, Slide, apart, deck, stills, words
+from regviz.slides import FIGURES, Runs, Slide, apart, classes, deck, stills, words
 from regviz.specs import Experiment, SpecError, experiments_from_json, from_link
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -767,3 +767,69 @@ def test_what_does_not_go_with_a_sweep_is_one_sentence(
     monkeypatch.chdir(tmp_path)
     assert named in refused([str(swept), "-o", "slide.png", *options], capsys)
     assert list(tmp_path.iterdir()) == []
+
+
+# --- more than two classes ----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def three() -> Runs:
+    """Return two runs on three classes, at their ends."""
+    corners = ((0, 0), (4, 0), (2, 4))
+    table = [[x + i % 3, y + i // 3, k] for k, (x, y) in enumerate(corners) for i in range(9)]
+    own = {"kind": "csv", "points": table, "classes": ["ash", "elm", "oak"]}
+    training = {"epochs": 60, "lr": 0.05}
+    e = Experiment.from_dict(SMALL | {"data": own, "training": training})
+    source = Source((e.without_regularization(), e))
+    runs, _ = obtain(source, figures=(), formats=("gif",), frames=2)
+    assert runs is not None
+    return runs
+
+
+@pytest.mark.parametrize("palette", [LIGHT, DARK], ids=lambda p: p.name)
+def test_a_slide_of_three_classes_has_their_colours_and_names(three: Runs, palette: Any) -> None:
+    theme = Slide(figures=("boundary",), theme=palette.name)
+    image = picture(slides.render(three, theme, "png")).convert("RGB")
+    pixels = np.asarray(image, float).reshape(-1, 3)
+    for area in palette.areas[:3]:
+        want = np.array([int(area[i : i + 2], 16) for i in (1, 3, 5)])
+        assert (np.abs(pixels - want).max(axis=1) < 12).mean() > 0.005, area
+    svg = slides.render(three, theme, "svg").decode()
+    for name in ("ash", "elm", "oak"):
+        assert name in svg
+    html = slides.render(three, theme, "html").decode()
+    assert html.count("data:image/png;base64,") >= 2
+    assert '"ash"' in html
+    for name in ("gif", "pptx", "pdf"):
+        assert slides.render(three, theme, name)
+    assert "most probable class" in words.notes("boundary", three, theme)
+
+
+def test_the_difference_of_three_classes_is_refused_in_one_sentence(three: Runs) -> None:
+    with pytest.raises(SpecError, match="each of two classes and two inputs; choose another"):
+        slides.render(three, Slide(figures=("difference",)), "png")
+
+
+def test_the_plane_is_coloured_by_the_class_at_each_node(three: Runs) -> None:
+    winners = three.last.lanes[0].winners
+    assert winners is not None
+    image = classes.image(winners, 3, LIGHT)
+    nodes = image[::6, ::6]
+    assert nodes.shape == (*winners.shape[1:], 3)
+    best, sure = winners[0] & 15, winners[1] / 255
+    certain = sure > 0.99
+    assert certain.any()
+    areas = np.array([[int(a[i : i + 2], 16) for i in (1, 3, 5)] for a in LIGHT.areas]) / 255
+    np.testing.assert_allclose(nodes[certain], areas[best[certain]], atol=0.02)
+    assert len(classes.sides(winners, 3)) == len(np.unique(best)) - 1
+
+
+def test_a_run_of_two_classes_stands_beside_one_of_three(three: Runs, twins: Runs) -> None:
+    boundary = twins.last.lanes[0].boundary
+    assert boundary is not None
+    winners = classes.winners_of(twins.last.lanes[0])
+    assert winners is not None
+    np.testing.assert_array_equal(winners[0] & 15, boundary > 127)
+    np.testing.assert_array_equal(winners[1], np.maximum(boundary, 255 - boundary))
+    assert twins.kinds == 2
+    assert three.kinds == 3

@@ -287,6 +287,20 @@ class Runs:
             )
         return [self.frames[i] for i in sorted(picked)]
 
+    @property
+    def kinds(self) -> int:
+        """How many classes the boundaries show: more than two where any is an image of them."""
+        views = self.last.data or ()
+        shown = zip(self.last.lanes, views, strict=False)
+        return max((v.n_classes for lane, v in shown if lane.winners is not None), default=2)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of these classes; where runs have others, or none, they are numbered."""
+        named = {e.data.classes for e in self.experiments if e.data.n_classes == self.kinds}
+        known = named.pop() if len(named) == 1 else None
+        return known or tuple(f"class {k}" for k in range(self.kinds))
+
     def has(self, figure: str) -> bool:
         """Whether these runs have what a figure shows."""
         if self.chart(figure) is not None:
@@ -295,14 +309,14 @@ class Runs:
             return False
         bounded = [lane.boundary is not None for lane in self.last.lanes]
         if figure == "boundary":
-            return any(bounded)
+            return any(bounded) or self.kinds > 2
         if figure == "difference":
             return bounded == [True, True]
         return figure != "histogram" or self.has_weights
 
 
 _WHY_NOT = {
-    "boundary": "a boundary needs two classes and two inputs",
+    "boundary": "a boundary needs a plane of two inputs",
     "difference": "it takes two runs, each of two classes and two inputs",
     "histogram": "these runs do not hold their weights",
 }

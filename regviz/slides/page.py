@@ -23,7 +23,7 @@ from regviz import figures, metrics
 from regviz.frames import Frame, LaneFrame
 from regviz.metrics import Reading
 from regviz.palette import scale
-from regviz.slides import FIGURES, LAYOUTS, Runs, Slide, words
+from regviz.slides import FIGURES, LAYOUTS, Runs, Slide, classes, words
 
 _NUMBERS: tuple[tuple[str, Callable[[Reading], str]], ...] = (
     ("training loss", lambda r: words.number(r.train_loss)),
@@ -132,11 +132,17 @@ def _figure(name: str, runs: Runs, slide: Slide, frames: Sequence[Frame]) -> dic
                          "lines": [slide.palette.lane(i) for i in range(2)]}  # fmt: skip
         out["steps"] = [[_pixels(lane) for lane in frame.lanes] for frame in frames]
     elif name == "boundary":
-        figure = figures.decision_boundary(labels, show_difference=False, palette=slide.palette)
-        figures.fill_decision_boundary(figure, lanes, data, palette=slide.palette)
+        kinds = runs.kinds
+        figure = figures.decision_boundary(
+            labels, show_difference=False, classes=kinds, palette=slide.palette
+        )
+        figures.fill_decision_boundary(figure, lanes, data, classes=kinds, palette=slide.palette)
         # pictures instead of heat maps: Plotly need not draw the points again with each frame
         figure.data = [trace for trace in figure.data if trace.type == "scatter"]
-        drawn = [i for i, lane in enumerate(lanes) if lane.boundary is not None]
+        shown = [lane.boundary is not None or lane.winners is not None for lane in lanes]
+        drawn = [i for i, is_shown in enumerate(shown) if is_shown]
+        for i in range(2 * kinds * len(lanes) if kinds > 2 else 0):
+            figure.data[i].name = runs.class_names[i % kinds]
         out["colors"] = {
             "response": [_rgb(c) for c in slide.palette.response],
             "contour": slide.palette.contour,
@@ -144,7 +150,11 @@ def _figure(name: str, runs: Runs, slide: Slide, frames: Sequence[Frame]) -> dic
         }
         _arrange(figure, len(lanes), data[0].extent, slide)
         figure.layout.images = [_picture(i, data[i].extent) for i in drawn]
-        out["steps"] = [[_pixels(frame.lanes[i]) for i in drawn] for frame in frames]
+        out["steps"] = [
+            [_pixels(frame.lanes[i]) if kinds == 2 else _image(frame.lanes[i], kinds, slide)
+             for i in drawn]
+            for frame in frames
+        ]  # fmt: skip
     elif name == "histogram":
         layers = len(lanes[0].layers)
         figure = figures.weight_histogram(labels, layers=layers, palette=slide.palette)
@@ -262,11 +272,12 @@ def _arrange(
         long = 0.62 * len(named.text) * 15 * slide.font_size / _FONT  # pixels, roughly
         named.update(x=left + w / 2, y=top)
         named.font.size = 15 * min(1.0, w * width / long)
-    bar = figure.data[-1].marker.colorbar
+    marks = [trace.marker for trace in figure.data if trace.marker.showscale]
+    bar = marks[-1].colorbar
     bar.update(
         orientation="v", x=1.02, xanchor="left", y=0.5, yref="paper", yanchor="middle", len=0.8
     )
-    bar.update(title={"text": "P(class 1)", "side": "right"}, thickness=16)
+    bar.update(title={"text": bar.title.text.strip(), "side": "right"}, thickness=16)
     figure.layout.margin = {"l": 54, "r": 84, "b": 50}
 
 
@@ -286,6 +297,11 @@ def _pixels(lane: LaneFrame) -> list[Any] | None:
     if lane.boundary is None:
         return None
     return [*lane.boundary.shape, base64.b64encode(lane.boundary.tobytes()).decode()]
+
+
+def _image(lane: LaneFrame, kinds: int, slide: Slide) -> str | None:
+    winners = classes.winners_of(lane)
+    return None if winners is None else classes.png(winners, kinds, slide.palette)
 
 
 def _weights(lane: LaneFrame, layer: int) -> dict[str, Any]:

@@ -29,7 +29,8 @@ from matplotlib.artist import Artist  # noqa: E402
 from matplotlib.axes import Axes  # noqa: E402
 from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: E402
 from matplotlib.backends.backend_pdf import PdfPages  # noqa: E402
-from matplotlib.colors import LinearSegmentedColormap, to_rgba  # noqa: E402
+from matplotlib.cm import ScalarMappable  # noqa: E402
+from matplotlib.colors import LinearSegmentedColormap, Normalize, to_rgba  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 from matplotlib.font_manager import FontProperties  # noqa: E402
 from matplotlib.lines import Line2D  # noqa: E402
@@ -42,7 +43,7 @@ from numpy.typing import NDArray  # noqa: E402
 from regviz import metrics  # noqa: E402
 from regviz.frames import DataView, Frame, LaneFrame  # noqa: E402
 from regviz.palette import Palette  # noqa: E402
-from regviz.slides import Chart, Runs, Slide, words  # noqa: E402
+from regviz.slides import Chart, Runs, Slide, classes, words  # noqa: E402
 from regviz.specs import SpecError  # noqa: E402
 
 WIDTH, HEIGHT = 40 / 3, 7.5
@@ -50,6 +51,10 @@ WIDTH, HEIGHT = 40 / 3, 7.5
 PIXELS = (1920, 1080)
 _DPI = PIXELS[1] / HEIGHT
 
+CLASS_MARKERS: tuple[Any, ...] = ("o", "s", "^", "D", "P", "v", "X", "*", "p", (6, 1, 0))
+"""Of each class's points, as :data:`regviz.palette.CLASS_SYMBOLS` has them."""
+_SLENDER = CLASS_MARKERS[2:3] + CLASS_MARKERS[4:]
+"""Those that cover less than a disc of their size."""
 MARKERS = ("o", "s", "^", "D", "v", "P")
 """Of the runs' curves: colours may be lost in print."""
 _TRAIN: Any = (0, (5, 3))
@@ -324,9 +329,13 @@ def _legend(
 
 
 def boundary(cell: Cell, runs: Runs, style: Style) -> Update:
-    """One panel a run: P(class 1) as colour, its ½ contour, training and validation points."""
+    """One panel a run: P(class 1) as colour, its ½ contour, training and validation points.
+
+    Of more than two classes, the most probable one as colour, and the lines between them.
+    """
     p, data = style.palette, runs.last.data
     assert data is not None
+    kinds = runs.kinds
     extent = np.array([view.extent for view in data])
     aspect = float(np.mean((extent[:, 1] - extent[:, 0]) / (extent[:, 3] - extent[:, 2])))
     axes = cell.panels(
@@ -350,15 +359,24 @@ def boundary(cell: Cell, runs: Runs, style: Style) -> Update:
         )  # fmt: skip
         ax.set(xlim=(a, b), ylim=(c, d))
         ax.title.set_color(p.lane(i))
-        for look, of in _point_kinds(view, p):
-            ax.scatter(view.x[of, 0], view.x[of, 1], s=dot, zorder=3, **look)
+        for look, of in _point_kinds(view, p, kinds):
+            size = dot * 1.8 if kinds > 2 and look["marker"] in _SLENDER else dot
+            ax.scatter(view.x[of, 0], view.x[of, 1], s=size, zorder=3, **look)
     high = max(place.y1 for place in places) * up - cell.bottom
     low = min(place.y0 for place in places) * up - cell.bottom
     edge = max(place.x1 for place in places) * across - cell.left + 0.8 * style.small / 72
     beside = cell.axes(edge, low, 0.9 * style.small / 72, high - low)
-    bar = cell.paper.colorbar(pictures[0], cax=beside, ticks=[0, 0.5, 1])
-    beside.set_yticklabels(["0", "½", "1"])
-    bar.set_label("P(class 1)", labelpad=2)
+    if kinds > 2:
+        sure = LinearSegmentedColormap.from_list("sure", (p.response[1], p.muted))
+        bar = cell.paper.colorbar(
+            ScalarMappable(Normalize(1 / kinds, 1), sure), cax=beside, ticks=[1 / kinds, 1]
+        )
+        beside.set_yticklabels([f"{1 / kinds:.0%}", "100%"])
+        bar.set_label("P(most probable class)", labelpad=2 - 2 * style.small)
+    else:
+        bar = cell.paper.colorbar(pictures[0], cax=beside, ticks=[0, 0.5, 1])
+        beside.set_yticklabels(["0", "½", "1"])
+        bar.set_label("P(class 1)", labelpad=2)
     bar.outline.set_edgecolor(p.muted)
     contours: list[Any] = []
 
@@ -369,36 +387,47 @@ def boundary(cell: Cell, runs: Runs, style: Style) -> Update:
         changed: list[Artist] = []
         for i, lane in enumerate(frame.lanes):
             ax = axes[i]
-            response = lane.boundary
+            response: NDArray[Any] | None = lane.boundary
+            if kinds > 2:
+                response = classes.winners_of(lane)
             pictures[i].set_visible(response is not None)
             if response is None:
                 _say(ax, "no boundary to draw", style)
                 continue
-            values = response / 255.0
             a, b, c, d = data[i].extent
-            rows, columns = values.shape
+            if kinds > 2:
+                values = classes.image(response, kinds, p)
+                sides: list[NDArray[Any]] = list(classes.sides(response, kinds))
+            else:
+                values = response / 255.0
+                sides = [response] if values.min() < 0.5 < values.max() else []
+            rows, columns = values.shape[:2]
             half_x, half_y = (b - a) / (columns - 1) / 2, (d - c) / (rows - 1) / 2
             pictures[i].set_data(values)
             pictures[i].set_extent((a - half_x, b + half_x, c - half_y, d + half_y))
             ax.set(xlim=(a, b), ylim=(c, d))
             changed.append(pictures[i])
-            if values.min() < 0.5 < values.max():
+            for side in sides:
                 line = PathPatch(
-                    contour(response, data[i].extent), facecolor="none", edgecolor=p.contour,
+                    contour(side, data[i].extent), facecolor="none", edgecolor=p.contour,
                     linewidth=style.line, zorder=2,
                 )  # fmt: skip
                 contours.append(ax.add_patch(line))
                 changed.append(line)
-            changed += ax.collections[:4]
+            changed += ax.collections[: 2 * kinds]
         return changed
 
     return update
 
 
-def _point_kinds(view: DataView, p: Palette) -> Iterator[tuple[dict[str, Any], NDArray[np.bool_]]]:
+def _point_kinds(
+    view: DataView, p: Palette, kinds: int
+) -> Iterator[tuple[dict[str, Any], NDArray[np.bool_]]]:
     for validation in (False, True):
-        for k in (0, 1):
+        for k in range(kinds):
             look = _look(p.classes[k], validation=validation, outline=p.outline)
+            if kinds > 2:
+                look["marker"] = CLASS_MARKERS[k]
             kind: dict[str, Any] = {
                 "marker": look["marker"],
                 "facecolors": look["markerfacecolor"],
@@ -421,6 +450,21 @@ def _look(color: str, *, validation: bool, outline: str) -> dict[str, Any]:
 def _boundary_key(runs: Runs, style: Style) -> list[Any]:
     p, size = style.palette, 0.55 * style.size
     grey: dict[str, Any] = {"linestyle": "", "markersize": size}
+    if runs.kinds > 2:
+        return [
+            Line2D(
+                [], [], label=name, **grey,
+                **_look(p.classes[k], validation=False, outline=p.outline)
+                | {"marker": CLASS_MARKERS[k]},
+            )
+            for k, name in enumerate(runs.class_names)
+        ] + [
+            Line2D(
+                [], [], label=name, **grey,
+                **_look(p.muted, validation=val, outline=p.outline) | {"marker": "o"},
+            )
+            for name, val in (("training (full)", False), ("validation (open)", True))
+        ]  # fmt: skip
     classes = [Patch(facecolor=p.classes[k], label=f"class {k}") for k in (0, 1)]
     points = [
         Line2D([], [], label=name, **grey, **_look(p.muted, validation=val, outline=p.outline))
@@ -489,7 +533,7 @@ def _difference_key(runs: Runs, style: Style) -> list[Any]:
     ]  # fmt: skip
 
 
-def contour(response: NDArray[np.uint8], extent: tuple[float, float, float, float]) -> Path:
+def contour(response: NDArray[Any], extent: tuple[float, float, float, float]) -> Path:
     """Return the line where P(class 1) = ½ as a smooth curve that lies where it must.
 
     The response is known at the points of a grid, as uint8. Between two of them on either side of

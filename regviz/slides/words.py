@@ -290,6 +290,11 @@ def describe(figure: str, runs: Runs) -> str:
     return ". ".join([start, *said, *ended]) + "."
 
 
+_LOOK_CLASSES = (
+    "Each panel is one model: the colour is its most probable class, paler where it is less sure, "
+    "the lines are where it changes its mind. Ask which bends follow the rule and which follow "
+    "single points."
+)
 _LOOK = {
     "boundary": "Each panel is one model: the colour is its P(class 1), the line is where it "
     "changes its mind. Ask which bends follow the rule and which follow single points.",
@@ -342,7 +347,7 @@ def notes(figure: str, runs: Runs, slide: Slide) -> str:
         link = "none, because own data does not travel in a link; the file below holds it"
     parts = [
         "What to say",
-        _LOOK[figure],
+        _LOOK_CLASSES if figure == "boundary" and runs.kinds > 2 else _LOOK[figure],
         *verdicts(runs),
         "",
         "How to reproduce",
