@@ -486,7 +486,7 @@ def test_equal_specs_give_equal_files_in_two_processes(tmp_path: Path) -> None:
 def test_a_process_of_its_own_draws_the_same(twins: Runs) -> None:
     slide = Slide(figures=("curves", "histogram"), theme="dark")
     assert apart.render(twins, slide, "svg") == slides.render(twins, slide, "svg")
-    with pytest.raises(SpecError, match="a boundary needs two classes"):
+    with pytest.raises(SpecError, match="a boundary needs a plane of two inputs"):
         apart.render(without_boundary(twins), Slide(), "svg")
     with pytest.raises(SpecError, match="drawing took over"):
         apart.render(twins, slide, "png", timeout=0.01)
