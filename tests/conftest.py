@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
+from playwright.sync_api import Browser, sync_playwright
 
 from tests.app_server import AppServer, StartApp, find_free_port, running_app
 
@@ -28,6 +30,26 @@ settings.register_profile(
     "regviz", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
 settings.load_profile("regviz")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have one of two processes do what takes a browser, and the other one the rest, a file at a
+    time: two browsers at once leave neither of them the time to draw."""
+    for item in items:
+        takes_one = "browser" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("browser" if takes_one else item.path.stem))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Give a file's tests one browser, Debian's."""
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+        )
+        yield started
+        started.close()
 
 
 @pytest.fixture
