@@ -32,15 +32,6 @@ settings.register_profile(
 settings.load_profile("regviz")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Have one of two processes do what takes a browser, and the other one the rest, a file at a
-    time: two browsers at once leave neither of them the time to draw."""
-    for item in items:
-        takes_one = "browser" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("browser" if takes_one else item.path.stem))
-
-
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Give a file's tests one browser, Debian's."""
