@@ -41,6 +41,7 @@ EARLY_FRAME_SECONDS = 0.03  # the first frames come faster: a short run needs so
 FRAME_SHARE = 0.15  # part of a run's time that its frames may cost
 MID_EPOCH_SECONDS = 1.0  # epochs longer than this are shown, and paused, on their way
 ELDEST_EVERY = 8
+SOON = 3.0  # processor seconds within which a run ends soon
 BEAT_SECONDS = 0.5
 NICE = 5
 COMPANY_LANES = 64  # models that are trained together at most
@@ -181,11 +182,12 @@ class _Group:
 class Scheduler:
     """Train many runs in turns, and those that fit one stack together.
 
-    Whose turn: the run that was given the least time so far. So a new run comes first and has
-    its first frame early, and a short one ends soon however many long ones there are. Least time
-    alone would let newcomers stop a long run's picture for as long as they keep coming; so every
-    eighth slice goes to the run that has waited longest. (Least *fraction* trained would hand
-    everything to a new long run until it has overtaken an old one that is nearly done.)
+    Whose turn: a new run's until it has its first frame; then that of the run which will end first,
+    if that is soon; else of the one that was given the least time so far. So a short run ends soon
+    however many long ones there are, of equal short ones one ends after the other instead of all
+    at the end, and long ones go on side by side. That alone would let newcomers stop a long run's
+    picture for as long as they keep coming; so every eighth slice goes to the run that has waited
+    longest.
 
     Together: a run trains one epoch and shows it, so that whoever asked sees something at once.
     While others of its shape are on their way it is then held, for some seconds at most; whatever
@@ -248,7 +250,27 @@ class Scheduler:
             return None
         if self._slices % ELDEST_EVERY == ELDEST_EVERY - 1:
             return min(ready, key=lambda task: task.turn).job
-        return min(ready, key=lambda task: (task.spent, task.turn)).job
+        return min(ready, key=self._rank).job
+
+    def _rank(self, task: _Task) -> tuple[int, float, int]:
+        """Return what the run whose turn it is has the least of."""
+        run = task.run
+        if run is None or task.sent == 0:
+            return 0, task.spent, task.turn
+        left = self._left(task)
+        if left is not None and left < SOON:
+            return 1, left, task.turn
+        return 2, task.spent, task.turn
+
+    def _left(self, task: _Task) -> float | None:
+        """Return the processor time that a run will still take; None where that is not known."""
+        run, cost = task.run, self._cost
+        if task.is_lab:
+            return None
+        if run is not None and run.epoch >= _KNOWN:
+            epochs = max(e.training.epochs for e in run.experiments)
+            return task.spent * max(0, epochs / max(run.epoch, 1) - 1)
+        return max(0.0, cost - task.spent) if cost else None
 
     def is_shared(self, job: int) -> bool:
         """Whether a job's next slice is one of others, too."""
@@ -281,25 +303,19 @@ class Scheduler:
         """Return, of each run, its number, how many others will end before it, and the seconds
         until it ends: from what its epochs have cost so far, or, of one that has hardly begun,
         from what the last runs cost in all (the first epoch says little: the models are made in
-        it). Where all have the same time to go, each ends when the work of all is done; what is
-        left to do of a longer run does not hold up a shorter.
+        it). Who ends soon waits for those who end sooner; long runs share the time.
         """
         left: dict[int, float] = {}
         for task in self._tasks.values():
-            if task.paused or task.is_lab:
-                continue
-            run, cost = task.run, self._cost
-            if run is not None and run.epoch >= _KNOWN:
-                epochs = max(e.training.epochs for e in run.experiments)
-                left[task.job] = task.spent * max(0, epochs / max(run.epoch, 1) - 1)
-            elif cost:
-                left[task.job] = max(0.0, cost - task.spent)
+            mine = None if task.paused else self._left(task)
+            if mine is not None:
+                left[task.job] = mine
         pace = self._took / self._worked  # others want the processor, too
         return [
             (
                 job,
                 sum(theirs < mine for theirs in left.values()),
-                pace * sum(min(theirs, mine) for theirs in left.values()),
+                pace * sum(t if t <= mine else mine * (mine >= SOON) for t in left.values()),
             )
             for job, mine in left.items()
         ]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
+from playwright.sync_api import Browser, sync_playwright
 
 from tests.app_server import AppServer, StartApp, find_free_port, running_app
 
@@ -28,6 +30,17 @@ settings.register_profile(
     "regviz", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
 settings.load_profile("regviz")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Give a file's tests one browser, Debian's."""
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+        )
+        yield started
+        started.close()
 
 
 @pytest.fixture

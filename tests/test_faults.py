@@ -13,7 +13,6 @@ import itertools
 import os
 import re
 import select
-import shutil
 import signal
 import socket
 import subprocess
@@ -24,13 +23,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, FilePayload, Page, expect, sync_playwright
+from playwright.sync_api import Browser, FilePayload, Page, expect
 
 from regviz import fit, specs
 from regviz.specs import Experiment
 from regviz.ui.live import ensure_plotly_js
 from tests.app_server import ROOT, AppServer, find_free_port, running_app
-from tests.test_playground_browser import LONG, SIZE, SMALL, Visitor, trainers
+from tests.test_playground_browser import DRAWN, LONG, SIZE, SMALL, Visitor, trainers
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc")
 
@@ -75,7 +74,6 @@ WATCH = """() => {
             canvas?.width ?? -1])
     }, 40)
 }"""
-DRAWN = "window.__regviz?.playground?.painted > 0"
 RESTARTED = "The trainer was restarted; the run started again."
 Record = Callable[[str, object], None]
 # lines of a traceback in our own code: the web server has one of its own where a connection breaks
@@ -142,16 +140,6 @@ class Student(Visitor):
         assert but_a_restart or not any(told for _, _, told, *_ in saw)
         assert not any(alerts for *_, alerts, _ in saw)
         assert len({width for *_, width in saw}) == 1, [k for k, _ in itertools.groupby(saw)]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
-        )
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, WebSocket, expect, sync_playwright
+from playwright.sync_api import Browser, Page, WebSocket, expect
 
 from regviz.palette import DARK, LIGHT
 from regviz.ui.live import ensure_plotly_js
@@ -140,21 +140,11 @@ def live_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         yield server.url, control
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
-        )
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def stage(live_page: tuple[str, Path], chromium: Browser) -> Iterator[Stage]:
+def stage(live_page: tuple[str, Path], browser: Browser) -> Iterator[Stage]:
     """Open a fresh page; at the end, nothing may stand in its console."""
     url, control = live_page
-    context = chromium.new_context(
+    context = browser.new_context(
         viewport={"width": 1280, "height": 900}, color_scheme="light", accept_downloads=True
     )
     context.set_default_timeout(20_000)

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page, Request, WebSocket, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Request, WebSocket, expect
 
 from tests.app_server import ROOT, running_app
 
@@ -107,31 +107,30 @@ class Walk:
 
 
 @pytest.fixture(scope="module")
-def walk() -> Iterator[Walk]:
+def walk(browser: Browser) -> Iterator[Walk]:
     with running_app(("-m", "regviz", "serve"), environment={"REGVIZ_LOG": "json"}) as server:
         walk = Walk(urlsplit(server.url).netloc)
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(
-                executable_path=shutil.which("chromium"),
-                # names of hosts lead nowhere: who hangs on an outside file shows it here
-                args=["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"],
-            )
-            context = browser.new_context(viewport={"width": 1440, "height": 900})
-            context.on("request", walk.asked)
-            context.on("requestfailed", walk.refused)
-            context.on("page", walk.opened)
-            page = context.new_page()
-            page.goto(server.url)
-            for section, titles in pages().items():
-                for title in titles:
-                    if section:
-                        _go(page, section, title)
-                    walk.drawn(page, title)
-            other = context.new_page()
-            other.goto(f"{server.url}/slides")
-            walk.drawn(other, "Slides")
-            other.wait_for_load_state("networkidle")
-            browser.close()
+        sealed = browser.browser_type.launch(
+            executable_path=shutil.which("chromium"),
+            # names of hosts lead nowhere: who hangs on an outside file shows it here
+            args=["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"],
+        )
+        context = sealed.new_context(viewport={"width": 1440, "height": 900})
+        context.on("request", walk.asked)
+        context.on("requestfailed", walk.refused)
+        context.on("page", walk.opened)
+        page = context.new_page()
+        page.goto(server.url)
+        for section, titles in pages().items():
+            for title in titles:
+                if section:
+                    _go(page, section, title)
+                walk.drawn(page, title)
+        other = context.new_page()
+        other.goto(f"{server.url}/slides")
+        walk.drawn(other, "Slides")
+        other.wait_for_load_state("networkidle")
+        sealed.close()
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:  # the last session's end is written soon
             lines = [json.loads(line) for line in server.output if line.startswith("{")]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -16,7 +15,6 @@ from playwright.sync_api import (
     FilePayload,
     Locator,
     expect,
-    sync_playwright,
 )
 
 from regviz import fit, presets, specs
@@ -34,15 +32,9 @@ SMALL = Experiment.from_dict(
 )
 LONG = SMALL.replace("training.epochs", 5000).replace("model.hidden", [64, 64])
 
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
-        )
-        yield started
-        started.close()
+# a canvas that nothing was drawn on yet is 300 wide
+DRAWN = """window.__regviz?.playground?.painted > 0
+    && (document.querySelector(".st-key-decision-boundary canvas")?.width ?? 300) !== 300"""
 
 
 class Visitor:
@@ -81,7 +73,7 @@ class Visitor:
     def picture(self) -> str:
         """Return the boundaries as they are drawn, once they are: where a run comes from the
         cache, all words are there before the browser has loaded what draws."""
-        self.page.wait_for_function("window.__regviz?.playground?.painted > 0")
+        self.page.wait_for_function(DRAWN)
         canvas = self.page.locator(".st-key-decision-boundary canvas").first
         return str(canvas.evaluate("(c) => c.toDataURL()"))
 
@@ -151,6 +143,7 @@ def test_all_of_it_is_on_the_first_screen(visitor: Visitor) -> None:
     visitor.open(SMALL)
     visitor.reaches("finished")
     visitor.quiet()
+    visitor.page.wait_for_function(DRAWN)
     keys = ("run-status", "decision-boundary", "loss-curves", "weight-histogram", "readout")
     for key in keys:
         box = visitor.page.locator(f".st-key-{key}").bounding_box()

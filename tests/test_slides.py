@@ -9,7 +9,6 @@ import itertools
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -22,7 +21,7 @@ import numpy as np
 import pytest
 from matplotlib.text import Text
 from PIL import Image
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser
 from pptx import Presentation
 from pptx.enum.shapes import MSO_SHAPE_TYPE
 
@@ -332,36 +331,34 @@ def test_a_page_is_accessible_and_fetches_nothing(twins: Runs) -> None:
     assert "http" not in policy
 
 
-def test_a_page_plays_and_scrubs_from_a_file_without_a_network(twins: Runs, tmp_path: Path) -> None:
+def test_a_page_plays_and_scrubs_from_a_file_without_a_network(
+    twins: Runs, tmp_path: Path, browser: Browser
+) -> None:
     path = tmp_path / "page.html"
     path.write_bytes(slides.render(twins, Slide(figures=tuple(FIGURES), seconds=1), "html"))
     asked, errors = [], []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
-        )
-        context = browser.new_context(offline=True)
-        page = context.new_page()
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(path.as_uri())
-        page.locator('body[data-shown="4"]').wait_for()
-        assert page.locator("#epoch").inner_text() == "epoch 12 of 12"
-        page.locator("#step").press("Home")
-        page.locator('body[data-shown="0"]').wait_for()
-        assert page.locator("#epoch").inner_text() == "epoch 1 of 12"
-        trained = page.locator('tr:has-text("epochs trained") td').all_inner_texts()
-        assert trained == ["1", "1"]
-        curves = f"document.getElementById('figure-{list(FIGURES).index('curves')}')"
-        drawn = page.evaluate(f"{curves}.data[1].x.length")
-        assert drawn == 1
-        page.locator("body").press("ArrowRight")
-        page.locator('body[data-shown="1"]').wait_for()
-        page.locator("body").press(" ")
-        page.locator('body[data-shown="4"]').wait_for()
-        page.get_by_role("button", name="Play the training").wait_for()
-        assert page.evaluate(f"{curves}.data[1].x.length") == 12
-        browser.close()
+    context = browser.new_context(offline=True)
+    page = context.new_page()
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(path.as_uri())
+    page.locator('body[data-shown="4"]').wait_for()
+    assert page.locator("#epoch").inner_text() == "epoch 12 of 12"
+    page.locator("#step").press("Home")
+    page.locator('body[data-shown="0"]').wait_for()
+    assert page.locator("#epoch").inner_text() == "epoch 1 of 12"
+    trained = page.locator('tr:has-text("epochs trained") td').all_inner_texts()
+    assert trained == ["1", "1"]
+    curves = f"document.getElementById('figure-{list(FIGURES).index('curves')}')"
+    drawn = page.evaluate(f"{curves}.data[1].x.length")
+    assert drawn == 1
+    page.locator("body").press("ArrowRight")
+    page.locator('body[data-shown="1"]').wait_for()
+    page.locator("body").press(" ")
+    page.locator('body[data-shown="4"]').wait_for()
+    page.get_by_role("button", name="Play the training").wait_for()
+    assert page.evaluate(f"{curves}.data[1].x.length") == 12
+    context.close()
     assert asked == [path.as_uri()]
     assert errors == []
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import io
-import shutil
 from collections.abc import Iterator
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from pptx import Presentation
 
 from regviz import specs
@@ -26,16 +25,12 @@ SMALL = Experiment.from_dict(
 
 
 @pytest.fixture
-def page(app_server: AppServer) -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
-        )
-        page = browser.new_page(viewport={"width": 1440, "height": 900})
-        page.goto(f"{app_server.url}/?e={specs.to_link(SMALL)}")
-        expect(page.locator(".st-key-run-status")).to_contain_text("finished", timeout=40_000)
-        yield page
-        browser.close()
+def page(browser: Browser, app_server: AppServer) -> Iterator[Page]:
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page.goto(f"{app_server.url}/?e={specs.to_link(SMALL)}")
+    expect(page.locator(".st-key-run-status")).to_contain_text("finished", timeout=40_000)
+    yield page
+    page.close()
 
 
 def downloaded(page: Page, button: str) -> tuple[str, bytes]:

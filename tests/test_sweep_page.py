@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from streamlit.testing.v1 import AppTest
 
 from regviz import specs
@@ -160,18 +159,14 @@ def test_cancel_keeps_what_has_been_trained() -> None:
 
 
 @pytest.fixture
-def page(app_server: AppServer) -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
-        )
-        page = browser.new_page(viewport={"width": 1440, "height": 900})
-        over = quote(f"{P}~0~0.5~3")
-        page.goto(f"{app_server.url}/?e={specs.to_link(SMALL)}")  # the app, then its page
-        expect(page.locator(".st-key-run-status")).to_contain_text("finished", timeout=40_000)
-        page.goto(f"{app_server.url}/sweep?e={specs.to_link(SMALL)}&over={over}&seeds=1")
-        yield page
-        browser.close()
+def page(browser: Browser, app_server: AppServer) -> Iterator[Page]:
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    over = quote(f"{P}~0~0.5~3")
+    page.goto(f"{app_server.url}/?e={specs.to_link(SMALL)}")  # the app, then its page
+    expect(page.locator(".st-key-run-status")).to_contain_text("finished", timeout=40_000)
+    page.goto(f"{app_server.url}/sweep?e={specs.to_link(SMALL)}&over={over}&seeds=1")
+    yield page
+    page.close()
 
 
 def test_a_finished_sweep_is_scrubbed_without_the_server_and_a_click_opens_a_model(

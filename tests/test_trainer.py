@@ -108,6 +108,24 @@ def test_a_new_run_comes_first_and_a_short_one_ends_behind_long_ones() -> None:
     assert all("finished" not in desk.states(job) for job in (1, 2, 3))
 
 
+def test_of_equal_short_runs_one_ends_after_the_other_and_long_ones_go_on_side_by_side(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def turns(seconds: float) -> list[int | None]:
+        monkeypatch.setattr("regviz.trainer.SOON", seconds)
+        desk = Desk()
+        for job in (1, 2, 3):
+            desk.start(job, [SMALL.replace("training.epochs", 400)])
+        taken = []
+        while not any("finished" in desk.states(job) for job in (1, 2, 3)):
+            taken.append(desk.turn())
+        return taken
+
+    short, long = ([taken.count(job) for job in (1, 2, 3)] for taken in map(turns, (60.0, 0.0)))
+    assert sum(short) - max(short) < 0.5 * max(short)  # all but first frames and every eighth slice
+    assert min(long) > 0.5 * max(long)
+
+
 def test_newcomers_do_not_stop_a_long_run() -> None:
     desk = Desk()
     desk.start(1, [SMALL.replace("training.epochs", 20_000)])

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import streamlit as st
@@ -55,8 +55,18 @@ _DROPOUT_PLACES = (
 """Dropout of sequence models: where, the control's label, and the usual range beside it."""
 _EARLY = "regularization.early_stopping"
 _AUGMENTATION = "regularization.augmentation"
-_SCOPE = "controls.scope"
-"""Session key of whose controls are being drawn; each page's are its own."""
+_SCOPE, _PANELS = "controls.scope", "controls.panels"
+"""Session keys of the panel that is being drawn, and of each page's own."""
+
+
+@dataclass
+class _Panel:
+    """A page's controls: the value of each, and what was last loaded into them."""
+
+    prefix: str  # of its widgets' keys
+    values: dict[str, Any] = field(default_factory=lambda: dict(_DEFAULTS))
+    loaded: dict[str, Any] | None = None
+    loads: int = 0
 
 
 def strength(value: float) -> str:
@@ -155,32 +165,34 @@ def from_values(values: Mapping[str, Any]) -> Experiment:
     return Experiment.from_dict(groups)
 
 
-_DEFAULTS = to_values(
+_DEFAULTS: dict[str, Any] = to_values(
     Experiment.from_dict({"regularization": {"early_stopping": {"patience": 10}}})
 )
 
 
 def load(experiment: Experiment) -> None:
     """Show ``experiment`` in the widgets. To be called before they are drawn, or in a callback."""
-    values = _memory()
+    panel = _panel()
+    values = panel.values
     last_p = values.get("p", 0.0)
     values |= to_values(experiment)
     values.setdefault("p", last_p)
-    st.session_state[_named("loaded")] = dict(values)
-    st.session_state[_named("loads")] = st.session_state.get(_named("loads"), 0) + 1
+    panel.loaded = dict(values)
+    panel.loads += 1
     for key in [str(k) for k in st.session_state]:
-        if key.startswith(_prefix()):
+        if key.startswith(panel.prefix):
             del st.session_state[key]
 
 
 def scope(page: str) -> None:
     """Say whose controls all that follows is about; a page's first call, also in its callbacks."""
-    st.session_state[_SCOPE] = page
+    panels: dict[str, _Panel] = st.session_state.setdefault(_PANELS, {})
+    st.session_state[_SCOPE] = panels.setdefault(page, _Panel(f"c.{page}."))
 
 
 def is_loaded() -> bool:
     """Whether this scope's controls show something already."""
-    return _named("loaded") in st.session_state
+    return _panel().loaded is not None
 
 
 def some(names: Sequence[str]) -> Experiment:
@@ -247,26 +259,28 @@ def panel(after: Mapping[str, Callable[[], None]] | None = None) -> Experiment:
     return from_values(_memory())
 
 
-def _named(what: str) -> str:
-    return f"controls.{what}.{st.session_state.get(_SCOPE, '')}"
-
-
-def _prefix() -> str:
-    return f"c.{st.session_state.get(_SCOPE, '')}."
+def _panel() -> _Panel:
+    # one access to the session's state for all: each takes some 20 µs, and a page made hundreds
+    try:
+        panel: _Panel = st.session_state[_SCOPE]
+    except KeyError:
+        scope("")
+        panel = st.session_state[_SCOPE]
+    return panel
 
 
 def _memory() -> dict[str, Any]:
-    values: dict[str, Any] = st.session_state.setdefault(_named("values"), dict(_DEFAULTS))
-    return values
+    return _panel().values
 
 
 def _catch_up() -> None:
     """Take in what was just moved, because some widgets depend on others further down."""
+    panel = _panel()
     for key in [str(k) for k in st.session_state]:
-        if key.startswith(_prefix()):
-            path, _, kind = key.removeprefix(_prefix()).rpartition(":")
+        if key.startswith(panel.prefix):
+            path, _, kind = key.removeprefix(panel.prefix).rpartition(":")
             if path != "data.kind" or kind == _kind_of_choice(path):
-                _memory()[path] = st.session_state[key]
+                panel.values[path] = st.session_state[key]
 
 
 # --- one widget each: seeded from the memory when it appears, written back when it answers -----
@@ -282,13 +296,14 @@ def _kind_of_choice(path: str) -> str:
     A browser that has not drawn yet what was loaded goes on sending what it shows with every look
     at a run. Of a widget that is gone by then, that does no harm.
     """
-    return f"choice{st.session_state.get(_named('loads'), 0)}" if path == "data.kind" else "choice"
+    return f"choice{_panel().loads}" if path == "data.kind" else "choice"
 
 
 def _seed(path: str, kind: str) -> str:
-    key = f"{_prefix()}{path}:{kind}"
+    panel = _panel()
+    key = f"{panel.prefix}{path}:{kind}"
     if key not in st.session_state:
-        st.session_state[key] = _memory()[path]
+        st.session_state[key] = panel.values[path]
     return key
 
 
@@ -308,7 +323,8 @@ def _slider(
     on_change: Callable[[], None] | None = None,
 ) -> None:
     """A slider with equal steps; where the loaded value is not one of them, one of stops."""
-    loaded = st.session_state.get(_named("loaded"), _DEFAULTS).get(path, low)
+    panel = _panel()
+    loaded = (panel.loaded or _DEFAULTS).get(path, low)
     count = round((high - low) / step)
     whole = all(isinstance(v, int) for v in (low, high, step))
     grid = [low + i * step if whole else round(low + i * step, 6) for i in range(count + 1)]
@@ -319,7 +335,7 @@ def _slider(
         label,
         low,
         high,
-        _memory()[path],
+        panel.values[path],
         step=step,
         key=_seed(path, "slider"),
         help=help,
@@ -327,7 +343,7 @@ def _slider(
         on_change=on_change,
     )
     # the browser adds up steps in floating point: 0.15000000000000002 is the stop 0.15
-    _memory()[path] = min(grid, key=lambda stop: abs(stop - value))
+    panel.values[path] = min(grid, key=lambda stop: abs(stop - value))
 
 
 def _stops(
@@ -340,13 +356,14 @@ def _stops(
     show: Callable[[Any], str] = strength,
 ) -> None:
     """A slider over given stops, and over the loaded value where that is not one of them."""
-    loaded = st.session_state.get(_named("loaded"), _DEFAULTS)
-    stops = {*grid, _memory()[path]} | ({loaded[path]} if path in loaded else set())
+    panel = _panel()
+    loaded = panel.loaded or _DEFAULTS
+    stops = {*grid, panel.values[path]} | ({loaded[path]} if path in loaded else set())
     ordered = sorted(stops, key=lambda stop: (stop == ALL, 0 if stop == ALL else stop))
-    _memory()[path] = st.select_slider(
+    panel.values[path] = st.select_slider(
         label,
         ordered,
-        _memory()[path],
+        panel.values[path],
         format_func=show,
         key=_seed(path, "stops"),
         help=help,
@@ -362,9 +379,10 @@ def _choice(
     show: Callable[[Any], str] = str,
     help: str | None = None,
 ) -> None:
-    now = _memory()[path]
+    panel = _panel()
+    now = panel.values[path]
     every = options if now in options else [*options, now]
-    _memory()[path] = st.selectbox(
+    panel.values[path] = st.selectbox(
         label,
         every,
         every.index(now),
@@ -455,7 +473,7 @@ def _of_made_data(
 
 def _turn_on_early_stopping() -> None:
     _memory()["early"] = True
-    st.session_state[f"{_prefix()}early:switch"] = True
+    st.session_state[f"{_panel().prefix}early:switch"] = True
 
 
 def _units() -> None:
