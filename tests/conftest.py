@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.app_server import AppServer, StartApp, find_free_port, running_app
 
@@ -24,6 +24,9 @@ install_import_hook(
     ["regviz.layers", "regviz.optimizers", "regviz.penalties", "regviz.training"],
     "beartype.beartype",
 )
+
+# a chart's script is megabytes, and on a busy machine takes a browser more than the usual 5 s
+expect.set_options(timeout=20_000)
 
 # deadlines measure the machine, and this one is shared
 settings.register_profile(
