@@ -47,6 +47,8 @@ def go(page: Page, section: str, title: str) -> None:
     """Go to a page by its section of the header, as a visitor does."""
     page.locator(".stAppHeader").get_by_role("button", name=section, exact=True).click()
     page.get_by_role("menuitem", name=title, exact=True).click()
+    # else what is said of the page before is taken for this one's
+    expect(page).to_have_title(re.compile(f"^{re.escape(title)} ·"))
 
 
 def ended(page: Page) -> None:
