@@ -324,6 +324,7 @@ def test_another_page_and_back_finds_everything_as_it_was(visitor: Visitor) -> N
 def test_an_upload_that_is_no_json_is_one_sentence(visitor: Visitor) -> None:
     visitor.open(SMALL)
     visitor.reaches("finished")
+    visitor.quiet()
     visitor.page.get_by_role("button", name="Share").click()
     files = visitor.page.locator("input[type=file]")
     files.set_input_files(FilePayload(name="a.json", mimeType="application/json", buffer=b"no"))
