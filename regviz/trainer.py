@@ -269,7 +269,7 @@ class Scheduler:
             return None
         if run is not None and run.epoch >= _KNOWN:
             epochs = max(e.training.epochs for e in run.experiments)
-            return task.spent * max(0, epochs / max(run.epoch, 1) - 1)
+            return task.spent * max(0, epochs / run.epoch - 1)
         return max(0.0, cost - task.spent) if cost else None
 
     def is_shared(self, job: int) -> bool:
