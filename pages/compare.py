@@ -73,6 +73,10 @@ def _edit(i: int | None) -> None:
     st.session_state[f"{PAGE}.editing"] = i
 
 
+def _to_playground(experiment: Experiment) -> None:
+    st.switch_page("pages/playground.py", query_params={"e": to_link(experiment)})
+
+
 def _editor() -> str:
     """Draw the controls of the configuration that is being edited; return what is wrong."""
     now = compare.current()
@@ -225,11 +229,10 @@ def _cards(now: Comparison) -> None:
                     label, key=f"{PAGE}.{label}.{i}", icon=icon, on_click=_do, args=(make,),
                     disabled=off, width="stretch",
                 )  # fmt: skip
-            if st.button(
+            st.button(
                 "Open in the Playground", key=f"{PAGE}.open.{i}", icon=":material/open_in_new:",
-                width="stretch",
-            ):  # fmt: skip
-                st.switch_page("pages/playground.py", query_params={"e": to_link(entry.experiment)})
+                on_click=_to_playground, args=(entry.experiment,), width="stretch",
+            )  # fmt: skip
 
 
 def _count(values: np.ndarray) -> str:

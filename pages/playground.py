@@ -31,7 +31,6 @@ def _open(experiment: Experiment) -> None:
     own_data.keep(experiment.data)
     st.session_state["experiment"] = experiment
     st.session_state["notice"] = ("", experiment)
-    own_data.acted()
 
 
 def _notify(text: str) -> None:
@@ -176,7 +175,6 @@ def _code(experiment: Experiment) -> None:
 
 controls.scope("playground")
 _open_link()
-done = own_data.last_act()
 ahead = controls.foreseen()
 if ahead is not None:
     run.expect(_lanes(ahead))  # it trains while the controls are drawn
@@ -269,8 +267,7 @@ def _tick() -> None:
     job = visit.job
     of = lanes if job is None else job.experiments  # a first frame may have come since the look
     live.feed(CHANNEL, job, table=lambda shown: _table(shown, of[-1]))
-    # what is clicked while a chart asks for something comes as a run of the fragment alone
-    if run.outdated(visit, moving) or own_data.last_act() is not done:
+    if run.outdated(visit, moving):
         st.rerun()
 
 

@@ -115,6 +115,11 @@ def norm_rows(frame: Frame, lanes: Lanes) -> lesson.Rows:
     ]
 
 
+def _to_the_wall() -> None:
+    st.session_state["misconceptions.which"] = WALL
+    st.switch_page("pages/misconceptions.py")
+
+
 def masks_said(p: float, gap: float, sequences_seen: float) -> str:
     """Say what the masks show."""
     if not p:
@@ -223,9 +228,10 @@ lesson.follow_check(
 live.weight_histogram(shown.channel, labels=shown.labels, layers=3, height=250)
 with st.container(horizontal=True, vertical_alignment="center"):
     st.caption(USUAL)
-    if st.button(
-        "nn.LSTM(dropout=p): what goes wrong", icon=":material/report:", key=f"{PAGE}.wall"
-    ):
-        st.session_state["misconceptions.which"] = WALL
-        st.switch_page("pages/misconceptions.py")
+    st.button(
+        "nn.LSTM(dropout=p): what goes wrong",
+        icon=":material/report:",
+        key=f"{PAGE}.wall",
+        on_click=_to_the_wall,
+    )
 lesson.finish(shown)

@@ -32,8 +32,10 @@ SMALL = Experiment.from_dict(
 )
 LONG = SMALL.replace("training.epochs", 5000).replace("model.hidden", [64, 64])
 
-# a canvas that nothing was drawn on yet is 300 wide
-DRAWN = """window.__regviz?.playground?.painted > 0
+# The words come before the picture: a chart is drawn when the browser next paints, and where a run
+# comes from the cache, before what draws has been loaded. An empty canvas is 300 wide.
+DRAWN = """window.__regviz?.playground?.newest
+    >= Number(document.querySelector(".st-key-run-status")?.textContent.match(/epoch (\\d+)/)?.[1])
     && (document.querySelector(".st-key-decision-boundary canvas")?.width ?? 300) !== 300"""
 
 
@@ -68,11 +70,12 @@ class Visitor:
         return self.page.locator(".st-key-readout table")
 
     def numbers(self) -> str:
+        """Return the table as it is drawn, once it is."""
+        self.page.wait_for_function(DRAWN)
         return self.table.inner_text()
 
     def picture(self) -> str:
-        """Return the boundaries as they are drawn, once they are: where a run comes from the
-        cache, all words are there before the browser has loaded what draws."""
+        """Return the boundaries as they are drawn, once they are."""
         self.page.wait_for_function(DRAWN)
         canvas = self.page.locator(".st-key-decision-boundary canvas").first
         return str(canvas.evaluate("(c) => c.toDataURL()"))
@@ -235,6 +238,26 @@ def test_keys_for_who_presents(visitor: Visitor) -> None:
     assert visitor.experiment().regularization.l1 == 1e-6
     keys.press("p")
     expect(sidebar).to_be_visible(timeout=20_000)
+    assert visitor.complaints == []
+
+
+def test_a_button_pressed_as_a_chart_asks_for_something_is_not_lost(visitor: Visitor) -> None:
+    # the browser sends both in one message, as a run of the fragment that the chart's feed is in
+    visitor.open(LONG)
+    visitor.reaches("running")
+    visitor.press("Pause")  # so that nothing else has the page drawn anew
+    visitor.reaches("paused")
+    visitor.quiet()
+    visitor.page.wait_for_function(DRAWN)
+    visitor.page.evaluate(
+        """() => {
+            const scrubber = document.querySelector('.rv-scrub input[type=range]')
+            scrubber.value = 1
+            scrubber.dispatchEvent(new Event('input', { bubbles: true }))
+            document.querySelector('.st-key-projector button').click()
+        }"""
+    )
+    expect(visitor.page.locator(".stSidebar")).to_be_hidden()
     assert visitor.complaints == []
 
 

@@ -10,6 +10,7 @@ from importlib import resources
 
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from regviz.palette import DARK, LIGHT
 from regviz.ui import trouble
@@ -48,11 +49,23 @@ def fragment(*, run_every: float | None) -> Callable[[Callable[[], None]], Calla
     Streamlit's server drops what that one said of the fragment, though not that it has ended. The
     browser then takes the fragment off the page, everything below moves up a place, and the
     fragment's own run is drawn over what is now in its place. So it gets a place within another
-    that nothing else is in. Errors in it are told in a sentence (:func:`regviz.ui.trouble.told`).
+    that nothing else is in.
+
+    Where a button elsewhere is pressed in the moment in which something in the fragment asks for
+    something, the browser sends both as a run of the fragment alone: the button's callback is
+    called, and the page is then run anew, as it would have been. (Only what a script does with
+    ``if st.button(...)`` is lost: give buttons callbacks.)
+
+    Errors in it are told in a sentence (:func:`regviz.ui.trouble.told`).
     """
 
     def placed(body: Callable[[], None]) -> Callable[[], None]:
-        part = st.fragment(run_every=run_every)(trouble.told()(body))
+        def run() -> None:
+            if _pressed_elsewhere():
+                st.rerun()
+            body()
+
+        part = st.fragment(run_every=run_every)(trouble.told()(run))
 
         def draw() -> None:
             with st.container():
@@ -61,6 +74,20 @@ def fragment(*, run_every: float | None) -> Callable[[Callable[[], None]], Calla
         return draw
 
     return placed
+
+
+def _pressed_elsewhere() -> bool:
+    """Whether this run of a fragment alone brings with it a press outside of the fragment."""
+    context = get_script_run_ctx()
+    if context is None or not context.fragment_ids_this_run:
+        return False
+    news = context.session_state._state._new_widget_state
+    return any(
+        bool(news.get(widget))
+        for widget, about in news.widget_metadata.items()
+        if about.value_type in ("trigger_value", "json_trigger_value")
+        and about.fragment_id not in context.fragment_ids_this_run
+    )
 
 
 @functools.cache

@@ -54,7 +54,7 @@ GONE = (
     "Load the table again, or open the experiment's file; shown is your experiment on two moons."
 )
 _KEPT, _SAID, _REFUSED = "own-data.kept", "own-data.said", "own-data.refused"
-_DRAWING, _ACT = "own-data.drawing", "own-data.act"
+_DRAWING = "own-data.drawing"
 _DRAWING_REFUSED = "own-data.drawing-refused"
 _WAYS = (
     (
@@ -298,16 +298,6 @@ class _Begun:
     mark: str
 
 
-def acted() -> None:
-    """Say that something was opened or drawn, which only a run of the whole page shows."""
-    st.session_state[_ACT] = object()
-
-
-def last_act() -> object:
-    """Return what stands for the last of them."""
-    return st.session_state.get(_ACT)
-
-
 def drawing(data: DataSpec) -> live.Drawing | None:
     """Return the drawing that goes on, or None. It ends where other data are opened."""
     begun: _Begun | None = st.session_state.get(_DRAWING)
@@ -348,7 +338,6 @@ def _draw(open: Open, empty: bool) -> None:
     names = classes or ("class 0", "class 1")
     sketch = live.Drawing(uuid.uuid4().hex, start, view.extent, data.val_fraction, names)
     _stop()
-    acted()
     st.session_state[_DRAWING] = _Begun(sketch, columns, classes, data.fingerprint)
     st.session_state[_BOX] = False
 
@@ -372,7 +361,6 @@ def take(told: Mapping[str, Any], open: Open) -> None:
     if begun is None or told.get("id") != begun.drawing.id:
         return
     st.session_state.pop(_DRAWING_REFUSED, None)
-    acted()
     shown: Experiment = st.session_state["experiment"]
     names = {"columns": begun.columns, "classes": begun.classes}
     try:
@@ -400,12 +388,10 @@ def _back(open: Open) -> None:
 __all__ = [
     "GONE",
     "NO_LINK",
-    "acted",
     "axes",
     "drawing",
     "keep",
     "kept",
-    "last_act",
     "part",
     "several",
     "take",

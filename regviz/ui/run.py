@@ -205,10 +205,8 @@ def pace(least: float, engine: Engine | None = None) -> float:
 def outdated(visit: Visit, moving: bool, page: str = "playground") -> bool:
     """Whether a page that was drawn while its run was ``moving``, or not, needs a full run.
 
-    The run has ended; or the connection was lost, and the jobs with it; or a new run has begun
-    without one: where a button is pressed in the moment in which a chart in the fragment asks
-    for something, Streamlit's browser side sends both as one run of the fragment alone. Or so
-    many have begun that this page looks far too often, which only a full run can change.
+    The run has ended; or the connection was lost, and the jobs with it; or so many have begun that
+    this page looks far too often, which only a full run can change.
     """
     crowded = moving and pace(TICK, visit.engine) > 2 * visit.interval
     return visit.moving != moving or current(page) is not visit or crowded
