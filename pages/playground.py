@@ -173,63 +173,36 @@ def _code(experiment: Experiment) -> None:
 
 # --- the page ---------------------------------------------------------------------------------
 
+
+def _panel() -> tuple[Experiment, str]:
+    """Draw the controls; return the experiment they say, and what is wrong with them."""
+    with st.sidebar:
+        try:
+            return controls.panel(after={"data_set": lambda: own_data.part(_open)}), ""
+        except SpecError as error:
+            return st.session_state["experiment"], _sentence(error)
+
+
 controls.scope("playground")
+drawn = not address.arriving(PAGE) and not st.session_state.pop("panel-first", False)
 _open_link()
-ahead = controls.foreseen()
-if ahead is not None:
-    run.expect(_lanes(ahead))  # it trains while the controls are drawn
-with st.sidebar:
-    try:
-        experiment = controls.panel(after={"data_set": lambda: own_data.part(_open)})
-        said = ""
-    except SpecError as error:
-        experiment, said = st.session_state["experiment"], _sentence(error)
+# a first frame need not wait for thirty controls that stand there already
+ahead = controls.foreseen() if drawn else None
+experiment, said = _panel() if ahead is None else (ahead, "")
 st.session_state["experiment"] = experiment
 link = specs.to_link(experiment)
 address.write(PAGE, "e", link)
 
-visit = run.follow(_lanes(experiment))
-job = visit.job
+visit = run.expect(_lanes(experiment))
+job, failed = visit.job, visit.state == "failed"
 preset = presets.matching(experiment)
 preset_key = _preset(None if preset is None else preset.name)
 
 top = st.container(
     key="top", horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
 )
-with st.container(key="transport", horizontal=True, vertical_alignment="center", gap="small"):
-    # looked up once: what the buttons show and when the next full run is due must fit together
-    moving, state = visit.moving, visit.state
-    live_now = state in ("queued", "running")
-    for label, action, about, icon, off in (
-        ("Play", run.PLAY, "Go on, or train again", ":material/play_arrow:", live_now or not job),
-        ("Pause", run.PAUSE, "Pause", ":material/pause:", not live_now),
-        ("Step", run.STEP, "One epoch further, then pause", ":material/skip_next:", job is None),
-        ("Restart", run.RESTART, "Train again from epoch 1", ":material/replay:", job is None),
-    ):
-        st.button(
-            label,
-            key=f"do-{action}",
-            icon=icon,
-            help=about,
-            on_click=run.press,
-            args=(action,),
-            disabled=off,
-        )
-    status_box = st.container(key="run-status", width="content")
-    with st.container(key="scrub"):
-        live.scrubber(CHANNEL, labels=LABELS, epochs=experiment.training.epochs)
-with st.container(key="notices"):  # always there, so that nothing below changes its place
-    notice, noticed = st.session_state["notice"]
-    if noticed != experiment:
-        notice = ""
-    for text in (notice, said, visit.refused):
-        if text:
-            st.error(layout.plain(text), icon=":material/error:")
-    if state == "failed" and job is not None:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.error(layout.plain(job.reason), icon=":material/error:")
-            st.button("Retry", icon=":material/replay:", on_click=run.press, args=(run.RESTART,))
-
+running = st.container()
+notices = st.container(key="notices")  # always there, so that nothing below changes its place
 with st.container(key="words", horizontal=True, gap="small"):
     with st.container(key="verdicts"):
         if not experiment.regularization.any:
@@ -238,42 +211,95 @@ with st.container(key="words", horizontal=True, gap="small"):
             point = YOURS if preset is None else preset.point
         st.html(layout.point(point))
         verdict_box = st.container(key="verdict-lines")
-    with st.container(key="view", width="content"):
-        show_accuracy = st.toggle("Accuracy", key="show-accuracy", persist_state="session")
-        log_scale = st.toggle("Log scale", key="log-scale", persist_state="session")
-        difference = st.toggle(
-            "Difference", value=True, key="show-difference", persist_state="session"
-        )
+    view = st.container(key="view", width="content")
 
 
-@layout.fragment(run_every=run.every(visit))
-def _tick() -> None:
-    """Everything that changes while the run goes on; asks for a full run when it ends."""
-    frame, lanes = visit.look()
-    with status_box:
-        st.html(layout.status(*run.status_text(visit)))
-    with verdict_box:
-        if frame is None:
-            st.html(layout.note("The first epoch is on its way."))
-        else:
-            _, verdicts = _judge(frame, lanes[-1])
-            lines = [
-                layout.statement(name, v.kind, v.reason)
-                for name, v in zip(LABELS, verdicts, strict=True)
-            ]
-            if visit.job is not None and visit.job.reason and visit.job.state != "failed":
-                lines.append(layout.note(visit.job.reason))
-            st.html("".join(lines))
-    job = visit.job
-    of = lanes if job is None else job.experiments  # a first frame may have come since the look
-    live.feed(CHANNEL, job, table=lambda shown: _table(shown, of[-1]))
-    if run.outdated(visit, moving):
-        st.rerun()
+@layout.fragment()
+def _run() -> None:
+    """The transport, and all that changes while the run goes on: the page itself need not be run
+    again when it is paused, goes on or ends."""
+    if run.replaced(visit, job):
+        st.rerun()  # the page tells of it in other places, too
+    run.settle(visit)
+    whole = layout.part()
+    # looked up once: what the buttons show and when they are next due must fit together
+    moving, live_now = visit.moving, visit.state in ("queued", "running")
+    with st.container(key="transport", horizontal=True, vertical_alignment="center", gap="small"):
+        for label, action, about, icon, off in (
+            ("Play", run.PLAY, "Go on, or train again", ":material/play_arrow:", live_now),
+            ("Pause", run.PAUSE, "Pause", ":material/pause:", not live_now),
+            ("Step", run.STEP, "One epoch further, then pause", ":material/skip_next:", False),
+            ("Restart", run.RESTART, "Train again from epoch 1", ":material/replay:", False),
+        ):
+            st.button(
+                label,
+                key=f"do-{action}",
+                icon=icon,
+                help=about,
+                on_click=run.press,
+                args=(action,),
+                disabled=off or job is None,
+            )
+        status_box = st.container(key="run-status", width="content")
+        with st.container(key="scrub"):
+            live.scrubber(CHANNEL, labels=LABELS, epochs=experiment.training.epochs)
+
+    @layout.fragment(run_every=run.every(visit))
+    def tick() -> None:
+        frame, lanes = visit.look()
+        with status_box:
+            st.html(layout.status(*run.status_text(visit)))
+        with verdict_box:
+            st.html(_said(frame, lanes))
+        of = lanes if job is None else job.experiments  # a frame may have come since the look
+        live.feed(CHANNEL, job, table=lambda shown: _table(shown, of[-1]))
+        if run.replaced(visit, job) or failed != (visit.state == "failed"):
+            st.rerun()
+        if visit.moving != moving or run.crowded(visit):
+            layout.rerun(whole)
+
+    tick()
 
 
-_tick()
+def _said(frame: Frame | None, lanes: tuple[Experiment, ...]) -> str:
+    """Return what is said about a frame, as HTML."""
+    if frame is None:
+        return layout.note("The first epoch is on its way.")
+    _, verdicts = _judge(frame, lanes[-1])
+    lines = [
+        layout.statement(name, v.kind, v.reason) for name, v in zip(LABELS, verdicts, strict=True)
+    ]
+    if job is not None and job.reason and not failed:
+        lines.append(layout.note(job.reason))
+    return "".join(lines)
+
+
+with running:
+    _run()
 
 # after the feed: a first frame need not wait for what has not changed
+if ahead is not None:
+    experiment, said = _panel()
+    if experiment != ahead:  # drawn, a control says something else
+        st.session_state["panel-first"] = True
+        st.rerun()
+
+with notices:
+    notice, noticed = st.session_state["notice"]
+    if noticed != experiment:
+        notice = ""
+    for text in (notice, said, visit.refused):
+        if text:
+            st.error(layout.plain(text), icon=":material/error:")
+    if failed and job is not None:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.error(layout.plain(job.reason), icon=":material/error:")
+            st.button("Retry", icon=":material/replay:", on_click=run.press, args=(run.RESTART,))
+
+with view:
+    show_accuracy = st.toggle("Accuracy", key="show-accuracy", persist_state="session")
+    log_scale = st.toggle("Log scale", key="log-scale", persist_state="session")
+    difference = st.toggle("Difference", value=True, key="show-difference", persist_state="session")
 with top:
     st.title("What does regularization change?", anchor=False, width="content")
     with st.container(

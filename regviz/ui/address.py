@@ -18,6 +18,11 @@ def at(page: str) -> None:
         st.session_state.pop(_OPEN, None)
 
 
+def arriving(page: str) -> bool:
+    """Whether this is the first run since another page was shown; until :func:`asked`."""
+    return bool(st.session_state.get(_OPEN) != page)
+
+
 def asked(page: str, name: str) -> str | None:
     """Return what the address asks for in its field ``name``, once; None where that is shown.
 
@@ -28,7 +33,7 @@ def asked(page: str, name: str) -> str | None:
     link = st.query_params.get(name)
     context = get_script_run_ctx()
     meant = context is not None and context.is_history_navigation
-    arrived = st.session_state.get(_OPEN) != page
+    arrived = arriving(page)
     st.session_state[_OPEN] = page
     written = _written(page)
     if link is None or link == next(reversed(written), None):

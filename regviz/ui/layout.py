@@ -9,8 +9,10 @@ from html import escape
 from importlib import resources
 
 import streamlit as st
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime.pages_manager import PagesManager
-from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.scriptrunner import RerunData, get_script_run_ctx
+from streamlit.runtime.scriptrunner_utils.script_run_context import ThreadState
 
 from regviz.palette import DARK, LIGHT
 from regviz.ui import trouble
@@ -42,7 +44,9 @@ def within_app() -> None:
         st.rerun()
 
 
-def fragment(*, run_every: float | None) -> Callable[[Callable[[], None]], Callable[[], None]]:
+def fragment(
+    *, run_every: float | None = None
+) -> Callable[[Callable[[], None]], Callable[[], None]]:
     """Like :func:`streamlit.fragment`, for a part of a page that other things stand below.
 
     Where a run of the fragment begins before the browser has got all of the page's run before it,
@@ -56,13 +60,18 @@ def fragment(*, run_every: float | None) -> Callable[[Callable[[], None]], Calla
     called, and the page is then run anew, as it would have been. (Only what a script does with
     ``if st.button(...)`` is lost: give buttons callbacks.)
 
+    One within another that is drawn anew may change its ``run_every``, or end it with None.
+
     Errors in it are told in a sentence (:func:`regviz.ui.trouble.told`).
     """
 
     def placed(body: Callable[[], None]) -> Callable[[], None]:
+        @functools.wraps(body)  # Streamlit knows a fragment by its name and place
         def run() -> None:
             if _pressed_elsewhere():
                 st.rerun()
+            if run_every is None:
+                _stop_timer()
             body()
 
         part = st.fragment(run_every=run_every)(trouble.told()(run))
@@ -74,6 +83,39 @@ def fragment(*, run_every: float | None) -> Callable[[Callable[[], None]], Calla
         return draw
 
     return placed
+
+
+def part() -> str:
+    """Return the name by which the fragment that is being drawn can be run anew."""
+    return ThreadState.get().fragment_id or ""
+
+
+def rerun(name: str) -> None:
+    """Have a fragment (see :func:`part`) run anew after this one; the page, where it is being run.
+
+    Streamlit's own ``st.rerun`` can do that from a callback only, as it would end this run.
+    """
+    context = get_script_run_ctx()
+    if context is None or context.script_requests is None or not context.fragment_ids_this_run:
+        st.rerun()
+    context.script_requests.request_rerun(
+        RerunData(
+            query_string=context.query_string,
+            page_script_hash=context.page_script_hash,
+            fragment_id_queue=[name],
+            cached_message_hashes=context.cached_message_hashes,
+            context_info=context.context_info,
+        )
+    )
+
+
+def _stop_timer() -> None:
+    """Have the browser no longer run this fragment by itself."""
+    context, fragment = get_script_run_ctx(), ThreadState.get().fragment_id
+    if context is not None and context.fragment_ids_this_run and fragment is not None:
+        message = ForwardMsg()
+        message.stop_auto_rerun.fragment_ids.append(fragment)
+        context.enqueue(message)
 
 
 def _pressed_elsewhere() -> bool:

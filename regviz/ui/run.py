@@ -174,7 +174,7 @@ def follow(lanes: Sequence[Experiment], page: str = "playground") -> Visit:
     What exceeds a limit leaves the old job and one sentence in ``refused``.
     """
     visit = expect(lanes, page)
-    _settle(visit)
+    settle(visit)
     return visit
 
 
@@ -203,13 +203,20 @@ def pace(least: float, engine: Engine | None = None) -> float:
 
 
 def outdated(visit: Visit, moving: bool, page: str = "playground") -> bool:
-    """Whether a page that was drawn while its run was ``moving``, or not, needs a full run.
+    """Whether a page that was drawn while its run was ``moving``, or not, needs a full run: the
+    run has ended, or see :func:`replaced` and :func:`crowded`."""
+    return visit.moving != moving or replaced(visit, visit.job, page) or crowded(visit)
 
-    The run has ended; or the connection was lost, and the jobs with it; or so many have begun that
-    this page looks far too often, which only a full run can change.
-    """
-    crowded = moving and pace(TICK, visit.engine) > 2 * visit.interval
-    return visit.moving != moving or current(page) is not visit or crowded
+
+def replaced(visit: Visit, job: Job | None, page: str = "playground") -> bool:
+    """Whether ``job``, for which a page was drawn, is no longer its run: another one was asked for,
+    or the connection was lost, and the jobs with it."""
+    return visit.job is not job or current(page) is not visit
+
+
+def crowded(visit: Visit) -> bool:
+    """Whether so many runs have begun that a page looks at its own far too often."""
+    return visit.moving and pace(TICK, visit.engine) > 2 * visit.interval
 
 
 def press(action: str, page: str = "playground") -> None:
@@ -322,7 +329,7 @@ def _submit(
     visit.kept = False
 
 
-def _settle(visit: Visit) -> None:
+def settle(visit: Visit) -> None:
     """Give the job a moment to show what was asked of it: its first frame, its pause, its step."""
     job = visit.job
     deadline = time.monotonic() + FIRST_FRAME
