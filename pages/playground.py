@@ -220,7 +220,8 @@ def _run() -> None:
     again when it is paused, goes on or ends."""
     if run.replaced(visit, job):
         st.rerun()  # the page tells of it in other places, too
-    run.settle(visit)
+    if visit.state == "paused":
+        run.settle(visit)  # a step
     whole = layout.part()
     # looked up once: what the buttons show and when they are next due must fit together
     moving, live_now = visit.moving, visit.state in ("queued", "running")
@@ -243,16 +244,17 @@ def _run() -> None:
         status_box = st.container(key="run-status", width="content")
         with st.container(key="scrub"):
             live.scrubber(CHANNEL, labels=LABELS, epochs=experiment.training.epochs)
+    run.settle(visit)  # the first frame
 
     @layout.fragment(run_every=run.every(visit))
     def tick() -> None:
         frame, lanes = visit.look()
+        of = lanes if job is None else job.experiments  # a frame may have come since the look
+        live.feed(CHANNEL, job, table=lambda shown: _table(shown, of[-1]))
         with status_box:
             st.html(layout.status(*run.status_text(visit)))
         with verdict_box:
             st.html(_said(frame, lanes))
-        of = lanes if job is None else job.experiments  # a frame may have come since the look
-        live.feed(CHANNEL, job, table=lambda shown: _table(shown, of[-1]))
         if run.replaced(visit, job) or failed != (visit.state == "failed"):
             st.rerun()
         if visit.moving != moving or run.crowded(visit):

@@ -367,7 +367,7 @@ class Engine:
     ----------
     trainers
         Number of trainer processes. ``None``: ``REGVIZ_TRAINERS``, else one per GPU with CUDA,
-        else one per core less one, at least one.
+        else one per core, and one less from three cores on: one is then left to the server.
     device
         ``auto``, ``cpu`` or ``cuda``. ``None``: ``REGVIZ_DEVICE``, else ``cpu``, which is the
         fastest for models of this size.
@@ -905,7 +905,7 @@ def _device(name: str | None) -> str:
 def _count(gpus: int) -> int:
     text = os.environ.get("REGVIZ_TRAINERS", "").strip()
     if not text:
-        return gpus or max(1, _cores() - 1)
+        return gpus or max(min(_cores(), 2), _cores() - 1)
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 1024):
         raise SpecError(f"REGVIZ_TRAINERS: got {text[:40]!r}; give a whole number from 1 to 1024.")
     return int(text)
