@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import time
 
 import streamlit as st
+from streamlit.runtime.runtime_util import MESSAGE_FLUSH_INTERVAL_SECS
 
 from regviz import metrics, presets, specs
 from regviz.frames import Frame
@@ -281,6 +283,8 @@ with running:
 
 # after the feed: a first frame need not wait for what has not changed
 if ahead is not None:
+    # the server's own thread, which sends the frame off, waits for this one all the time
+    time.sleep(MESSAGE_FLUSH_INTERVAL_SECS)
     experiment, said = _panel()
     if experiment != ahead:  # drawn, a control says something else
         st.session_state["panel-first"] = True

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 FIRST_SLICE = 0.005
-SLICE = 0.015
+SLICE = 0.008
 FRAME_SECONDS = 0.07
 EARLY_FRAMES = 32
 EARLY_FRAME_SECONDS = 0.03  # the first frames come faster: a short run needs some to scrub over
