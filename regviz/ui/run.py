@@ -24,7 +24,7 @@ from regviz.specs import Experiment, SpecError
 
 TICK = 0.1
 """Seconds between two looks at a run that is going on, where few are."""
-LOOKS = 25
+LOOKS = 20
 """Looks a second that the server takes at all runs together: one costs its only thread 5 to 10 ms,
 most of it Streamlit's own. More would be asked for than could be done, and everybody would wait.
 """
