@@ -10,7 +10,9 @@ tells what is painted. Everything started is ended again.
   another place, drawn from a seed. No two moves of all students ask for the same experiment, so no
   run comes from the cache. The next move is made half to one and a half times ``--think`` seconds
   after the last one, but never before the last one's final picture: where the table says that
-  fewer moves were made than planned, students waited.
+  fewer moves were made than planned, students waited. Who moves sliders for minutes and never puts
+  one back has all eight away from their start in the end, and runs that cost several times what
+  the first did; ``--apart 2`` leaves at most two there.
 - *first new frame*: from sending the move until the first frame of the new run is here; frames
   count that come after the page's address holds the new value, of a run never shown before.
   *final picture*: until the frame of that run that says it is done.
@@ -51,7 +53,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -254,14 +256,23 @@ class Student:
     visitor: Visitor
     rng: random.Random
     moves: list[tuple[float, str, Move]]
+    apart: int = len(SLIDERS)
+    start: dict[str, float | str] = field(default_factory=dict)
 
     def choose(self, asked: set[tuple[tuple[str, float | str], ...]]) -> tuple[str, float | str]:
-        """Choose a slider and its place so that nobody has asked for the same before."""
+        """Choose a slider and its place so that nobody has asked for the same before, and no more
+        than ``apart`` sliders are away from where they were at first: of so many, one is moved on
+        or, as often, put back."""
         names = [name for name in SLIDERS if name in self.visitor.sliders]
         stands = {name: self.visitor.value(name) for name in names}
+        self.start = self.start or stands
+        away = [name for name in names if stands[name] != self.start[name]]
+        full = self.apart < len(names) and len(away) >= self.apart
         while True:
-            name = self.rng.choice(names)
+            name = self.rng.choice(away if full else names)
             value = self.rng.choice(self.visitor.sliders[name].values)
+            if full and self.rng.random() < 0.5:
+                value = self.start[name]
             wish = tuple(sorted((stands | {name: value}).items()))
             if value != stands[name] and wish not in asked:
                 asked.add(wish)
@@ -286,9 +297,14 @@ class Student:
 
 
 @asynccontextmanager
-async def students(server: Server, count: int, seed: int) -> AsyncIterator[list[Student]]:
+async def students(
+    server: Server, count: int, seed: int, apart: int = len(SLIDERS)
+) -> AsyncIterator[list[Student]]:
     """Open ``count`` sessions, one after the other, until each has seen its first run."""
-    group = [Student(Visitor(server.url), random.Random(1000 * seed + i), []) for i in range(count)]
+    group = [
+        Student(Visitor(server.url), random.Random(1000 * seed + i), [], apart)
+        for i in range(count)
+    ]
 
     async def arrive(i: int, student: Student) -> None:
         await asyncio.sleep(OPENING * i)
@@ -432,7 +448,7 @@ async def measure(server: Server, count: int, options: argparse.Namespace) -> Nu
     lag = Lag(server)
     lag.floor = statistics.median(await lag.ask(FLOOR_LOOKS, PAUSE))
     closed = usage(server)
-    async with students(server, count, options.seed) as group:
+    async with students(server, count, options.seed, options.apart) as group:
         await settle(group)
         await asyncio.sleep(CALM)
         start = usage(server)
@@ -659,6 +675,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--sessions", default="1,10,30,60", help="how many, as in 1,10,30")
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--think", type=float, default=6.0, help="mean seconds between moves")
+    parser.add_argument(
+        "--apart", type=int, default=len(SLIDERS), help="sliders away from their start, at most"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--root", type=Path, default=ROOT, help="checkout to serve")
     parser.add_argument("--url", help="a server that runs already")

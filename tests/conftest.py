@@ -17,6 +17,8 @@ from tests.app_server import AppServer, StartApp, find_free_port, running_app
 # as the trainers have it, and before anything imports torch: on a busy machine a second thread
 # makes small models many times slower
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# one does for a single visitor: a second would cost each of the tests' servers seconds of a core
+os.environ.setdefault("REGVIZ_TRAINERS", "1")
 
 # the shapes in the signatures are checked at each call, in tests only: the modules are named
 # here, before anything imports them

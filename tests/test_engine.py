@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from regviz import engine as engine_module
 from regviz.engine import IN_PROGRESS, Engine, Job, _Cache
 from regviz.frames import Frame, LaneFrame
 from regviz.limits import Limits
@@ -631,6 +632,15 @@ def test_the_environment_says_how_many(monkeypatch: pytest.MonkeyPatch) -> None:
         assert engine.limits == dataclasses.replace(Limits(), epochs=5)
     finally:
         engine.close()
+
+
+@pytest.mark.parametrize(("cores", "trainers"), [(1, 1), (2, 2), (3, 2), (8, 7)])
+def test_from_three_cores_on_one_is_left_to_the_server(
+    monkeypatch: pytest.MonkeyPatch, cores: int, trainers: int
+) -> None:
+    monkeypatch.delenv("REGVIZ_TRAINERS", raising=False)
+    monkeypatch.setattr(engine_module, "_cores", lambda: cores)
+    assert engine_module._count(0) == trainers
 
 
 def test_there_is_one_trainer_per_visible_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
