@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, WebSocket, expect
+from playwright.sync_api import BrowserContext, Page, WebSocket, expect
 
 from regviz.palette import DARK, LIGHT
 from regviz.ui.live import ensure_plotly_js
@@ -141,16 +141,15 @@ def live_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 @pytest.fixture
-def stage(live_page: tuple[str, Path], browser: Browser) -> Iterator[Stage]:
+def stage(live_page: tuple[str, Path], window: BrowserContext) -> Iterator[Stage]:
     """Open a fresh page; at the end, nothing may stand in its console."""
     url, control = live_page
-    context = browser.new_context(
-        viewport={"width": 1280, "height": 900}, color_scheme="light", accept_downloads=True
-    )
-    context.set_default_timeout(20_000)
-    stage = Stage(context.new_page(), url, control)
+    page = window.new_page()
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.set_default_timeout(20_000)
+    stage = Stage(page, url, control)
     yield stage
-    context.close()
+    page.close()
     assert stage.complaints == []
 
 

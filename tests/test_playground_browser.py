@@ -109,10 +109,10 @@ class Visitor:
 
 
 @pytest.fixture
-def visitor(browser: Browser, app_server: AppServer) -> Iterator[Visitor]:
-    context = browser.new_context(viewport=SIZE)  # type: ignore[arg-type]
-    yield Visitor(context, app_server.url)
-    context.close()
+def visitor(window: BrowserContext, app_server: AppServer) -> Iterator[Visitor]:
+    visitor = Visitor(window, app_server.url)
+    yield visitor
+    visitor.page.close()
 
 
 def trainers(server: AppServer) -> list[int]:
