@@ -196,7 +196,8 @@ link = specs.to_link(experiment)
 address.write(PAGE, "e", link)
 
 visit = run.expect(_lanes(experiment))
-job, failed = visit.job, visit.state == "failed"
+job, failed, refused = visit.job, visit.state == "failed", visit.refused
+choosing = False  # what goes on a slide
 preset = presets.matching(experiment)
 preset_key = _preset(None if preset is None else preset.name)
 
@@ -220,7 +221,7 @@ with st.container(key="words", horizontal=True, gap="small"):
 def _run() -> None:
     """The transport, and all that changes while the run goes on: the page itself need not be run
     again when it is paused, goes on or ends."""
-    if run.replaced(visit, job):
+    if run.replaced(visit, job) or visit.refused != refused:
         st.rerun()  # the page tells of it in other places, too
     if visit.state == "paused":
         run.settle(visit)  # a step
@@ -257,9 +258,10 @@ def _run() -> None:
             st.html(layout.status(*run.status_text(visit)))
         with verdict_box:
             st.html(_said(frame, lanes))
-        if run.replaced(visit, job) or failed != (visit.state == "failed"):
+        ended = visit.moving != moving
+        if run.replaced(visit, job) or failed != (visit.state == "failed") or (ended and choosing):
             st.rerun()
-        if visit.moving != moving or run.crowded(visit):
+        if ended or run.crowded(visit):
             layout.rerun(whole)
 
     tick()
@@ -321,7 +323,7 @@ with top:
             width=280,
         )
         compare.button(experiment)
-        slides.button(CHANNEL, "With and without regularization", LABELS, visit.job)
+        choosing = slides.button(CHANNEL, "With and without regularization", LABELS, job)
         with st.popover("Share", icon=":material/share:"):
             if experiment.data.points is not None:
                 st.caption(own_data.NO_LINK)

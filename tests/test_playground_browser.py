@@ -16,6 +16,7 @@ from playwright.sync_api import (
     Locator,
     expect,
 )
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from regviz import fit, presets, specs
 from regviz.specs import Experiment
@@ -32,11 +33,12 @@ SMALL = Experiment.from_dict(
 )
 LONG = SMALL.replace("training.epochs", 5000).replace("model.hidden", [64, 64])
 
-# The words come before the picture: a chart is drawn when the browser next paints, and where a run
-# comes from the cache, before what draws has been loaded. An empty canvas is 300 wide.
-DRAWN = """window.__regviz?.playground?.newest
-    >= Number(document.querySelector(".st-key-run-status")?.textContent.match(/epoch (\\d+)/)?.[1])
+# a canvas that nothing was drawn on yet is 300 wide
+DRAWN = """window.__regviz?.playground?.painted > 0
     && (document.querySelector(".st-key-decision-boundary canvas")?.width ?? 300) !== 300"""
+# the words come before the picture: a chart is drawn when the browser next paints
+UP_TO_DATE = f"""{DRAWN} && window.__regviz.playground.newest
+    >= Number(document.querySelector(".st-key-run-status").textContent.match(/epoch (\\d+)/)[1])"""
 
 
 class Visitor:
@@ -71,12 +73,12 @@ class Visitor:
 
     def numbers(self) -> str:
         """Return the table as it is drawn, once it is."""
-        self.page.wait_for_function(DRAWN)
+        self.page.wait_for_function(UP_TO_DATE)
         return self.table.inner_text()
 
     def picture(self) -> str:
         """Return the boundaries as they are drawn, once they are."""
-        self.page.wait_for_function(DRAWN)
+        self.page.wait_for_function(UP_TO_DATE)
         canvas = self.page.locator(".st-key-decision-boundary canvas").first
         return str(canvas.evaluate("(c) => c.toDataURL()"))
 
@@ -241,6 +243,42 @@ def test_keys_for_who_presents(visitor: Visitor) -> None:
     assert visitor.complaints == []
 
 
+def test_pause_play_and_the_end_of_a_run_leave_the_rest_of_the_page_alone(
+    visitor: Visitor,
+) -> None:
+    whole: list[ForwardMsg] = []  # the ends of the whole page's runs
+
+    def hear(payload: bytes | str) -> None:
+        if isinstance(payload, bytes):
+            message = ForwardMsg.FromString(payload)
+            ended = message.HasField("script_finished")
+            if ended and message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY:
+                whole.append(message)
+
+    visitor.page.on("websocket", lambda socket: socket.on("framereceived", hear))
+    visitor.open(LONG.replace("training.epochs", 1500))
+    visitor.reaches("running")
+    visitor.press("Pause")
+    visitor.reaches("paused")
+    visitor.quiet()
+    opened = len(whole)
+    visitor.press("Play")
+    visitor.reaches("finished")
+    button = visitor.page.locator(".st-key-transport").get_by_role("button")
+    expect(button.filter(has_text="Pause").first).to_be_disabled()
+    expect(button.filter(has_text="Play").first).to_be_enabled()
+    visitor.quiet()
+    assert len(whole) == opened > 0
+    here = visitor.page.url
+    visitor.slider("L2 λ").press("ArrowRight")
+    visitor.page.wait_for_url(lambda url: url != here)
+    visitor.reaches("running")
+    visitor.reaches("finished")
+    visitor.quiet()
+    assert len(whole) == opened + 1
+    assert visitor.complaints == []
+
+
 def test_a_button_pressed_as_a_chart_asks_for_something_is_not_lost(visitor: Visitor) -> None:
     # the browser sends both in one message, as a run of the fragment that the chart's feed is in
     visitor.open(LONG)
@@ -258,6 +296,27 @@ def test_a_button_pressed_as_a_chart_asks_for_something_is_not_lost(visitor: Vis
         }"""
     )
     expect(visitor.page.locator(".stSidebar")).to_be_hidden()
+    assert visitor.complaints == []
+
+
+def test_the_projector_is_switched_once_where_the_browser_says_so_twice(visitor: Visitor) -> None:
+    # a look at the run that is due already takes the press along, which then goes out by itself
+    visitor.open(LONG)
+    visitor.reaches("running")
+    visitor.quiet()
+    visitor.page.wait_for_function("window.__regvizKeys !== undefined")
+    visitor.page.evaluate(
+        """() => {
+            const since = performance.now()
+            while (performance.now() - since < 500);
+            document.querySelector('.st-key-projector button').click()
+        }"""
+    )
+    expect(visitor.page.locator("html.rv-projector")).to_have_count(1)
+    visitor.press("Pause")
+    visitor.reaches("paused")
+    visitor.quiet()
+    expect(visitor.page.locator("html.rv-projector")).to_have_count(1)
     assert visitor.complaints == []
 
 

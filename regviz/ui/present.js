@@ -39,8 +39,13 @@ function onKey(event) {
 }
 
 export default function ({ data }) {
-  const on = new TextDecoder().decode(data) === "on"
-  document.documentElement.classList.toggle("rv-projector", on)
+  const told = JSON.parse(new TextDecoder().decode(data))
+  const last = window.__regvizProjector
+  // where runs follow each other quickly, Streamlit may hand over once more what was there before
+  if (last?.session !== told.session || told.moves >= last.moves) {
+    window.__regvizProjector = told
+    document.documentElement.classList.toggle("rv-projector", told.on)
+  }
   window.removeEventListener("keydown", window.__regvizKeys ?? onKey)
   window.__regvizKeys = onKey
   window.addEventListener("keydown", onKey)

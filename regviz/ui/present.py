@@ -7,12 +7,15 @@ view, C shows the controls in it; a control that has the keyboard keeps its own 
 from __future__ import annotations
 
 import functools
+import json
+import uuid
 from importlib import resources
 from typing import Any
 
 import streamlit as st
 
 _ON = "projector.on"
+_MOVES = "projector.moves"  # a name for the session, and how often it was switched
 HELP = (
     "Projector view (P): larger letters, controls folded away (C shows them). Space plays and "
     "pauses, R restarts, the arrow keys move the scrubber."
@@ -27,21 +30,28 @@ def _keys() -> Any:
     )
 
 
-def _switch() -> None:
-    st.session_state[_ON] = not st.session_state.get(_ON, False)
+def _switch(on: bool) -> None:
+    session, moves = st.session_state[_MOVES]
+    st.session_state[_ON], st.session_state[_MOVES] = on, (session, moves + 1)
 
 
 def presenting() -> None:
     """Draw the switch of the projector's view and have the page listen to the keys; called once
     in each run, by the entry point."""
     on = bool(st.session_state.get(_ON, False))
-    st.button(
-        "Projector",
-        key="projector",
-        icon=":material/close_fullscreen:" if on else ":material/cast_for_education:",
-        help=HELP,
-        on_click=_switch,
-        type="primary" if on else "tertiary",
-    )
+    with st.container(key="projector"):
+        st.button(
+            "Projector",
+            # Each state has a button of its own, which says outright what comes. A busy browser
+            # sends a press along with a look at a run, and then once more.
+            key="projector-off" if on else "projector-on",
+            icon=":material/close_fullscreen:" if on else ":material/cast_for_education:",
+            help=HELP,
+            on_click=_switch,
+            args=(not on,),
+            type="primary" if on else "tertiary",
+        )
+    session, moves = st.session_state.setdefault(_MOVES, (uuid.uuid4().hex, 0))
+    told = {"on": on, "session": session, "moves": moves}
     with st.container(key="keys"):
-        _keys()(key="regviz-keys", data=b"on" if on else b"off", height="content")
+        _keys()(key="regviz-keys", data=json.dumps(told).encode(), height="content")

@@ -211,7 +211,8 @@ def outdated(visit: Visit, moving: bool, page: str = "playground") -> bool:
 def replaced(visit: Visit, job: Job | None, page: str = "playground") -> bool:
     """Whether ``job``, for which a page was drawn, is no longer its run: another one was asked for,
     or the connection was lost, and the jobs with it."""
-    return visit.job is not job or current(page) is not visit
+    lost = visit.state == "cancelled" and not (visit.kept or visit.refused)
+    return visit.job is not job or current(page) is not visit or lost
 
 
 def crowded(visit: Visit) -> bool:

@@ -70,8 +70,9 @@ def button(
     labels: Sequence[str],
     job: live.LiveJob | None,
     first: Sequence[str] = ("boundary", "curves"),
-) -> None:
-    """Draw *To slides*: choose figures and look, get a file, or add it to the tray.
+) -> bool:
+    """Draw *To slides*: choose figures and look, get a file, or add it to the tray. Return whether
+    it is open.
 
     The figures are those of the run, and the charts that the page has drawn so far.
 
@@ -92,17 +93,18 @@ def button(
         "To slides", icon=":material/slideshow:", key=f"{page}.to-slides", on_change="rerun"
     )
     if not box.open:  # closed, it costs the page nothing
-        return
+        return False
     with box, st.container(width=420):
         frame = None if job is None else job.latest()
         trained = job if frame is not None and frame.epoch else None
         if trained is None and not charts.offered(page):
             st.caption("There is nothing to show yet; wait for the first numbers.")
-            return
+            return True
         try:
             _choose(page, title, labels, trained, first)
         except SpecError as error:
             st.error(layout.plain(str(error)), icon=":material/error:")
+    return True
 
 
 def _choose(
