@@ -114,6 +114,7 @@ class Channel {
       return
     }
     this.ask = ask
+    if (this.isPast(header)) return
     this.stats.state = header.state
     if (!header.lanes) return // no frame yet: keep the picture
     this.sweep = null
@@ -130,6 +131,14 @@ class Channel {
     this.newest = this.pictures.get(header.epoch) ?? this.newest
     this.stats.received += 1
     this.schedule()
+  }
+
+  /* Where runs of the script follow each other quickly, Streamlit may hand over once more what was
+     there before: an earlier run of this session, or an earlier frame of this one. */
+  isPast(header) {
+    const [now, then] = [this.run, header.run].map((run) => /~(\w+)\.(\d+)$/.exec(run ?? ""))
+    if (now && then && now[1] === then[1] && Number(then[2]) < Number(now[2])) return true
+    return now !== null && header.run === this.run && this.head !== null && header.epoch < this.head.epoch
   }
 
   begin(run) {

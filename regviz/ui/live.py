@@ -37,6 +37,7 @@ import filecmp
 import functools
 import json
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -406,16 +407,22 @@ def feed(
     name = f"regviz-feed-{channel}"
     wanted = f"{name}-wanted"
     told = st.session_state.setdefault(
-        wanted, {"run": "", "points": 0, "stored": False, "name": ""}
+        wanted,
+        {"of": "", "run": "", "points": 0, "stored": False, "name": "", "turn": 0}
+        | {"session": secrets.token_hex(4)},
     )
 
     if job is None:
         data = pack_waiting(channel, "", state="none")
     else:
-        run = run if run is not None else _run_id(job)
-        if told["run"] != run:
+        of = run if run is not None else _run_id(job)
+        if told["of"] != of:
             name_of_run = words.run_name(channel, job.experiments)
-            told.update(run=run, points=POINTS_FRAMES, stored=False, name=name_of_run)
+            told.update(of=of, points=POINTS_FRAMES, stored=False, name=name_of_run)
+            # numbered, so that the browser knows what is older than what it shows
+            told["turn"] += 1
+            told["run"] = of if run is not None else f"{of}~{told['session']}.{told['turn']}"
+        run = told["run"]
         frame = job.latest()
         if frame is None:
             data = pack_waiting(channel, run, state=job.state)
