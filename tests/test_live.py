@@ -167,6 +167,27 @@ def test_frames_move_the_charts_in_place(stage: Stage) -> None:
     assert stage.layout(LOSS, "xaxis.range") == [1, 200]
 
 
+def test_what_was_there_before_is_not_taken_for_new(stage: Stage) -> None:
+    now, before = "a~s.2", "a~s.1"
+    stage.open(at=5, run=now)
+    stage.await_epoch(50, now)
+    stage.page.evaluate(
+        """() => {
+            const inbox = window.__regvizInbox, push = inbox.push
+            window.handed = 0
+            inbox.push = (message) => { push(message); window.handed += 1 }
+        }"""
+    )
+    for handed, (at, run) in enumerate([(3, now), (9, before)], 1):
+        stage.show(at=at, run=run)
+        stage.page.wait_for_function("(n) => window.handed >= n", arg=handed)
+    stage.show(at=6, run=now)
+    stage.await_epoch(60, now)
+    paints = stage.page.evaluate("window.__regviz.test.paints.map(([, run, at]) => [run, at])")
+    assert {run for run, _ in paints} == {now}
+    assert [at for _, at in paints] == sorted(at for _, at in paints)
+
+
 def test_a_full_run_of_the_script_leaves_the_charts_in_place(stage: Stage) -> None:
     stage.open(at=2)
     stage.mark()
