@@ -408,8 +408,15 @@ def feed(
     wanted = f"{name}-wanted"
     told = st.session_state.setdefault(
         wanted,
-        {"of": "", "run": "", "points": 0, "stored": False, "name": "", "turn": 0}
-        | {"session": secrets.token_hex(4)},
+        {
+            "session": secrets.token_hex(4),
+            "turn": 0,  # runs shown so far
+            "of": "",
+            "run": "",
+            "points": 0,
+            "stored": False,
+            "name": "",
+        },
     )
 
     if job is None:
