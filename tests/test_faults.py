@@ -401,15 +401,7 @@ def test_a_press_that_comes_together_with_a_question_of_the_charts(student: Stud
     student.press("Pause")
     student.reaches("paused")
     student.quiet()
-    # the scrubber asks for stored frames in the moment in which a new run is asked for
-    student.page.evaluate(
-        """() => {
-            const scrubber = document.querySelector('.rv-scrub input')
-            scrubber.value = 1
-            scrubber.dispatchEvent(new Event('input', { bubbles: true }))
-            document.querySelector('.st-key-do-restart button').click()
-        }"""
-    )
+    student.press_as_a_chart_asks("do-restart")
     student.reaches("running")
     student.goes_on()
 

@@ -104,6 +104,18 @@ class Visitor:
     def press(self, name: str) -> None:
         self.page.locator(".st-key-transport").get_by_role("button", name=name).click()
 
+    def press_as_a_chart_asks(self, key: str) -> None:
+        """Press a button in the moment in which the scrubber asks for stored frames."""
+        self.page.evaluate(
+            """(key) => {
+                const scrubber = document.querySelector('.rv-scrub input[type=range]')
+                scrubber.value = 1
+                scrubber.dispatchEvent(new Event('input', { bubbles: true }))
+                document.querySelector(`.st-key-${key} button`).click()
+            }""",
+            key,
+        )
+
     def quiet(self) -> None:
         """Wait until the server has nothing more to say."""
         app = self.page.locator(".stApp")
@@ -282,14 +294,7 @@ def test_a_button_pressed_as_a_chart_asks_for_something_is_not_lost(visitor: Vis
     visitor.reaches("paused")
     visitor.quiet()
     visitor.page.wait_for_function(DRAWN)
-    visitor.page.evaluate(
-        """() => {
-            const scrubber = document.querySelector('.rv-scrub input[type=range]')
-            scrubber.value = 1
-            scrubber.dispatchEvent(new Event('input', { bubbles: true }))
-            document.querySelector('.st-key-projector button').click()
-        }"""
-    )
+    visitor.press_as_a_chart_asks("projector")
     expect(visitor.page.locator(".stSidebar")).to_be_hidden()
     assert visitor.complaints == []
 
