@@ -40,7 +40,7 @@ DEFAULT = _preset(
     "Over-fitting, and what helps",
     "The same network learns a small data set by heart, noise and all, or the rule behind it.",
     data=_MOONS,
-    model=_WIDE,
+    model={"hidden": [48, 48]},  # enough to learn 140 points by heart; trains twice as fast as 128
     regularization={"dropout": 0.2, "l2": 0.01},
     training={"lr": 0.01, "epochs": 250},
 )
