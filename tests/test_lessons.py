@@ -242,7 +242,7 @@ def test_the_theory_checks_end_with_a_gap(page: str) -> None:
 
     def told(at: AppTest) -> list[str]:
         (tab,) = [tab for tab in at.tabs if tab.label == "Theory check"]
-        return [h.value for h in tab.get("html") if "rv-point" in h.value]
+        return [h.value for h in tab.html if "rv-point" in h.value]
 
     at = finished(
         opened(page, short(page), **{f"{name}.tabs": "Theory check"}),

@@ -56,16 +56,15 @@ print("trained")
 
 def pages() -> dict[str, list[str]]:
     """Return the sections of the app's header and the titles of their pages."""
-    for node in ast.parse((ROOT / "app.py").read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "PAGES":
-            assert isinstance(node.value, ast.Dict)
-            sections = zip(node.value.keys, node.value.values, strict=True)
-            return {
-                ast.literal_eval(name): re.findall(r"title='(.*?)'", ast.unparse(calls))
-                for name, calls in sections
-                if name is not None
-            }
-    raise AssertionError("app.py has no PAGES")
+    app = ast.parse((ROOT / "app.py").read_text(encoding="utf-8"))
+    (made,) = (n for n in app.body if isinstance(n, ast.FunctionDef) and n.name == "_pages")
+    (listed,) = (n.value for n in ast.walk(made) if isinstance(n, ast.Return))
+    assert isinstance(listed, ast.Dict)
+    return {
+        ast.literal_eval(name): re.findall(r"title='(.*?)'", ast.unparse(calls))
+        for name, calls in zip(listed.keys, listed.values, strict=True)
+        if name is not None
+    }
 
 
 TITLES = [title for titles in pages().values() for title in titles]

@@ -64,6 +64,7 @@ class _Panel:
     """A page's controls: the value of each, and what was last loaded into them."""
 
     prefix: str  # of its widgets' keys
+    keys: set[str] = field(default_factory=set)  # of those drawn since something was loaded
     values: dict[str, Any] = field(default_factory=lambda: dict(_DEFAULTS))
     loaded: dict[str, Any] | None = None
     loads: int = 0
@@ -179,9 +180,10 @@ def load(experiment: Experiment) -> None:
     values.setdefault("p", last_p)
     panel.loaded = dict(values)
     panel.loads += 1
-    for key in [str(k) for k in st.session_state]:
-        if key.startswith(panel.prefix):
+    for key in panel.keys:
+        if key in st.session_state:
             del st.session_state[key]
+    panel.keys.clear()
 
 
 def scope(page: str) -> None:
@@ -276,11 +278,10 @@ def _memory() -> dict[str, Any]:
 def _catch_up() -> None:
     """Take in what was just moved, because some widgets depend on others further down."""
     panel = _panel()
-    for key in [str(k) for k in st.session_state]:
-        if key.startswith(panel.prefix):
-            path, _, kind = key.removeprefix(panel.prefix).rpartition(":")
-            if path != "data.kind" or kind == _kind_of_choice(path):
-                panel.values[path] = st.session_state[key]
+    for key in panel.keys:  # not all of the session's state: to list that takes a millisecond
+        path, _, kind = key.removeprefix(panel.prefix).rpartition(":")
+        if key in st.session_state and (path != "data.kind" or kind == _kind_of_choice(path)):
+            panel.values[path] = st.session_state[key]
 
 
 # --- one widget each: seeded from the memory when it appears, written back when it answers -----
@@ -302,6 +303,7 @@ def _kind_of_choice(path: str) -> str:
 def _seed(path: str, kind: str) -> str:
     panel = _panel()
     key = f"{panel.prefix}{path}:{kind}"
+    panel.keys.add(key)
     if key not in st.session_state:
         st.session_state[key] = panel.values[path]
     return key

@@ -568,7 +568,7 @@ def _mount(
 ) -> None:
     """Mount a view. Its data goes as bytes of JSON: for a dict, Streamlit would import pandas to
     look for data frames in it, which costs the web process 50 MB."""
-    rest = json.dumps({"kind": kind, "channel": channel, "palette": _palettes(), **data})
+    rest = json.dumps({"kind": kind, "channel": channel, **data})
     name = f"regviz-{channel}-{key}"
     listens: dict[str, Any] = {}
     if says is not None:
@@ -582,7 +582,7 @@ def _mount(
         listens[f"on_{what}_change"] = heard
     _plot_component()(
         key=name,
-        data=f'{{"figure":{figure},{rest[1:]}'.encode(),
+        data=f'{{"figure":{figure},"palette":{_palettes()},{rest[1:]}'.encode(),
         # the browser sets the height: that of the boundary follows from width and aspect
         height="content",
         **listens,
@@ -619,8 +619,10 @@ def _skeletons(chart: Callable[..., go.Figure], labels: tuple[str, ...], **optio
     return "{" + ",".join(f'"{name}":{text}' for name, text in figures_of.items()) + "}"
 
 
-def _palettes() -> dict[str, Any]:
-    return {p.name: p.to_dict() for p in (LIGHT, DARK)}
+@functools.cache
+def _palettes() -> str:
+    """Return the colours of both themes as JSON."""
+    return json.dumps({p.name: p.to_dict() for p in (LIGHT, DARK)})
 
 
 def ensure_plotly_js(folder: Path) -> Path:
