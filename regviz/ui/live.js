@@ -286,26 +286,29 @@ class Channel {
       for (const view of this.views) {
         if (!view.whole && (view.prompt || !first)) guarded(() => view.draw(this, picture))
       }
+      if ([...this.views].every((view) => view.ready !== false)) this.count(picture)
+      else if (this.scrubbing) this.restSoon() // counted when it is drawn
+      // after the count, which is of this frame: what is drawn in the next one comes after its paint
       if (first) this.schedule()
-      const place = this.sweep ? this.sweep.index : picture.epoch
-      const newest = this.head.epoch
-      if ([...this.views].some((view) => view.ready === false)) {
-        if (this.scrubbing) this.restSoon()
-        return // counted when it is drawn
-      }
-      requestAnimationFrame(() => {
-        // from the paint on, not from the move: a slow browser is not a scrubber at rest
-        if (this.scrubbing && !this.waiting) this.restSoon()
-        const { stats } = this
-        stats.run = run
-        stats.epoch = picture.epoch
-        stats.newest = newest
-        stats.done = this.head.done
-        stats.live = this.at === null
-        stats.painted += 1
-        stats.paints.push([performance.now(), run, place])
-        if (stats.paints.length > 2000) stats.paints.splice(0, 1000)
-      })
+    })
+  }
+
+  /* The next animation frame begins when this one has been painted. */
+  count(picture) {
+    const { run, stats } = this
+    const place = this.sweep ? this.sweep.index : picture.epoch
+    const newest = this.head.epoch
+    requestAnimationFrame(() => {
+      // from the paint on, not from the move: a slow browser is not a scrubber at rest
+      if (this.scrubbing && !this.waiting) this.restSoon()
+      stats.run = run
+      stats.epoch = picture.epoch
+      stats.newest = newest
+      stats.done = this.head.done
+      stats.live = this.at === null
+      stats.painted += 1
+      stats.paints.push([performance.now(), run, place])
+      if (stats.paints.length > 2000) stats.paints.splice(0, 1000)
     })
   }
 }
