@@ -51,9 +51,9 @@ import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -329,8 +329,10 @@ async def settle(group: Sequence[Student]) -> int:
 # --- a browser beside them --------------------------------------------------------------------
 
 
-def painted(url: str, pid: int, seconds: float, think: float) -> dict[str, Any]:
-    """Move a slider in a real browser for so long; key press to first paint and to complete, in ms.
+def painted(told: Connection, url: str, pid: int, seconds: float, think: float) -> None:
+    """Move a slider in a real browser for so long; tell key press to first paint and to complete,
+    in ms. What is told first is only that the page is open: a browser that starts takes both cores
+    for seconds, and the students have opened theirs before, too.
 
     Runs in a process of its own, with the code of :mod:`benchmarks.browser`.
     """
@@ -345,13 +347,16 @@ def painted(url: str, pid: int, seconds: float, think: float) -> dict[str, Any]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1440, "height": 900})
-        until = time.monotonic() + seconds
-        seed = 500
+        until, cpu, seed = math.inf, 0.0, 500
         while time.monotonic() < until:
             own = presets.DEFAULT.experiment.replace("training.seed", seed)
             seed += 1
             page.goto(f"{url}/?e={to_link(own)}")
             real.await_done(page)
+            if until == math.inf:
+                cpu = sum(cpu_seconds(child) for child in descendants(os.getpid()))
+                until = time.monotonic() + seconds
+                told.send("open")
             for _ in range(10):  # the slider goes no further
                 if time.monotonic() > until:
                     break
@@ -359,9 +364,9 @@ def painted(url: str, pid: int, seconds: float, think: float) -> dict[str, Any]:
                 for name, values in real.moves(page, pid, 1).items():
                     if name in out:
                         out[name] = [*out[name], *values] if name != "cpu" else 0.0
-        out["cpu"] = sum(cpu_seconds(child) for child in descendants(os.getpid()))
+        out["cpu"] = sum(cpu_seconds(child) for child in descendants(os.getpid())) - cpu
         browser.close()
-    return out
+    told.send(out)
 
 
 # --- what is measured -------------------------------------------------------------------------
@@ -488,27 +493,24 @@ async def lesson(
     asked: set[tuple[tuple[str, float | str], ...]] = set()
     loop = asyncio.get_running_loop()
     samples = []
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        real = None
-        if options.browser:
-            pid = server.pid or os.getpid()
-            real = loop.run_in_executor(
-                pool, painted, server.url, pid, options.seconds, options.think
-            )
-        begun = time.perf_counter()
-        until = begun + options.seconds
-        tasks = [
-            asyncio.create_task(student.work(until, options.think, asked)) for student in group
-        ]
-        async with lag.watched():
+    here, there = multiprocessing.Pipe(duplex=False)
+    if options.browser:
+        told = (there, server.url, server.pid or os.getpid(), options.seconds, options.think)
+        multiprocessing.get_context("spawn").Process(target=painted, args=told, daemon=True).start()
+        there.close()  # here: so that one that fails is not waited for
+        await loop.run_in_executor(None, here.recv)
+    begun = time.perf_counter()
+    until = begun + options.seconds
+    tasks = [asyncio.create_task(student.work(until, options.think, asked)) for student in group]
+    async with lag.watched():
+        samples.append(usage(server))
+        for part in (1, 2):
+            due = begun + part * options.seconds / 2
+            await asyncio.sleep(due - time.perf_counter())
             samples.append(usage(server))
-            for part in (1, 2):
-                due = begun + part * options.seconds / 2
-                await asyncio.sleep(due - time.perf_counter())
-                samples.append(usage(server))
-        load = os.getloadavg()[0]
-        await asyncio.gather(*tasks)
-        shown = await real if real is not None else None
+    load = os.getloadavg()[0]
+    await asyncio.gather(*tasks)
+    shown = await loop.run_in_executor(None, here.recv) if options.browser else None
     start, half, end = samples
     out: Numbers = {
         "seconds": options.seconds,

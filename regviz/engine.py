@@ -55,6 +55,8 @@ _SHORT_LIFE = 2.0  # a trainer that dies within these seconds of being ready fai
 _MAX_LABS = 16  # that a session may have in progress, besides its runs
 _OLD_NEWS = 3.0  # seconds after which a trainer's word on when a run will end is not repeated
 _CROWDED = 4  # jobs in progress from which on lanes of finished runs are not trained again
+_LATELY = 3.0  # seconds
+_CROWD = 4  # owners for each trainer who asked for a run lately, from which on more will soon
 _PENDING = 64  # packed frames kept of a run at which nobody looks
 _MEMORY = {"cpu": 2 << 30, "auto": 8 << 30, "cuda": 8 << 30}  # CUDA alone maps gigabytes
 
@@ -414,6 +416,7 @@ class Engine:
         self._jobs: dict[str, dict[tuple[type, str], _Handle[Any]]] = {}
         self._shared: dict[str, Any] = {}  # in progress, by key: who asks for them joins
         self._waiting: list[_Work] = []  # for a trainer that is ready
+        self._asked: dict[str, float] = {}  # owner -> when for a run, if that was lately
         self._cache = _Cache(cache_bytes)
         self._released: deque[str] = deque()
         self._wake = threading.Event()
@@ -470,6 +473,7 @@ class Engine:
                 run.trained = trained
                 if not paused:
                     self._shared[key] = run
+                self._asked[owner] = time.monotonic()
                 self._dispatch([run])
             self._seat_job(job)
             return job
@@ -603,8 +607,16 @@ class Engine:
             head = {"kind": "start", "job": run.number, "pause_at": run.pause_at}
             head |= {"after": run.shown, "max_seconds": self.limits.seconds, "lab": run.is_lab}
             head["alone"] = run.moves > 0  # so that one that brings trainers down is found out
+            head["crowded"] = self._is_crowded()
             head["looks"] = reuse.looks(run.trained)
             seat.process.send(head, run.wanted.encode())
+
+    def _is_crowded(self) -> bool:
+        """Whether so many owners ask for runs that it is worth a trainer's while to wait for the
+        next, and train it together with those that it has."""
+        since = time.monotonic() - _LATELY
+        self._asked = {owner: at for owner, at in self._asked.items() if at > since}
+        return len(self._asked) >= _CROWD * len(self._seats)
 
     def _tell(self, run: _Work, head: dict[str, Any]) -> None:
         """Send a command about a run to its trainer; one that waits needs none."""

@@ -14,6 +14,7 @@ import ctypes
 import gc
 import json
 import logging
+import math
 import os
 import queue
 import signal
@@ -47,6 +48,7 @@ NICE = 10  # the web server goes first; but among others who work, a tenth of a 
 COMPANY_LANES = 64  # models that are trained together at most
 HOLD_SECONDS = 0.5  # for each run on its way: how long one waits at most, after its first frame
 MOST_HOLD_SECONDS = 2.5
+CROWD_HOLD_SECONDS = 0.8  # for those who are yet to come, where so many are at work that some will
 FEW = 3  # runs that are looked at as often as one alone; of more each is looked at less often
 IN_COMPANY = 2**64 - 1  # what the marker says while no single run is to blame
 
@@ -158,6 +160,7 @@ class _Task:
         self.announced = False
         self.looks = frozenset(head.get("looks", ()))  # at these epochs only, where there are any
         self.alone: bool = head.get("alone", False)  # not to be trained with others
+        self.crowded: bool = head.get("crowded", False)  # others will soon ask for theirs
         self.held_since: float | None = None
         self.group: _Group | None = None
 
@@ -190,7 +193,8 @@ class Scheduler:
     longest.
 
     Together: a run trains one epoch and shows it, so that whoever asked sees something at once.
-    While others of its shape are on their way it is then held, for some seconds at most; whatever
+    While others of its shape are on their way it is then held, for some seconds at most, and where
+    many are at work (the engine says so) for a moment also for those who are yet to come; whatever
     has been held by then goes on as one. So the more there is to do, the more is done at once, and
     while little is to do nobody waits. A run that is paused leaves the others and goes on alone;
     of one that is cancelled the lanes are dropped. Where training together fails, each starts
@@ -347,23 +351,33 @@ class Scheduler:
         if not (task.at_epoch and run.epoch == 1 and run.is_whole):
             return False
         others = (t for t in self._tasks.values() if t is not task and not t.paused)
-        return any(t.key == task.key or (t.run is None and not t.is_lab) for t in others)
+        return task.crowded or any(_may_join(t, task.key) for t in others)
+
+    def _held_until(self) -> dict[Hashable, float]:
+        """Return until when those of each shape are held who are: as long as others of it are on
+        their way, or as some are to be expected, but for some seconds at most."""
+        every = [t for t in self._tasks.values() if not t.paused]
+        longest = min(MOST_HOLD_SECONDS, HOLD_SECONDS * len(self._tasks))
+        until: dict[Hashable, float] = {}
+        for task in every:
+            if task.held_since is None:
+                continue
+            ahead = any(t.held_since is None and _may_join(t, task.key) for t in every)
+            wait = longest if ahead else CROWD_HOLD_SECONDS * task.crowded
+            until[task.key] = min(until.get(task.key, math.inf), task.held_since + wait)
+        return until
+
+    def rest(self) -> float:
+        """Return the seconds until somebody who is held goes on, where no other does anything."""
+        return min(self._held_until().values(), default=math.inf) - time.perf_counter()
 
     def _release(self) -> None:
-        """Let those who were held go on, together, where nobody of their shape is on his way or
-        they have waited long enough."""
-        held = [t for t in self._tasks.values() if t.held_since is not None]
-        if not held:
-            return
+        """Let those who were held go on, together."""
         now = time.perf_counter()
-        longest = min(MOST_HOLD_SECONDS, HOLD_SECONDS * len(self._tasks))
-        rest = [t for t in self._tasks.values() if t.held_since is None and not t.paused]
-        for key in dict.fromkeys(t.key for t in held):
-            mine = [t for t in held if t.key == key]
-            ahead = any(t.key == key or (t.run is None and not t.is_lab) for t in rest)
-            since = min(t.held_since for t in mine if t.held_since is not None)
-            if ahead and now - since < longest:
+        for key, until in self._held_until().items():
+            if now < until:
                 continue
+            mine = [t for t in self._tasks.values() if t.held_since is not None and t.key == key]
             group: list[_Task] = []
             for task in mine:
                 task.held_since = None
@@ -570,6 +584,11 @@ _FADE = 0.05  # how fast older runs and slices are forgotten
 _KNOWN = 8  # epochs after which what a run costs is known
 
 
+def _may_join(task: _Task, key: Hashable) -> bool:
+    """Whether a task can, or might, be trained together with those of a shape."""
+    return task.key == key or (task.run is None and not task.is_lab)
+
+
 def _lanes(tasks: Sequence[_Task]) -> int:
     return sum(0 if task.run is None else len(task.run.experiments) for task in tasks)
 
@@ -675,7 +694,8 @@ def _serve(connection: Connection, *, device: str, marker: int | None, parent: i
             beat = now + BEAT_SECONDS
         if job is None:
             with contextlib.suppress(queue.Empty):
-                scheduler.command(*wire.unpack(commands.get(timeout=max(0.0, beat - now))))
+                wait = min(beat - now, scheduler.rest())
+                scheduler.command(*wire.unpack(commands.get(timeout=max(0.0, wait))))
 
 
 def _first_line(error: Exception) -> str:

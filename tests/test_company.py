@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 from collections.abc import Callable, Sequence
@@ -13,6 +14,7 @@ import pytest
 from regviz import trainer
 from regviz.engine import Engine
 from regviz.frames import Frame
+from regviz.limits import Limits
 from regviz.specs import Experiment, canonical_key
 from regviz.trainer import COMPANY_LANES, Scheduler
 from regviz.training import Company, Run
@@ -343,6 +345,41 @@ def test_a_killed_trainer_loses_nobody_of_a_company() -> None:
             at = job.latest()
             while (now := job.latest()) is None or at is None or now.epoch <= at.epoch:
                 assert job.state in ("queued", "running")
+                assert job.wait(60, after=job.version), job.state
+    finally:
+        engine.close()
+
+
+def test_in_a_crowd_the_next_ones_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trainer, "CROWD_HOLD_SECONDS", 60.0)
+    desk = Desk()
+    assert desk.scheduler.rest() == math.inf
+    for job in (1, 2):
+        desk.start(job, twins(l2=0.01 * job), crowded=True)
+        desk.go_on()
+        # it has shown its first epoch; nobody else is there, and yet it waits
+        assert desk.states(job) == ["running"]
+        assert 0 < desk.scheduler.rest() <= 60
+    desk.start(3, [experiment(model={"hidden": [9]})])  # of another shape, and no crowd said
+    desk.go_on(until=lambda: desk.ended(3))
+    assert not desk.companies
+    monkeypatch.setattr(trainer, "CROWD_HOLD_SECONDS", 0.0)
+    desk.go_on()
+    assert len(desk.companies) == 1
+    for job in (1, 2):
+        assert_alike(desk.last(job), to_the_end(Run(twins(l2=0.01 * job))))
+
+
+def test_many_who_ask_are_a_crowd_and_one_who_asks_often_is_none() -> None:
+    engine = Engine(trainers=1, device="cpu", limits=Limits())
+    try:
+        for i in range(8):
+            engine.submit(twins(l2=0.01 * i), "one owner")
+        assert not engine._is_crowded()
+        jobs = [engine.submit(twins(l1=0.01 * i), f"owner {i}") for i in range(5)]
+        assert engine._is_crowded()
+        for job in jobs:  # they are waited for, and then trained
+            while job.state != "finished":
                 assert job.wait(60, after=job.version), job.state
     finally:
         engine.close()
