@@ -400,7 +400,7 @@ def test_nobody_is_held_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_outlook_ranks_runs_by_what_is_left_of_them() -> None:
     desk = Desk()
-    for job, epochs in ((1, 900), (2, 300), (3, 600)):
+    for job, epochs in ((1, 2700), (2, 300), (3, 900)):
         wide = experiment(model={"hidden": [8 + job]})  # three shapes: nobody joins anybody
         desk.start(job, [wide.replace("training.epochs", epochs)])
     assert desk.scheduler.outlook() == []  # of runs like these nothing is known yet

@@ -270,6 +270,7 @@ def test_the_end_of_a_run_leaves_the_rest_of_the_page_alone(visitor: Visitor) ->
     visitor.reaches("finished")
     visitor.quiet()
     opened = len(whole)
+    visitor.page.wait_for_function(DRAWN)  # the charts' code may come after the run's end
     shown = visitor.page.evaluate("window.__regviz.playground.run")
     visitor.slider("L2 λ").press("ArrowRight")
     visitor.page.wait_for_function(
