@@ -44,7 +44,9 @@ MID_EPOCH_SECONDS = 1.0  # epochs longer than this are shown, and paused, on the
 ELDEST_EVERY = 8
 SOON = 3.0  # processor seconds within which a run ends soon
 BEAT_SECONDS = 0.5
-NICE = 10  # the web server goes first; but among others who work, a tenth of a core is left
+# The web server goes first. With 10, a tenth of a core is left where others compute on the machine:
+# a trainer then took a minute to start.
+NICE = 5
 COMPANY_LANES = 64  # models that are trained together at most
 HOLD_SECONDS = 0.5  # for each run on its way: how long one waits at most, after its first frame
 MOST_HOLD_SECONDS = 2.5

@@ -687,7 +687,8 @@ class Chart {
     cancelAnimationFrame(this.resizing)
     this.resizing = requestAnimationFrame(() => guarded(() => {
       if (other) this.draw(this.channel, this.channel.picture(), true)
-      this.Plotly.Plots.resize(this.gd)
+      // one that is taken off the page in this very moment has no size to have
+      this.Plotly.Plots.resize(this.gd).catch((error) => console.debug("regviz: Plotly", error))
     }))
   }
 
