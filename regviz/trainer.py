@@ -44,9 +44,7 @@ MID_EPOCH_SECONDS = 1.0  # epochs longer than this are shown, and paused, on the
 ELDEST_EVERY = 8
 SOON = 3.0  # processor seconds within which a run ends soon
 BEAT_SECONDS = 0.5
-# The web server goes first. With 10, a tenth of a core is left where others compute on the machine:
-# a trainer then took a minute to start.
-NICE = 5
+NICE = 10  # the web server goes first; but among others who work, a tenth of a core is left
 COMPANY_LANES = 64  # models that are trained together at most
 HOLD_SECONDS = 0.5  # for each run on its way: how long one waits at most, after its first frame
 MOST_HOLD_SECONDS = 2.5
@@ -676,6 +674,7 @@ def _serve(connection: Connection, *, device: str, marker: int | None, parent: i
         reason = str(error) if isinstance(error, SpecError) else _first_line(error)
         send({"kind": "unable", "reason": reason.rstrip(".")})
         sys.exit(1)
+    os.nice(NICE)  # not before: to import torch took a minute where others compute
     send({"kind": "ready", "device": device})
     scheduler = scheduler_for(send)
     beat = time.monotonic() + BEAT_SECONDS
@@ -717,7 +716,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # Ctrl-C in a terminal reaches the whole group: the server decides, this process follows
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _die_with_parent(options.parent)
-    os.nice(NICE)
     connection = Connection(options.channel)
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
         _serve(connection, device=options.device, marker=options.marker, parent=options.parent)
