@@ -52,10 +52,14 @@ def test_a_picture_in_one_click_and_a_deck_from_the_tray(page: Page) -> None:
     page.keyboard.press("Escape")
     page.locator(".stAppHeader").get_by_role("button", name="Tools", exact=True).click()
     page.get_by_role("menuitem", name="Slides", exact=True).click()
-    expect(page.locator(".st-key-slide-picture-0 img")).to_be_visible(timeout=40_000)
+    picture_of_it = page.locator(".st-key-slide-picture-0 img")
+    expect(picture_of_it).to_be_visible(timeout=40_000)
+    untitled = picture_of_it.get_attribute("src") or ""
     title = page.get_by_role("textbox", name="Title of slide 1")
     title.fill("What L2 does")
     title.press("Enter")
+    # the server has heard of it
+    expect(picture_of_it).not_to_have_attribute("src", untitled, timeout=40_000)
     app = page.locator(".stApp")
     expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=40_000)
     name, deck = downloaded(page, "Download the deck")

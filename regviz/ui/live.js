@@ -631,7 +631,10 @@ class Chart {
         if (!this.sketched) this.gd.classList.remove("rv-sketching")
         this.placed()
       })
-      .catch((error) => console.warn("regviz: Plotly", error))
+      .catch((error) => {
+        // one that is let go of while it is being drawn has lost its listeners on the way
+        if (!this.abort.signal.aborted) console.warn("regviz: Plotly", error)
+      })
       .finally(() => {
         this.drawing = false
         if (this.again && !this.abort.signal.aborted) {
@@ -687,8 +690,8 @@ class Chart {
     cancelAnimationFrame(this.resizing)
     this.resizing = requestAnimationFrame(() => guarded(() => {
       if (other) this.draw(this.channel, this.channel.picture(), true)
-      // one that is taken off the page in this very moment has no size to have
-      this.Plotly.Plots.resize(this.gd).catch((error) => console.debug("regviz: Plotly", error))
+      // Plotly waits a moment, and refuses one that is no longer on the page then
+      this.Plotly.Plots.resize(this.gd).catch(() => {})
     }))
   }
 
