@@ -391,6 +391,9 @@ def test_three_classes_have_three_colours_and_their_names(
     )
     page.get_by_label("Or paste a table").fill(rows)
     page.get_by_label("Or paste a table").press("Control+Enter")
+    # a button that is drawn anew between press and release is not pressed
+    app = page.locator(".stApp")
+    expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=20_000)
     page.get_by_role("button", name="Use the pasted table").click()
     page.get_by_role("button", name="Use these classes").click()
     guest.finishes(27)
