@@ -356,15 +356,19 @@ class Scheduler:
     def _held_until(self) -> dict[Hashable, float]:
         """Return until when those of each shape are held who are: as long as others of it are on
         their way, or as some are to be expected, but for some seconds at most."""
-        every = [t for t in self._tasks.values() if not t.paused]
+        since = {t: t.held_since for t in self._tasks.values() if t.held_since is not None}
+        if not since:
+            return {}
         longest = min(MOST_HOLD_SECONDS, HOLD_SECONDS * len(self._tasks))
+        others = [t for t in self._tasks.values() if t not in since and not t.paused]
         until: dict[Hashable, float] = {}
-        for task in every:
-            if task.held_since is None:
-                continue
-            ahead = any(t.held_since is None and _may_join(t, task.key) for t in every)
-            wait = longest if ahead else CROWD_HOLD_SECONDS * task.crowded
-            until[task.key] = min(until.get(task.key, math.inf), task.held_since + wait)
+        for key in dict.fromkeys(t.key for t in since):
+            ahead = any(_may_join(t, key) for t in others)
+            until[key] = min(
+                at + (longest if ahead else CROWD_HOLD_SECONDS * t.crowded)
+                for t, at in since.items()
+                if t.key == key
+            )
         return until
 
     def rest(self) -> float:
