@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
-from playwright.sync_api import Browser, BrowserContext, Playwright, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Error,
+    Page,
+    Playwright,
+    expect,
+    sync_playwright,
+)
 
 from tests.app_server import AppServer, StartApp, find_free_port, running_app
 
@@ -41,6 +50,32 @@ settings.load_profile("regviz")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the file that takes longest, or one of two processes waits for it at the end."""
     items.sort(key=lambda item: item.path.stem != "test_faults")
+
+
+# what stands where on a page, in words that fit a report
+OUTLINE = """() => [...document.querySelectorAll('.stMain [class*=st-key-]')].map(part => {
+    const box = part.getBoundingClientRect()
+    const name = /st-key-(\\S+)/.exec(part.className)[1]
+    return `${name}: ${Math.round(box.x)},${Math.round(box.y)} ${box.width.toFixed(1)}x`
+        + box.height.toFixed(1)
+}).join('\\n')"""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Say what a page showed when its test failed: next time it may not."""
+    report = yield
+    if report.when == "call" and report.failed and isinstance(item, pytest.Function):
+        for name, value in item.funcargs.items():
+            for page in [value, getattr(value, "page", None)]:
+                if isinstance(page, Page):
+                    with contextlib.suppress(Error):  # a page that is closed has nothing to say
+                        text = page.locator("body").inner_text(timeout=5_000)
+                        shown = f"{page.url}\n{text}\n\n{page.evaluate(OUTLINE)}"
+                        report.sections.append((f"page of {name}", shown))
+    return report
 
 
 @pytest.fixture(scope="module")

@@ -234,7 +234,7 @@ def test_alone_nobody_waits_and_a_late_one_joins_the_next_start(
         desk.start(late, long(l2=0.01 * late))
     desk.go_on(until=lambda: desk.ended(1))
     # they have shown their first epoch and wait for the one on its way
-    assert desk.states(2) == ["running"]
+    assert set(desk.states(2)) == {"running"}  # said before, too, where that took long
     assert desk.last(2).epoch == 1
     desk.go_on()
     assert len(desk.companies) == 1
@@ -358,7 +358,8 @@ def test_in_a_crowd_the_next_ones_are_waited_for(monkeypatch: pytest.MonkeyPatch
         desk.start(job, twins(l2=0.01 * job), crowded=True)
         desk.go_on()
         # it has shown its first epoch; nobody else is there, and yet it waits
-        assert desk.states(job) == ["running"]
+        assert set(desk.states(job)) == {"running"}  # said before, too, where that took long
+        assert desk.last(job).epoch == 1
         assert 0 < desk.scheduler.rest() <= 60
     desk.start(3, [experiment(model={"hidden": [9]})])  # of another shape, and no crowd said
     desk.go_on(until=lambda: desk.ended(3))

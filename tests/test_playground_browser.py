@@ -14,6 +14,7 @@ from playwright.sync_api import (
     BrowserContext,
     FilePayload,
     Locator,
+    Route,
     expect,
 )
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
@@ -117,9 +118,10 @@ class Visitor:
         )
 
     def quiet(self) -> None:
-        """Wait until the server has nothing more to say."""
+        """Wait until the server has nothing more to say, and the browser every script for it."""
         app = self.page.locator(".stApp")
         expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=20_000)
+        expect(self.page.get_by_test_id("stSkeleton")).to_have_count(0)
 
 
 @pytest.fixture
@@ -170,6 +172,28 @@ def test_all_of_it_is_on_the_first_screen(visitor: Visitor) -> None:
         assert box["y"] + box["height"] <= SIZE["height"], key
     overflow = "() => document.querySelector('.stMain').scrollWidth - window.innerWidth"
     assert visitor.page.evaluate(overflow) <= 0
+
+
+@pytest.mark.parametrize("script", ["Checkbox", "Button"])
+def test_nothing_jumps_when_a_control_is_late(
+    browser: Browser, app_server: AppServer, script: str
+) -> None:
+    """Each kind of control has a script of its own, and any of them may come last."""
+    context = browser.new_context(viewport=SIZE)  # it has none of them yet
+    late: list[Route] = []
+    context.route(f"**/{script}.*.js", lambda route: late.append(route))
+    visitor = Visitor(context, app_server.url)
+    visitor.open(SMALL)
+    visitor.reaches("finished")
+    visitor.page.wait_for_function(DRAWN)
+    assert late
+    below = visitor.page.locator(".st-key-below")
+    before = below.bounding_box()
+    for route in late:
+        route.continue_()
+    visitor.quiet()
+    assert below.bounding_box() == before
+    context.close()
 
 
 def test_an_arrow_key_on_a_slider_starts_a_new_run(visitor: Visitor) -> None:
