@@ -51,6 +51,7 @@ _TICK = 0.25  # seconds between two looks at the trainers
 _MAX_LOSSES = 2  # trainers that a run may lose in its own slices
 _MAX_MOVES = 4  # trainers that it may lose at all
 _MAX_FAILURES = 3  # starts of a trainer in a row before those who wait are told
+_PATIENCE = 5  # times the usual: how much longer a trainer may be silent that waits for a processor
 _SHORT_LIFE = 2.0  # a trainer that dies within these seconds of being ready failed to start
 _MAX_LABS = 16  # that a session may have in progress, besides its runs
 _OLD_NEWS = 3.0  # seconds after which a trainer's word on when a run will end is not repeated
@@ -348,6 +349,8 @@ class _Seat:
     start_at: float = 0.0
     ready_at: float = 0.0
     reason: str = ""  # why the last one was lost
+    heard: float = 0.0  # when the process last said something,
+    waited: float = 0.0  # and how long it had waited for a processor by then
 
     @property
     def ready(self) -> bool:
@@ -838,8 +841,13 @@ class Engine:
             return
         if held_up:
             process.heard = now
+        if seat.heard != process.heard:
+            seat.heard, seat.waited = process.heard, process.waited()
         limit = self._hang_seconds if process.ready else self._start_seconds
-        if now - process.heard > limit:
+        silent = now - process.heard
+        # one that others keep from the processor does not hang, though one that hangs may wait, too
+        starved = min(process.waited() - seat.waited, _PATIENCE * limit) if silent > limit else 0.0
+        if silent - starved > limit:
             process.kill(f"it did not answer for {limit:g} seconds")
         elif process.memory() > self._memory_bytes:
             process.kill(f"it took more than {self._memory_bytes >> 20:,} MiB of memory")

@@ -135,6 +135,15 @@ class TrainerProcess:
         except (OSError, IndexError, ValueError):
             return 0
 
+    def waited(self) -> float:
+        """Return the seconds for which the process was ready to compute while others had the
+        processor, 0 where the system does not tell (Linux does)."""
+        try:
+            with open(f"/proc/{self.pid}/schedstat", "rb") as file:
+                return int(file.read().split()[1]) / 1e9
+        except (OSError, IndexError, ValueError):
+            return 0.0
+
     def _read(self) -> None:
         try:
             while True:

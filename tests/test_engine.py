@@ -483,6 +483,34 @@ def test_a_hung_trainer_is_replaced(
     assert "restarted" in job.reason
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the system does not tell who waits")
+def test_a_starved_trainer_is_no_hung_one(
+    engine: Engine, owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "_hang_seconds", 2.0)
+    job = engine.submit(twins(LONG), owner())
+    seen(job)
+    pid = trainer_pid(engine)
+    process = engine._seats[0].process
+    assert process is not None
+    core = min(os.sched_getaffinity(0))
+    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
+    try:
+        for other in others:
+            os.sched_setaffinity(other.pid, {core})
+        os.sched_setaffinity(pid, {core})
+        os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))  # after all others
+        eventually(lambda: time.monotonic() - process.heard > 3.0)
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+    seen(job, _epoch(job) + 1)
+    assert trainer_pid(engine) == pid
+    assert job.reason == ""
+    os.kill(pid, signal.SIGKILL)  # nobody else shall have one so slow
+
+
 def test_a_run_that_takes_too_much_memory_fails_and_its_neighbour_does_not(
     engine: Engine, owner: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:

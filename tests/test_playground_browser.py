@@ -15,6 +15,7 @@ from playwright.sync_api import (
     FilePayload,
     Locator,
     Route,
+    ViewportSize,
     expect,
 )
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
@@ -23,7 +24,7 @@ from regviz import fit, presets, specs
 from regviz.specs import Experiment
 from tests.app_server import AppServer, running_app
 
-SIZE = {"width": 1440, "height": 900}
+SIZE: ViewportSize = {"width": 1440, "height": 900}
 SMALL = Experiment.from_dict(
     {
         "data": {"n_samples": 200},
