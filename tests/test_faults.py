@@ -158,7 +158,7 @@ def server(wall_clock: Path) -> Iterator[AppServer]:
 
 
 def _student(browser: Browser, server: AppServer) -> Iterator[Student]:
-    context = browser.new_context(viewport=SIZE)  # type: ignore[arg-type]
+    context = browser.new_context(viewport=SIZE)
     yield Student(context, server.url)
     context.close()
 
@@ -408,7 +408,7 @@ def test_a_press_that_comes_together_with_a_question_of_the_charts(student: Stud
 
 def test_a_tab_that_is_closed(browser: Browser, server: AppServer, record_property: Record) -> None:
     until_idle(server)
-    context = browser.new_context(viewport=SIZE)  # type: ignore[arg-type]
+    context = browser.new_context(viewport=SIZE)
     try:
         leaving = Student(context, server.url)
         leaving.trains(anew(SLOW))
@@ -436,7 +436,7 @@ def test_a_reload(student: Student, record_property: Record) -> None:
 
 
 def test_two_tabs_of_one_student(browser: Browser, server: AppServer) -> None:
-    context = browser.new_context(viewport=SIZE)  # type: ignore[arg-type]
+    context = browser.new_context(viewport=SIZE)
     try:
         experiment = anew(SLOW)
         one, two = Student(context, server.url), Student(context, server.url)
@@ -521,7 +521,7 @@ def test_a_connection_that_is_lost_and_comes_back(
     browser: Browser, server: AppServer, bystander: Student, record_property: Record
 ) -> None:
     wire = Wire(server.port)
-    context = browser.new_context(viewport=SIZE)  # type: ignore[arg-type]
+    context = browser.new_context(viewport=SIZE)
     try:
         student = Student(context, f"http://127.0.0.1:{wire.port}")
         experiment = anew(SLOW)
@@ -603,7 +603,7 @@ def test_a_full_disk_and_a_read_only_one(browser: Browser, tmp_path: Path) -> No
     start = f"import os; os.execvp({command[0]!r}, {command!r})"
     environment = {"TMPDIR": str(tmp_path), "HOME": str(tmp_path), "REGVIZ_TRAINERS": "1"}
     with running_app(("-c", start), environment=environment) as server:
-        context = browser.new_context(viewport=SIZE)  # type: ignore[arg-type]
+        context = browser.new_context(viewport=SIZE)
         try:
             student = Student(context, server.url)
             student.open(anew(SMALL))
@@ -626,7 +626,7 @@ def test_a_full_disk_and_a_read_only_one(browser: Browser, tmp_path: Path) -> No
 
 def test_sigterm_with_runs_going(browser: Browser, record_property: Record) -> None:
     with running_app(SERVE, environment={"REGVIZ_TRAINERS": "2"}) as server:
-        contexts = [browser.new_context(viewport=SIZE) for _ in range(2)]  # type: ignore[arg-type]
+        contexts = [browser.new_context(viewport=SIZE) for _ in range(2)]
         try:
             for context in contexts:
                 Student(context, server.url).trains(anew(SLOW))

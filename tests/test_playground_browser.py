@@ -376,7 +376,7 @@ def test_a_link_gives_another_visitor_the_same_picture(
     visitor.open(SMALL.replace("regularization.input_noise", 0.2))
     visitor.reaches("finished")
     visitor.quiet()
-    context = browser.new_context(viewport=SIZE)  # type: ignore[arg-type]
+    context = browser.new_context(viewport=SIZE)
     try:
         other = Visitor(context, app_server.url)
         other.page.goto(visitor.page.url)
