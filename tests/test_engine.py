@@ -21,6 +21,7 @@ from regviz import engine as engine_module
 from regviz.engine import IN_PROGRESS, Engine, Job, _Cache
 from regviz.frames import Frame, LaneFrame
 from regviz.limits import Limits
+from regviz.processes import TrainerProcess
 from regviz.specs import Experiment, SpecError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -484,31 +485,40 @@ def test_a_hung_trainer_is_replaced(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the system does not tell who waits")
-def test_a_starved_trainer_is_no_hung_one(
+def test_a_trainer_that_waits_for_a_processor_is_seen_to(engine: Engine, owner: Owner) -> None:
+    pid = trainer_pid(engine)
+    seen(engine.submit(twins(LONG), owner()))
+    process = engine._seats[0].process
+    assert process is not None
+    everywhere = os.sched_getaffinity(pid)
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as other:
+        try:
+            for each in (other.pid, pid):
+                os.sched_setaffinity(each, {min(everywhere)})
+            before = process.waited()
+            eventually(lambda: process.waited() > before + 2.0)
+        finally:
+            other.kill()
+            os.sched_setaffinity(pid, everywhere)
+
+
+def test_a_trainer_that_others_keep_from_the_processor_is_not_taken_for_hung(
     engine: Engine, owner: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "_hang_seconds", 2.0)
     job = engine.submit(twins(LONG), owner())
     seen(job)
     pid = trainer_pid(engine)
     process = engine._seats[0].process
     assert process is not None
-    core = min(os.sched_getaffinity(0))
-    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
-    try:
-        for other in others:
-            os.sched_setaffinity(other.pid, {core})
-        os.sched_setaffinity(pid, {core})
-        os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))  # after all others
-        eventually(lambda: time.monotonic() - process.heard > 3.0)
-    finally:
-        for other in others:
-            other.kill()
-            other.wait()
+    monkeypatch.setattr(engine, "_hang_seconds", 2.0)
+    monkeypatch.setattr(TrainerProcess, "waited", lambda _: time.monotonic())  # all the time
+    os.kill(pid, signal.SIGSTOP)
+    eventually(lambda: time.monotonic() - process.heard > 4.0)
+    assert trainer_pid(engine) == pid
+    os.kill(pid, signal.SIGCONT)
     seen(job, _epoch(job) + 1)
     assert trainer_pid(engine) == pid
     assert job.reason == ""
-    os.kill(pid, signal.SIGKILL)  # nobody else shall have one so slow
 
 
 def test_a_run_that_takes_too_much_memory_fails_and_its_neighbour_does_not(
