@@ -1,4 +1,4 @@
-"""Each lesson once in a real browser: it trains to its end, draws, and nothing complains."""
+"""Lessons in a real browser: they train to their end, draw, and nothing complains."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.app_server import AppServer
 
 ENDED = re.compile("finished|stopped")
-SECTIONS = {
+LESSONS = {
     "Basics": ("Over-fitting", "Dropout", "Weight penalties", "Early stopping"),
     "Techniques": ("Normalization", "Noise", "Label smoothing", "Image augmentation", "Combining"),
     "Networks": ("Images", "Sequences", "Attention"),
@@ -22,6 +22,8 @@ DRAWN = {
     "Early stopping": ("stopping-theatre", "patience-curve"),
     "Normalization": ("input-statistics",),
     "Label smoothing": ("targets", "reliability"),
+    "Sequences": ("sequences-masks",),
+    "Attention": ("attention-maps",),
 }
 """Charts of the finished run, by their keys."""
 
@@ -61,32 +63,23 @@ def settled(page: Page) -> None:
     expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=20_000)
 
 
-def test_every_lesson_trains_draws_and_does_not_complain(page: Page, complaints: list[str]) -> None:
-    for section, title in ((name, title) for name, titles in SECTIONS.items() for title in titles):
-        go(page, section, title)
-        expect(page.locator(".st-key-prediction")).to_be_visible(timeout=20_000)
-        ended(page)
-        header = page.locator(".stAppHeader")
-        here = header.get_by_role("button", name=section, exact=True)
-        expect(here).to_have_css("font-weight", "600")
-        expect(page.locator(".rv-point").first).to_contain_text(re.compile(r"\d"))
-        expect(page.locator(".st-key-loss-curves .main-svg").first).to_be_visible()
-        expect(page.locator(".st-key-readout table")).to_contain_text("Validation loss")
-        expect(page.locator(".stException")).to_have_count(0)
-        if title == "Attention":
-            expect(page.locator(".st-key-attention-maps .main-svg").first).to_be_visible()
-        if title == "Sequences":
-            masks = page.locator(".st-key-sequences-masks .main-svg")
-            expect(masks.first).to_be_visible(timeout=20_000)
-        for chart in DRAWN.get(title, ()):
-            expect(page.locator(f".st-key-{chart} .main-svg").first).to_be_visible(timeout=20_000)
-        if title == "Label smoothing":
-            expect(page.locator(".st-key-reliability .main-svg").first).to_be_visible()
-            page.get_by_role("tab", name="Theory check").click()
-            expect(page.locator(".st-key-label-smoothing-check-0 .main-svg").first).to_be_visible(
-                timeout=20_000
-            )
-    assert complaints == []
+def lesson_ends_well(page: Page, section: str, title: str) -> None:
+    """Wait until the lesson that a page shows has trained, and check that all of it is there.
+
+    Called for each lesson on the one walk through all pages (tests/test_offline.py).
+    """
+    expect(page.locator(".st-key-prediction")).to_be_visible()
+    ended(page)
+    here = page.locator(".stAppHeader").get_by_role("button", name=section, exact=True)
+    expect(here).to_have_css("font-weight", "600")
+    expect(page.locator(".rv-point").first).to_contain_text(re.compile(r"\d"))
+    expect(page.locator(".st-key-readout table")).to_contain_text("Validation loss")
+    for chart in ("loss-curves", *DRAWN.get(title, ())):
+        expect(page.locator(f".st-key-{chart} .main-svg").first).to_be_visible()
+    if title == "Label smoothing":
+        page.get_by_role("tab", name="Theory check").click()
+        expect(page.locator(".st-key-label-smoothing-check-0 .main-svg").first).to_be_visible()
+    expect(page.locator(".stException")).to_have_count(0)
 
 
 def test_the_self_check_waits_for_the_answer_and_compares(

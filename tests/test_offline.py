@@ -1,4 +1,4 @@
-"""Nothing is asked of the outside: every page in a real browser, and a server without a network."""
+"""All pages in a real browser that reaches nothing outside, and a server without a network."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, WebSocket, expect
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, WebSocket, expect
 
 from tests.app_server import ROOT, running_app
+from tests.test_lessons_browser import LESSONS, lesson_ends_well
 
 DRAWN = """() => document.querySelector(".stMain h1, .stMain h2, .stMain .main-svg")
     && [...document.querySelectorAll(".js-plotly-plot")].every((p) => p.querySelector(".main-svg"))
@@ -90,6 +91,12 @@ class Walk:
     def opened(self, page: Page) -> None:
         page.on("websocket", self.connected)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", self.said)
+
+    def said(self, message: ConsoleMessage) -> None:
+        # a page whose own address is opened looks for Streamlit's files beside it at first
+        if message.type == "error" and "/slides/_stcore/" not in message.location["url"]:
+            self.complaints.append(f"{message.text} {message.location['url']}")
 
     def refused(self, request: Request) -> None:
         if request.failure != "net::ERR_ABORTED":  # by the tab that is closed
@@ -125,6 +132,8 @@ def walk(browser: Browser) -> Iterator[Walk]:
                 if section:
                     _go(page, section, title)
                 walk.drawn(page, title)
+                if title in LESSONS.get(section, ()):
+                    lesson_ends_well(page, section, title)
         other = context.new_page()
         other.goto(f"{server.url}/slides")
         walk.drawn(other, "Slides")
@@ -145,8 +154,9 @@ def _go(page: Page, section: str, title: str) -> None:
     page.get_by_role("menuitem", name=title, exact=True).click()
 
 
-def test_no_page_asks_another_host(walk: Walk) -> None:
+def test_no_page_asks_another_host_or_complains_and_every_lesson_ends_well(walk: Walk) -> None:
     assert walk.visited == [*TITLES, "Slides"]
+    assert {title for titles in LESSONS.values() for title in titles} < set(walk.visited)
     outside = {
         url
         for url in walk.requests
