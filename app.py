@@ -179,6 +179,7 @@ def _settled() -> int:
     """
     log.setup()  # once more: Streamlit's own lines, too
     server.send_at_once()
+    server.look_up_one_by_one()
     # a thread that wants the interpreter waits so long for one that computes: 5 ms by default, on
     # each of the dozen steps from a slider's message to the first frame
     sys.setswitchinterval(0.001)

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from regviz.ui.live import ensure_plotly_js
 from regviz.ui.server import send_at_once
@@ -158,3 +159,29 @@ def test_small_messages_are_sent_at_once() -> None:
         send_at_once()
         with socket.create_connection(listening.getsockname()), listening.accept()[0] as visitor:
             assert visitor.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
+
+
+def test_a_widget_that_looks_up_its_own_entry_finds_what_all_of_them_say() -> None:
+    def page() -> None:
+        import streamlit as st
+        from streamlit.runtime.scriptrunner_utils.script_run_context import get_script_run_ctx
+
+        from regviz.ui.server import look_up_one_by_one
+
+        look_up_one_by_one()
+        st.session_state.setdefault("plain", 1)
+        st.session_state.setdefault("set before", 3.0)
+        st.number_input("Set before", key="set before", value=None)
+        st.selectbox("Choice", ["a", "b"], key="choice", index=None)
+        st.selectbox("Without a key", ["a", "b"])
+        context = get_script_run_ctx()
+        assert context is not None
+        state = context.session_state
+        st.text(repr(dict(state.filtered_state) == state._state.filtered_state))
+        st.text(repr([state.filtered_state[key] for key in ("plain", "set before", "choice")]))
+        st.text(repr("absent" in state.filtered_state))
+
+    app = AppTest.from_function(page).run()
+    assert [text.value for text in app.text] == ["True", "[1, 3.0, None]", "False"]
+    app.selectbox[0].set_value("b").run()
+    assert [text.value for text in app.text] == ["True", "[1, 3.0, 'b']", "False"]
