@@ -841,13 +841,13 @@ class Engine:
             return
         if held_up:
             process.heard = now
+        waited = process.waited()  # at each look: two of them tell of a wait that goes on
         if seat.heard != process.heard:
-            seat.heard, seat.waited = process.heard, process.waited()
+            seat.heard, seat.waited = process.heard, waited
         limit = self._hang_seconds if process.ready else self._start_seconds
         silent = now - process.heard
         # one that others keep from the processor does not hang, though one that hangs may wait, too
-        starved = min(process.waited() - seat.waited, _PATIENCE * limit) if silent > limit else 0.0
-        if silent - starved > limit:
+        if silent - min(waited - seat.waited, _PATIENCE * limit) > limit:
             process.kill(f"it did not answer for {limit:g} seconds")
         elif process.memory() > self._memory_bytes:
             process.kill(f"it took more than {self._memory_bytes >> 20:,} MiB of memory")

@@ -62,6 +62,7 @@ class TrainerProcess:
         self.ready = False
         self.started = self.heard = time.monotonic()
         self.why = ""  # it was ended, or could not start
+        self._turns, self._turns_at = b"", 0.0  # the processor it was given, when that was so first
         self._on_message, self._on_end = on_message, on_end
         self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._connection, theirs = multiprocessing.Pipe()
@@ -137,10 +138,17 @@ class TrainerProcess:
 
     def waited(self) -> float:
         """Return the seconds for which the process was ready to compute while others had the
-        processor, 0 where the system does not tell (Linux does)."""
+        processor, 0 where the system does not tell (Linux does). The system counts a wait once it
+        is over; one that goes on is counted from the first look at it."""
         try:
             with open(f"/proc/{self.pid}/schedstat", "rb") as file:
-                return int(file.read().split()[1]) / 1e9
+                turns = file.read()
+            with open(f"/proc/{self.pid}/stat", "rb") as file:
+                ready = file.read().rpartition(b")")[2].split()[0] == b"R"
+            now = time.monotonic()
+            if turns != self._turns or not ready:  # it computed since, or does not want to
+                self._turns, self._turns_at = turns, now
+            return int(turns.split()[1]) / 1e9 + now - self._turns_at
         except (OSError, IndexError, ValueError):
             return 0.0
 

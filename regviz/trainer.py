@@ -330,6 +330,8 @@ class Scheduler:
             return self._advance(task)
         except SpecError as error:
             self._tell(task, "failed", reason=str(error))
+        except (BrokenPipeError, ConnectionResetError):
+            raise  # the engine is gone, and with it everybody who asked
         except (Exception, RecursionError) as error:
             reference = f"{os.getpid()}-{task.job}"
             _log.exception("A run failed, reference %s.", reference)
@@ -447,6 +449,8 @@ class Scheduler:
                     group.unseen = not self._look_around(group, begin)
                 if ended or time.perf_counter() - begin > SLICE:
                     return
+        except (BrokenPipeError, ConnectionResetError):
+            raise
         except Exception:
             _log.exception("Runs that were trained together failed; each starts again alone.")
             self._disperse(group.tasks)

@@ -93,7 +93,7 @@ def _await_health(server: AppServer, seconds: float = 60) -> None:
     while time.monotonic() < deadline:
         try:
             assert server.get("_stcore/health") == b"ok"
-        except urllib.error.URLError:  # not listening yet; if it ends meanwhile, say so at once
+        except OSError:  # not listening or answering yet; if it ends meanwhile, say so at once
             with contextlib.suppress(subprocess.TimeoutExpired):
                 server.process.wait(0.1)
                 break

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -27,13 +28,15 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at proces
 def trainers_of(server: AppServer) -> list[int]:
     """Return the trainer processes among the server's children."""
     children: list[int] = []
+    found: list[int] = []
     for task in Path(f"/proc/{server.process.pid}/task").iterdir():
-        children += [int(child) for child in (task / "children").read_text().split()]
-    return [
-        child
-        for child in children
-        if b"regviz.trainer" in Path(f"/proc/{child}/cmdline").read_bytes()
-    ]
+        with contextlib.suppress(OSError):  # a thread that has just ended
+            children += [int(child) for child in (task / "children").read_text().split()]
+    for child in children:
+        with contextlib.suppress(OSError):
+            if b"regviz.trainer" in Path(f"/proc/{child}/cmdline").read_bytes():
+                found.append(child)
+    return found
 
 
 def assert_ends(pids: list[int], seconds: float) -> None:
@@ -181,7 +184,7 @@ def test_a_widget_that_looks_up_its_own_entry_finds_what_all_of_them_say() -> No
         st.text(repr([state.filtered_state[key] for key in ("plain", "set before", "choice")]))
         st.text(repr("absent" in state.filtered_state))
 
-    app = AppTest.from_function(page).run()
+    app = AppTest.from_function(page, default_timeout=60).run()
     assert [text.value for text in app.text] == ["True", "[1, 3.0, None]", "False"]
     app.selectbox[0].set_value("b").run()
     assert [text.value for text in app.text] == ["True", "[1, 3.0, 'b']", "False"]

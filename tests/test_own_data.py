@@ -449,8 +449,9 @@ def engine() -> Iterator[Engine]:
 def test_the_server_keeps_no_finished_run_on_own_data(engine: Engine) -> None:
     def trains(e: Experiment, owner: str) -> bool:
         """Whether a run is started for this, and it is not answered from the cache."""
-        job = engine.submit([e], owner)
-        new = job.state != "finished"
+        with engine._lock:  # what its trainer answers has to wait
+            job = engine.submit([e], owner)
+            new = job.state != "finished"
         deadline = time.monotonic() + 60
         while job.state != "finished" and time.monotonic() < deadline:
             job.wait(1, after=job.version)

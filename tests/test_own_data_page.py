@@ -251,7 +251,7 @@ def test_a_run_of_the_page_that_was_cut_short_is_no_error() -> None:
                 raise StreamlitInvalidLayoutContextError("half made")
             st.caption("whole")
 
-    at = AppTest.from_function(page).run()
+    at = AppTest.from_function(page, default_timeout=60).run()
     assert [c.value for c in at.caption] == ["whole"]
     assert not at.error
     assert not at.exception

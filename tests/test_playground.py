@@ -445,7 +445,7 @@ def test_a_run_that_was_cancelled_while_the_connection_was_gone_is_submitted_aga
 ) -> None:
     visit = run.Visit(shared_engine())
     monkeypatch.setattr(run, "current", lambda page="": visit)
-    at = open_app(SHORT.replace("training.epochs", 1000))
+    at = open_app(SHORT.replace("training.epochs", 5000))
     first = visit.job
     assert first is not None
     shared_engine().release(visit.owner)

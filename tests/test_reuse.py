@@ -139,8 +139,11 @@ LONG = PLAIN.replace("training.epochs", 600)
 
 
 def finish(job: Job) -> Frame:
-    while job.state != "finished":
-        assert job.wait(40, after=job.version), job.state
+    while True:
+        version = job.version
+        if job.state == "finished":
+            break
+        assert job.wait(120, after=version), job.state
     frame = job.latest()
     assert frame is not None
     return frame
@@ -166,8 +169,11 @@ def test_who_pauses_trains_all_lanes(engine: Engine) -> None:
     job = engine.submit(wanted, "b")
     assert list(job._run.trained) == [0]
     job.pause()
-    while job.state not in ("paused", "finished"):
-        assert job.wait(40, after=job.version)
+    while True:
+        version = job.version
+        if job.state in ("paused", "finished"):
+            break
+        assert job.wait(120, after=version)
     assert not job._run.trained
     job.resume()
     assert_alike(finish(job), frames_of(wanted)[-1])

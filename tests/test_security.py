@@ -220,7 +220,7 @@ def test_an_error_of_a_page_s_own_is_one_sentence_and_the_log_has_the_rest(
 def test_a_visitor_who_clears_the_server_s_caches_stops_nobody_s_run(
     page: Page, app_server: AppServer
 ) -> None:
-    long = SHORT.replace("training.epochs", 2000)
+    long = SHORT.replace("training.epochs", 3000).replace("model.hidden", [64, 64])
     page.goto(f"{app_server.url}/?e={specs.to_link(long)}")
     status = page.locator(".st-key-run-status")
     expect(status).to_contain_text("running", timeout=40_000)
@@ -243,6 +243,6 @@ def test_a_visitor_who_clears_the_server_s_caches_stops_nobody_s_run(
         stranger.send(BackMsg(rerun_script=ClientState()).SerializeToString())
         while "".join(app_server.output).count("session started") <= before:
             stranger.recv(timeout=30)  # its own page comes after the caches are cleared
-    expect(status).to_contain_text("epoch 2000/2000", timeout=60_000)
+    expect(status).to_contain_text("epoch 3000/3000", timeout=120_000)
     epochs = [int(epoch) for epoch in page.evaluate("window.epochs")]
     assert epochs == sorted(epochs)

@@ -32,7 +32,7 @@ def script() -> None:
 
 
 def visit(user: dict[str, object]) -> AppTest:
-    at = AppTest.from_function(script)
+    at = AppTest.from_function(script, default_timeout=60)
     at.user = user
     return at.run()
 

@@ -234,7 +234,7 @@ def _process(device: str) -> tuple[subprocess.Popen[str], Connection]:
 
 def test_the_process_ends_when_its_connection_does() -> None:
     process, connection = _process("cpu")
-    assert connection.poll(60)
+    assert connection.poll(150)
     assert wire.unpack(connection.recv_bytes())[0] == {"kind": "ready", "device": "cpu"}
     # in the middle of a run: the main thread is busy
     head = {"kind": "start", "job": 7, "pause_at": None, "after": 0, "max_seconds": 60.0}
@@ -242,17 +242,17 @@ def test_the_process_ends_when_its_connection_does() -> None:
     connection.send_bytes(wire.pack(head, key.encode()))
     assert wire.unpack(connection.recv_bytes())[0]["kind"] in ("state", "beat")
     connection.close()
-    _, errors = process.communicate(timeout=10)
+    _, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (0, "")
 
 
 def test_a_trainer_that_cannot_work_says_why() -> None:
     process, connection = _process("abacus")
-    assert connection.poll(60)
+    assert connection.poll(150)
     head, _ = wire.unpack(connection.recv_bytes())
     assert head["kind"] == "unable"
     assert "abacus" in head["reason"]
-    _, errors = process.communicate(timeout=10)
+    _, errors = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "SpecError" in errors
     connection.close()
