@@ -88,7 +88,7 @@ def running_app(
         process.stdout.close()
 
 
-def _await_health(server: AppServer, seconds: float = 60) -> None:
+def _await_health(server: AppServer, seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import shutil
+import time
 from collections.abc import Generator, Iterator
 
 import pytest
@@ -20,6 +21,10 @@ from playwright.sync_api import (
     expect,
     sync_playwright,
 )
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ClientState_pb2 import ClientState
+from websockets.sync.client import connect
+from websockets.typing import Origin, Subprotocol
 
 from tests.app_server import AppServer, StartApp, find_free_port, running_app
 
@@ -36,8 +41,8 @@ install_import_hook(
     "beartype.beartype",
 )
 
-# a chart's script is megabytes, and on a busy machine takes a browser more than the usual 5 s
-expect.set_options(timeout=20_000)
+# a chart's script is megabytes, and on a busy machine takes a browser far more than the usual 5 s
+expect.set_options(timeout=60_000)
 
 # deadlines measure the machine, and this one is shared
 settings.register_profile(
@@ -109,6 +114,7 @@ def window(
         color_scheme="light",
         accept_downloads=True,
     )
+    context.set_default_timeout(60_000)
     yield context
     context.close()
 
@@ -129,6 +135,16 @@ def start_app() -> StartApp:
 def app_server() -> Iterator[AppServer]:
     """Give the whole session one server, started as ``streamlit run app.py``."""
     with running_app(("-m", "streamlit", "run", "app.py")) as server:
+        # torch is loaded for the first visitor: no test shall wait for that
+        address = server.url.replace("http", "ws", 1) + "/_stcore/stream"
+        protocols = [Subprotocol("streamlit")]
+        with connect(address, origin=Origin(server.url), subprotocols=protocols) as visitor:
+            visitor.send(BackMsg(rerun_script=ClientState()).SerializeToString())
+            deadline = time.monotonic() + 150
+            while not any("trainer ready" in line for line in server.output):
+                assert time.monotonic() < deadline, "".join(server.output)
+                with contextlib.suppress(TimeoutError):
+                    visitor.recv(timeout=1)
         yield server
 
 

@@ -176,10 +176,14 @@ def test_six_are_drawn_renamed_and_ranked(browser: Browser, app_server: AppServe
     status = page.locator(".st-key-run-status")
     expect(status).to_contain_text(re.compile("finished|stopped"), timeout=60_000)
     for key in ("decision-boundary", "loss-curves", "weight-histogram"):
-        expect(page.locator(f".st-key-{key} .main-svg").first).to_be_visible(timeout=20_000)
+        expect(page.locator(f".st-key-{key} .main-svg").first).to_be_visible(timeout=60_000)
     expect(page.locator(".st-key-loss-curves .cartesianlayer .subplot")).to_have_count(6)
     expect(page.locator(".rv-ranking tbody tr")).to_have_count(6)
     # the scrubber marks the epoch in every panel and shows the weights of that moment
+    # "finished" is said before the last figures are made; the last of them comes after that
+    page.wait_for_function("window.__regviz?.compare?.done === true")
+    app = page.locator(".stApp")
+    expect(app).to_have_attribute("data-test-script-state", "notRunning")
     drawn = "Array.from(document.querySelector('.st-key-weight-histogram .rv-gd').data[10].y)"
     ended = page.evaluate(drawn)
     page.get_by_role("slider", name="Epoch", exact=True).press("Home")
@@ -195,11 +199,11 @@ def test_six_are_drawn_renamed_and_ranked(browser: Browser, app_server: AppServe
     page.get_by_role("button", name="1 · none").click()
     page.get_by_label("Name", exact=True).fill("plain")
     page.get_by_label("Name", exact=True).press("Enter")
-    expect(page.get_by_role("button", name="1 · plain")).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("button", name="1 · plain")).to_be_visible(timeout=60_000)
     expect(page.locator(".rv-ranking")).to_contain_text("plain")
     expect(page.locator(".st-key-loss-curves .annotation").first).to_contain_text("plain")
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Reveal the test set").click()
-    expect(page.locator(".rv-ranking")).to_contain_text("rank there", timeout=20_000)
+    expect(page.locator(".rv-ranking")).to_contain_text("rank there", timeout=60_000)
     assert complaints == []
     page.close()

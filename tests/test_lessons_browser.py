@@ -60,7 +60,7 @@ def ended(page: Page) -> None:
 
 def settled(page: Page) -> None:
     app = page.locator(".stApp")
-    expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=20_000)
+    expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=60_000)
 
 
 def lesson_ends_well(page: Page, section: str, title: str) -> None:
@@ -77,6 +77,7 @@ def lesson_ends_well(page: Page, section: str, title: str) -> None:
     for chart in ("loss-curves", *DRAWN.get(title, ())):
         expect(page.locator(f".st-key-{chart} .main-svg").first).to_be_visible()
     if title == "Label smoothing":
+        settled(page)  # the end of a run puts in what stands above the tabs
         page.get_by_role("tab", name="Theory check").click()
         expect(page.locator(".st-key-label-smoothing-check-0 .main-svg").first).to_be_visible()
     expect(page.locator(".stException")).to_have_count(0)
@@ -87,19 +88,20 @@ def test_the_self_check_waits_for_the_answer_and_compares(
 ) -> None:
     go(page, "Workshop", "Self-check")
     question = page.locator(".st-key-prediction")
-    expect(question).to_be_visible(timeout=20_000)
+    expect(question).to_be_visible(timeout=60_000)
     expect(page.locator(".st-key-run-status")).to_have_count(0)
     question.get_by_text("L2", exact=True).click()
     ended(page)
-    expect(page.get_by_text("this run says")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("this run says")).to_be_visible(timeout=60_000)
     page.get_by_role("radio", name="Smoothing").click()
-    expect(page.get_by_text("Answer first")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("Answer first")).to_be_visible(timeout=60_000)
     assert complaints == []
 
 
 def test_the_sequence_lesson_leads_to_the_wrong_lstm(page: Page, complaints: list[str]) -> None:
     go(page, "Networks", "Sequences")
-    page.get_by_role("button", name="nn.LSTM(dropout=p): what goes wrong").click(timeout=20_000)
+    ended(page)  # what that puts in stands above the button
+    page.get_by_role("button", name="nn.LSTM(dropout=p): what goes wrong").click()
     wanted = page.get_by_role("radio", name="nn.LSTM(dropout=p)")
-    expect(wanted).to_be_checked(timeout=20_000)
+    expect(wanted).to_be_checked(timeout=60_000)
     assert complaints == []

@@ -42,7 +42,7 @@ assert [name for _, name in socket.if_nameindex()] == ["lo"]
 
 async def visit(url):
     visitor = Visitor(url)
-    move = await visitor.open(60)
+    move = await visitor.open(150)
     assert (move.failure, visitor.errors) == ("", []), move
     assert move.final is not None
     await visitor.close()
@@ -104,9 +104,9 @@ class Walk:
 
     def drawn(self, page: Page, title: str) -> None:
         """Wait until a page is drawn, with the scripts and fonts that it takes."""
-        expect(page).to_have_title(re.compile(f"^{re.escape(title)} ·"), timeout=40_000)
+        expect(page).to_have_title(re.compile(f"^{re.escape(title)} ·"), timeout=60_000)
         app = page.locator(".stApp")
-        expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=40_000)
+        expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=60_000)
         page.wait_for_function(DRAWN)
         expect(page.locator(".stException")).to_have_count(0)
         self.visited.append(title)
@@ -131,9 +131,10 @@ def walk(browser: Browser) -> Iterator[Walk]:
             for title in titles:
                 if section:
                     _go(page, section, title)
-                walk.drawn(page, title)
+                    expect(page).to_have_title(re.compile(f"^{re.escape(title)} ·"))
                 if title in LESSONS.get(section, ()):
                     lesson_ends_well(page, section, title)
+                walk.drawn(page, title)
         other = context.new_page()
         other.goto(f"{server.url}/slides")
         walk.drawn(other, "Slides")
@@ -200,6 +201,6 @@ def test_a_server_without_a_network_serves_and_trains() -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
     assert done.stdout.endswith("trained\n"), done.stderr

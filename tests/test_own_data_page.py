@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageColor
 from playwright.sync_api import Browser, Page, WebSocket, expect
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.testing.v1 import AppTest
 
 from regviz import own_data, presets, specs
@@ -267,11 +268,13 @@ class Guest:
         self.context = browser.new_context(viewport={"width": 1440, "height": 900})
         self.page: Page = self.context.new_page()
         self.received: list[bytes] = []
+        self.sockets: list[WebSocket] = []
         self.complaints: list[str] = []
         self.page.on("websocket", self._listen)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
 
     def _listen(self, socket: WebSocket) -> None:
+        self.sockets.append(socket)
         socket.on(
             "framereceived",
             lambda p: self.received.append(p if isinstance(p, bytes) else p.encode()),
@@ -279,7 +282,7 @@ class Guest:
 
     def finishes(self, points: int | None = None) -> None:
         status = self.page.locator(".st-key-run-status")
-        expect(status).to_contain_text("finished", timeout=40_000)
+        expect(status).to_contain_text("finished", timeout=60_000)
         if points is not None:
             expect(self.page.locator(".st-key-group-data")).to_contain_text(f"{points} points")
 
@@ -295,6 +298,21 @@ class Guest:
         return any(text.encode() in message for message in self.received)
 
 
+def has_ended(payload: bytes | str) -> bool:
+    """Whether a message from the server says that a run of the whole page is over."""
+    message = ForwardMsg.FromString(payload) if isinstance(payload, bytes) else ForwardMsg()
+    ended = message.HasField("script_finished")
+    return ended and message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY
+
+
+def settled(page: Page) -> None:
+    """Wait until a page is drawn, with the scripts for it: what is drawn anew, or moves, between
+    press and release is not pressed."""
+    app = page.locator(".stApp")
+    expect(app).to_have_attribute("data-test-script-state", "notRunning")
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
+
+
 def test_points_are_drawn_where_one_clicks_and_trained_on(
     browser: Browser, app_server: AppServer
 ) -> None:
@@ -304,11 +322,12 @@ def test_points_are_drawn_where_one_clicks_and_trained_on(
     guest.finishes()
     page.locator(".st-key-group-data summary").first.click()
     page.locator(".st-key-own-data summary").click()
-    # the run that comes when training has ended is through
-    expect(page.locator(".stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    draw = page.get_by_role("button", name="Draw on an empty plane")
+    expect(draw).to_be_visible()
+    settled(page)
     chart = page.locator(".st-key-decision-boundary")
     chart.locator(".js-plotly-plot").evaluate("gd => { gd.first = true }")
-    page.get_by_role("button", name="Draw on an empty plane").click()
+    draw.click()
     tools, count = chart.locator(".rv-tools"), chart.locator(".rv-tools-count")
     expect(count).to_have_text("0 points: training starts at 10, with 2 of each class")
     box = chart.locator(".nsewdrag").first.bounding_box()
@@ -339,6 +358,7 @@ def test_points_are_drawn_where_one_clicks_and_trained_on(
     for i in range(6):
         click(0.6 + 0.05 * i, 0.7)
     guest.finishes(12)
+    settled(page)  # the file to download is made after the controls
     extent = SHORT_EXTENT
     wide, tall = extent[1] - extent[0], extent[3] - extent[2]
 
@@ -389,14 +409,28 @@ def test_three_classes_have_three_colours_and_their_names(
     rows = "\n".join(
         f"{x + i % 3},{y + i // 3},{name}" for name, (x, y) in corners.items() for i in range(9)
     )
-    page.get_by_label("Or paste a table").fill(rows)
-    page.get_by_label("Or paste a table").press("Control+Enter")
-    # a button that is drawn anew between press and release is not pressed
-    app = page.locator(".stApp")
-    expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=20_000)
+    area = page.get_by_label("Or paste a table")
+    expect(area).to_be_visible()
+    settled(page)
+    area.fill(rows)
+    with guest.sockets[-1].expect_event("framereceived", has_ended):
+        area.press("Control+Enter")
+    settled(page)
     page.get_by_role("button", name="Use the pasted table").click()
-    page.get_by_role("button", name="Use these classes").click()
+    use = page.get_by_role("button", name="Use these classes")
+    expect(use).to_be_visible()
+    settled(page)
+    page.wait_for_function("window.__regviz?.playground?.done")
+    before = page.evaluate("window.__regviz.playground.run")
+    use.click()
     guest.finishes(27)
+    page.wait_for_function(
+        """(before) => {
+            const { run, done } = window.__regviz.playground
+            return run !== before && done
+        }""",
+        arg=before,
+    )
     chart = page.locator(".st-key-decision-boundary")
     expect(chart.locator(".legendtext").first).to_have_text("ash")
     assert chart.locator(".legendtext").all_text_contents() == [*corners, "train", "validation"]
@@ -443,7 +477,7 @@ def test_of_two_visitors_neither_meets_the_other_s_data(
     # the one's address opens nothing of the one's data for the other
     address = one.page.url
     two.page.goto(address)
-    expect(two.page.get_by_text("Your own data is gone")).to_be_visible(timeout=20_000)
+    expect(two.page.get_by_text("Your own data is gone")).to_be_visible(timeout=60_000)
     two.finishes()
     assert one.saw("Quokka")
     assert not one.saw("Axolotl")

@@ -42,6 +42,12 @@ DRAWN = """window.__regviz?.playground?.painted > 0
 UP_TO_DATE = f"""{DRAWN} && window.__regviz.playground.newest
     >= Number(document.querySelector(".st-key-run-status").textContent.match(/epoch (\\d+)/)[1])"""
 
+# each control has its script, but for those of which one is held back
+OTHERS_THERE = """() => document.querySelector(".st-key-playground-code")
+    && [...document.querySelectorAll(".stMain [data-testid=stSkeleton]")].every((e) =>
+        e.closest(".st-key-view, .st-key-transport, .st-key-add-to-comparison, .st-key-projector"))
+"""
+
 
 class Visitor:
     """A page of a visitor's own, with whatever went wrong and whatever was fetched."""
@@ -121,8 +127,20 @@ class Visitor:
     def quiet(self) -> None:
         """Wait until the server has nothing more to say, and the browser every script for it."""
         app = self.page.locator(".stApp")
-        expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=20_000)
+        expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=60_000)
         expect(self.page.get_by_test_id("stSkeleton")).to_have_count(0)
+
+    def whole(self) -> None:
+        """Wait until all of the page is drawn, with every script, while a run may go on."""
+        expect(self.page.locator(".st-key-playground-code")).to_be_visible()
+        expect(self.page.get_by_test_id("stSkeleton")).to_have_count(0)
+
+    def stands(self) -> None:
+        """Wait until the page is drawn for a run that is paused: no look at it is due."""
+        self.reaches("paused")
+        transport = self.page.locator(".st-key-transport")
+        expect(transport.get_by_role("button", name="Play")).to_be_enabled()
+        self.quiet()
 
 
 @pytest.fixture
@@ -187,6 +205,9 @@ def test_nothing_jumps_when_a_control_is_late(
     visitor.open(SMALL)
     visitor.reaches("finished")
     visitor.page.wait_for_function(DRAWN)
+    visitor.page.wait_for_function(OTHERS_THERE)
+    app = visitor.page.locator(".stApp")
+    expect(app).to_have_attribute("data-test-script-state", "notRunning")
     assert late
     below = visitor.page.locator(".st-key-below")
     before = below.bounding_box()
@@ -203,7 +224,7 @@ def test_an_arrow_key_on_a_slider_starts_a_new_run(visitor: Visitor) -> None:
     visitor.quiet()
     before = visitor.numbers()
     visitor.slider("Dropout p").press("ArrowRight")
-    expect(visitor.table).not_to_have_text(before, use_inner_text=True, timeout=20_000)
+    expect(visitor.table).not_to_have_text(before, use_inner_text=True, timeout=60_000)
     visitor.reaches("epoch 60/60 finished")
     assert visitor.experiment() == SMALL.replace("regularization.dropout", 0.25)
     visitor.quiet()
@@ -217,16 +238,16 @@ def test_an_arrow_key_on_a_slider_starts_a_new_run(visitor: Visitor) -> None:
 def test_pause_step_play_and_restart(visitor: Visitor) -> None:
     visitor.open(LONG)
     visitor.reaches("running")
+    visitor.whole()
     visitor.press("Pause")
-    visitor.reaches("paused")
-    visitor.quiet()
+    visitor.stands()
     at = _epoch(visitor)
     visitor.press("Step")
     visitor.reaches(f"epoch {at + 1}/5000 paused")
-    visitor.quiet()
+    visitor.stands()
     visitor.press("Step")
     visitor.reaches(f"epoch {at + 2}/5000 paused")
-    visitor.quiet()
+    visitor.stands()
     visitor.press("Play")
     visitor.reaches("running")
     visitor.page.wait_for_function(
@@ -235,8 +256,7 @@ def test_pause_step_play_and_restart(visitor: Visitor) -> None:
         arg=at + 50,
     )
     visitor.press("Pause")
-    visitor.reaches("paused")
-    visitor.quiet()
+    visitor.stands()
     at = _epoch(visitor)
     visitor.press("Restart")
     visitor.reaches("running")
@@ -254,29 +274,29 @@ def test_keys_for_who_presents(visitor: Visitor) -> None:
     visitor.open(LONG)
     visitor.reaches("running")
     visitor.page.wait_for_function("window.__regvizKeys !== undefined")
+    visitor.whole()
     keys = visitor.page.keyboard
     keys.press(" ")
-    visitor.reaches("paused")
-    visitor.quiet()
+    visitor.stands()
     at = _epoch(visitor)
     scrubber = visitor.page.get_by_role("slider", name="Epoch", exact=True)
     expect(scrubber).to_have_value(str(at))
     keys.press("ArrowLeft")
-    expect(scrubber).not_to_have_value(str(at), timeout=20_000)
+    expect(scrubber).not_to_have_value(str(at), timeout=60_000)
     keys.press("r")
     visitor.reaches("running")
     keys.press("p")
     sidebar = visitor.page.locator(".stSidebar")
-    expect(sidebar).to_be_hidden(timeout=20_000)
+    expect(sidebar).to_be_hidden(timeout=60_000)
     keys.press("c")
-    expect(sidebar).to_be_visible(timeout=20_000)
+    expect(sidebar).to_be_visible(timeout=60_000)
     # what has the keyboard keeps its own keys
     here = visitor.page.url
     visitor.slider("L1 λ").press("ArrowRight")
     visitor.page.wait_for_url(lambda url: url != here)
     assert visitor.experiment().regularization.l1 == 1e-6
     keys.press("p")
-    expect(sidebar).to_be_visible(timeout=20_000)
+    expect(sidebar).to_be_visible(timeout=60_000)
     assert visitor.complaints == []
 
 
@@ -316,9 +336,9 @@ def test_a_button_pressed_as_a_chart_asks_for_something_is_not_lost(visitor: Vis
     # the browser sends both in one message, as a run of the fragment that the chart's feed is in
     visitor.open(LONG)
     visitor.reaches("running")
+    visitor.whole()
     visitor.press("Pause")  # so that nothing else has the page drawn anew
-    visitor.reaches("paused")
-    visitor.quiet()
+    visitor.stands()
     visitor.page.wait_for_function(DRAWN)
     visitor.press_as_a_chart_asks("projector")
     expect(visitor.page.locator(".stSidebar")).to_be_hidden()
@@ -329,7 +349,7 @@ def test_the_projector_is_switched_once_where_the_browser_says_so_twice(visitor:
     # a look at the run that is due already takes the press along, which then goes out by itself
     visitor.open(LONG)
     visitor.reaches("running")
-    visitor.quiet()
+    visitor.whole()
     visitor.page.wait_for_function("window.__regvizKeys !== undefined")
     visitor.page.evaluate(
         """() => {
@@ -340,8 +360,7 @@ def test_the_projector_is_switched_once_where_the_browser_says_so_twice(visitor:
     )
     expect(visitor.page.locator("html.rv-projector")).to_have_count(1)
     visitor.press("Pause")
-    visitor.reaches("paused")
-    visitor.quiet()
+    visitor.stands()
     expect(visitor.page.locator("html.rv-projector")).to_have_count(1)
     assert visitor.complaints == []
 
@@ -409,7 +428,7 @@ def test_another_page_and_back_finds_everything_as_it_was(visitor: Visitor) -> N
     moved = SMALL.replace("regularization.dropout", 0.25)
     # by its own numbers: "finished" may still be said of the run before
     loss = fit([moved])[0].to_dict()["history"]["train_loss"][-1]
-    expect(visitor.table).to_contain_text(f"{loss:.3f}", timeout=20_000)
+    expect(visitor.table).to_contain_text(f"{loss:.3f}", timeout=60_000)
     visitor.reaches("epoch 60/60 finished")
     visitor.quiet()
     numbers, picture = visitor.numbers(), visitor.picture()

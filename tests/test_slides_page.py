@@ -28,7 +28,10 @@ SMALL = Experiment.from_dict(
 def page(browser: Browser, app_server: AppServer) -> Iterator[Page]:
     page = browser.new_page(viewport={"width": 1440, "height": 900})
     page.goto(f"{app_server.url}/?e={specs.to_link(SMALL)}")
-    expect(page.locator(".st-key-run-status")).to_contain_text("finished", timeout=40_000)
+    expect(page.locator(".st-key-run-status")).to_contain_text("finished")
+    app = page.locator(".stApp")
+    expect(app).to_have_attribute("data-test-script-state", "notRunning")
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
     yield page
     page.close()
 
@@ -43,25 +46,25 @@ def test_a_picture_in_one_click_and_a_deck_from_the_tray(page: Page) -> None:
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.get_by_role("button", name="To slides").click()
-    page.get_by_role("button", name="Add to the deck").wait_for(timeout=20_000)
+    page.get_by_role("button", name="Add to the deck").wait_for(timeout=60_000)
     name, picture = downloaded(page, "Download")
     assert name == "playground-l2-0.01.png"
     assert Image.open(io.BytesIO(picture)).size == (3840, 2160)
     page.get_by_role("button", name="Add to the deck").click()
-    expect(page.get_by_text("1 slide in the deck")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("1 slide in the deck")).to_be_visible(timeout=60_000)
     page.keyboard.press("Escape")
     page.locator(".stAppHeader").get_by_role("button", name="Tools", exact=True).click()
     page.get_by_role("menuitem", name="Slides", exact=True).click()
     picture_of_it = page.locator(".st-key-slide-picture-0 img")
-    expect(picture_of_it).to_be_visible(timeout=40_000)
+    expect(picture_of_it).to_be_visible(timeout=60_000)
     untitled = picture_of_it.get_attribute("src") or ""
     title = page.get_by_role("textbox", name="Title of slide 1")
     title.fill("What L2 does")
     title.press("Enter")
     # the server has heard of it
-    expect(picture_of_it).not_to_have_attribute("src", untitled, timeout=40_000)
+    expect(picture_of_it).not_to_have_attribute("src", untitled, timeout=60_000)
     app = page.locator(".stApp")
-    expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=40_000)
+    expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=60_000)
     name, deck = downloaded(page, "Download the deck")
     assert name == "regviz.pptx"
     slides = Presentation(io.BytesIO(deck)).slides
