@@ -847,7 +847,18 @@ class Engine:
         limit = self._hang_seconds if process.ready else self._start_seconds
         silent = now - process.heard
         # one that others keep from the processor does not hang, though one that hangs may wait, too
-        if silent - min(waited - seat.waited, _PATIENCE * limit) > limit:
+        starved = waited - seat.waited
+        if silent - min(starved, _PATIENCE * limit) > limit:
+            if process.alive:
+                log.event(
+                    _log,
+                    "trainer silent",
+                    logging.WARNING,
+                    pid=process.pid,
+                    seconds=round(silent, 1),
+                    starved=round(starved, 1),
+                    state=process.state,
+                )
             process.kill(f"it did not answer for {limit:g} seconds")
         elif process.memory() > self._memory_bytes:
             process.kill(f"it took more than {self._memory_bytes >> 20:,} MiB of memory")

@@ -62,7 +62,9 @@ class TrainerProcess:
         self.ready = False
         self.started = self.heard = time.monotonic()
         self.why = ""  # it was ended, or could not start
-        self._turns, self._turns_at = b"", 0.0  # the processor it was given, when that was so first
+        self.state = ""  # as the system calls it, at the last look
+        self._waited = self._spent = 0.0
+        self._looked = self.started
         self._on_message, self._on_end = on_message, on_end
         self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._connection, theirs = multiprocessing.Pipe()
@@ -137,20 +139,22 @@ class TrainerProcess:
             return 0
 
     def waited(self) -> float:
-        """Return the seconds for which the process was ready to compute while others had the
-        processor, 0 where the system does not tell (Linux does). The system counts a wait once it
-        is over; one that goes on is counted from the first look at it."""
+        """Return the seconds for which the process was kept waiting, by others who had the
+        processor or by a disk; 0 where the system does not tell (Linux does). What passes between
+        two calls counts as waiting, but for the processor time spent in it, where the process is
+        ready to compute, or waits for a disk, at the second of them."""
         try:
-            with open(f"/proc/{self.pid}/schedstat", "rb") as file:
-                turns = file.read()
             with open(f"/proc/{self.pid}/stat", "rb") as file:
-                ready = file.read().rpartition(b")")[2].split()[0] == b"R"
-            now = time.monotonic()
-            if turns != self._turns or not ready:  # it computed since, or does not want to
-                self._turns, self._turns_at = turns, now
-            return int(turns.split()[1]) / 1e9 + now - self._turns_at
+                fields = file.read().rpartition(b")")[2].split()
+            self.state = fields[0].decode()
+            spent = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
         except (OSError, IndexError, ValueError):
-            return 0.0
+            return self._waited
+        now = time.monotonic()
+        if self.state in ("R", "D"):
+            self._waited += max(0.0, now - self._looked - (spent - self._spent))
+        self._looked, self._spent = now, spent
+        return self._waited
 
     def _read(self) -> None:
         try:

@@ -70,7 +70,7 @@ OUTLINE = """() => [...document.querySelectorAll('.stMain [class*=st-key-]')].ma
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Say what a page showed when its test failed: next time it may not."""
+    """Say what pages showed and servers said when a test failed: next time they may not."""
     report = yield
     if report.when == "call" and report.failed and isinstance(item, pytest.Function):
         for name, value in item.funcargs.items():
@@ -80,6 +80,8 @@ def pytest_runtest_makereport(
                         text = page.locator("body").inner_text(timeout=5_000)
                         shown = f"{page.url}\n{text}\n\n{page.evaluate(OUTLINE)}"
                         report.sections.append((f"page of {name}", shown))
+            if isinstance(value, AppServer):
+                report.sections.append((f"end of {name}'s log", "".join(value.output[-40:])))
     return report
 
 
