@@ -51,7 +51,7 @@ _TICK = 0.25  # seconds between two looks at the trainers
 _MAX_LOSSES = 2  # trainers that a run may lose in its own slices
 _MAX_MOVES = 4  # trainers that it may lose at all
 _MAX_FAILURES = 3  # starts of a trainer in a row before those who wait are told
-_PATIENCE = 5  # times the usual: how much longer a trainer may be silent that waits for a processor
+_PATIENCE = 5  # times the usual: how much longer a trainer that is kept waiting may be silent
 _SHORT_LIFE = 2.0  # a trainer that dies within these seconds of being ready failed to start
 _MAX_LABS = 16  # that a session may have in progress, besides its runs
 _OLD_NEWS = 3.0  # seconds after which a trainer's word on when a run will end is not repeated
@@ -350,7 +350,7 @@ class _Seat:
     ready_at: float = 0.0
     reason: str = ""  # why the last one was lost
     heard: float = 0.0  # when the process last said something,
-    waited: float = 0.0  # and how long it had waited for a processor by then
+    waited: float = 0.0  # and how long it had been kept waiting by then
 
     @property
     def ready(self) -> bool:
