@@ -102,4 +102,18 @@ def _await_health(server: AppServer, seconds: float = 120) -> None:
     raise RuntimeError("the app did not start:\n" + "".join(server.output))
 
 
+def trainers(server: AppServer) -> list[int]:
+    """Return the process ids of the server's trainers."""
+    children: list[int] = []
+    found: list[int] = []
+    for task in Path(f"/proc/{server.process.pid}/task").iterdir():
+        with contextlib.suppress(OSError):  # a thread that has just ended
+            children += [int(pid) for pid in (task / "children").read_text().split()]
+    for pid in children:
+        with contextlib.suppress(OSError):
+            if b"regviz.trainer" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.append(pid)
+    return found
+
+
 StartApp = Callable[..., AbstractContextManager[AppServer]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
@@ -18,25 +17,11 @@ from streamlit.testing.v1 import AppTest
 
 from regviz.ui.live import ensure_plotly_js
 from regviz.ui.server import send_at_once
-from tests.app_server import ROOT, AppServer, running_app
+from tests.app_server import ROOT, AppServer, running_app, trainers
 
 SERVE = ("-m", "regviz", "serve")
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc")
-
-
-def trainers_of(server: AppServer) -> list[int]:
-    """Return the trainer processes among the server's children."""
-    children: list[int] = []
-    found: list[int] = []
-    for task in Path(f"/proc/{server.process.pid}/task").iterdir():
-        with contextlib.suppress(OSError):  # a thread that has just ended
-            children += [int(child) for child in (task / "children").read_text().split()]
-    for child in children:
-        with contextlib.suppress(OSError):
-            if b"regviz.trainer" in Path(f"/proc/{child}/cmdline").read_bytes():
-                found.append(child)
-    return found
 
 
 def assert_ends(pids: list[int], seconds: float) -> None:
@@ -58,11 +43,11 @@ def test_trainers_start_before_the_first_visitor_and_end_with_the_server(
     ending: signal.Signals,
 ) -> None:
     with running_app(SERVE, environment={"REGVIZ_TRAINERS": "2"}) as server:
-        trainers = trainers_of(server)
-        assert len(trainers) == 2
+        running = trainers(server)
+        assert len(running) == 2
         server.process.send_signal(ending)
         code = server.process.wait(15)
-        assert_ends(trainers, 15)
+        assert_ends(running, 15)
     if ending is not signal.SIGKILL:
         assert code == 0
         assert "Traceback" not in "".join(server.output)

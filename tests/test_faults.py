@@ -28,8 +28,8 @@ from playwright.sync_api import Browser, FilePayload, Page, expect
 from regviz import fit, specs
 from regviz.specs import Experiment
 from regviz.ui.live import ensure_plotly_js
-from tests.app_server import ROOT, AppServer, find_free_port, running_app
-from tests.test_playground_browser import DRAWN, LONG, SIZE, SMALL, Visitor, trainers
+from tests.app_server import ROOT, AppServer, find_free_port, running_app, trainers
+from tests.test_playground_browser import DRAWN, LONG, SIZE, SMALL, Visitor
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc")
 

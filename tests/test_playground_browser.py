@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -148,20 +146,6 @@ def visitor(window: BrowserContext, app_server: AppServer) -> Iterator[Visitor]:
     visitor = Visitor(window, app_server.url)
     yield visitor
     visitor.page.close()
-
-
-def trainers(server: AppServer) -> list[int]:
-    """Return the process ids of the server's trainers."""
-    children: list[int] = []
-    found: list[int] = []
-    for task in Path(f"/proc/{server.process.pid}/task").iterdir():
-        with contextlib.suppress(OSError):  # a thread that has just ended
-            children += [int(pid) for pid in (task / "children").read_text().split()]
-    for pid in children:
-        with contextlib.suppress(OSError):
-            if b"regviz.trainer" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                found.append(pid)
-    return found
 
 
 def test_it_opens_runs_to_its_end_and_asks_nobody_else(visitor: Visitor) -> None:
