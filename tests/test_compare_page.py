@@ -133,6 +133,13 @@ def test_what_cannot_be_is_one_sentence(link: str, said: str) -> None:
     assert len(at.error) == 1
 
 
+def test_a_refusal_ends_with_what_was_refused() -> None:
+    too_long = Comparison.of([SMALL.replace("training.epochs", 99_999)])
+    # one session: AppTest has but one, and the page its visit
+    for shown, told in ((TRIO, 0), (too_long, 1), (TRIO, 0), (too_long, 1)):
+        assert len(opened(shown).error) == told
+
+
 def test_a_file_is_opened_or_refused() -> None:
     at = opened()
     there = comparison.to_json(Comparison.of((DROPOUT, L1)))

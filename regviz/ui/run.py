@@ -40,7 +40,8 @@ PLAY, PAUSE, STEP, RESTART, CANCEL = "play", "pause", "step", "restart", "cancel
 class Visit:
     """A session on one page: the name its jobs go by, its job, and what it last saw of it.
 
-    ``kept``: the visitor has cancelled the job, and what it came to stays.
+    ``refused``: why the engine did not take ``unwanted``, which was asked for last. ``kept``: the
+    visitor has cancelled the job, and what it came to stays.
     """
 
     engine: Engine
@@ -49,6 +50,7 @@ class Visit:
     job: Job | None = None
     lanes: tuple[Experiment, ...] = ()
     refused: str = ""
+    unwanted: tuple[Experiment, ...] = ()
     step_to: int = 0
     kept: bool = False
     seen: Frame | None = None
@@ -186,6 +188,8 @@ def expect(lanes: Sequence[Experiment], page: str = "playground") -> Visit:
     lost = job is None or (job.state == "cancelled" and not visit.kept)
     if lost or visit.lanes != wanted:
         _submit(visit, wanted)
+    elif visit.unwanted != wanted:
+        visit.refused = ""  # that was something else, and its old run is what is wanted again
     return visit
 
 
@@ -322,7 +326,7 @@ def _submit(
             lanes, visit.owner, fresh=fresh, paused=paused, slot=visit.page
         )
     except SpecError as error:
-        visit.refused = str(error)
+        visit.refused, visit.unwanted = str(error), lanes
         return
     visit.refused = ""
     visit.lanes = lanes
