@@ -53,6 +53,7 @@ class Visitor:
     def __init__(self, context: BrowserContext, url: str) -> None:
         self.url = url
         self.page = context.new_page()
+        self.page.set_default_timeout(60_000)
         self.complaints: list[str] = []
         self.hosts: set[str] = set()
         self.page.on(
