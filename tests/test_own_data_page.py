@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from PIL import Image, ImageColor
 from playwright.sync_api import Browser, Page, WebSocket, expect
-from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.testing.v1 import AppTest
 
 from regviz import own_data, presets, specs
@@ -23,6 +22,7 @@ from regviz.specs import DataSpec, Experiment
 from regviz.ui import controls
 from regviz.ui.own_data import GONE
 from tests.app_server import AppServer
+from tests.browsing import has_ended, settled
 from tests.test_playground import SHORT, control, in_the_history, open_app, shows_code, texts
 
 TABLE = own_data.read(EXAMPLE)
@@ -296,21 +296,6 @@ class Guest:
 
     def saw(self, text: str) -> bool:
         return any(text.encode() in message for message in self.received)
-
-
-def has_ended(payload: bytes | str) -> bool:
-    """Whether a message from the server says that a run of the whole page is over."""
-    message = ForwardMsg.FromString(payload) if isinstance(payload, bytes) else ForwardMsg()
-    ended = message.HasField("script_finished")
-    return ended and message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY
-
-
-def settled(page: Page) -> None:
-    """Wait until a page is drawn, with the scripts for it: what is drawn anew, or moves, between
-    press and release is not pressed."""
-    app = page.locator(".stApp")
-    expect(app).to_have_attribute("data-test-script-state", "notRunning")
-    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
 
 
 def test_points_are_drawn_where_one_clicks_and_trained_on(

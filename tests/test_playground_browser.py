@@ -16,11 +16,11 @@ from playwright.sync_api import (
     ViewportSize,
     expect,
 )
-from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from regviz import fit, presets, specs
 from regviz.specs import Experiment
 from tests.app_server import AppServer, running_app
+from tests.browsing import has_ended, settled
 
 SIZE: ViewportSize = {"width": 1440, "height": 900}
 SMALL = Experiment.from_dict(
@@ -125,9 +125,7 @@ class Visitor:
 
     def quiet(self) -> None:
         """Wait until the server has nothing more to say, and the browser every script for it."""
-        app = self.page.locator(".stApp")
-        expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=60_000)
-        expect(self.page.get_by_test_id("stSkeleton")).to_have_count(0)
+        settled(self.page)
 
     def whole(self) -> None:
         """Wait until all of the page is drawn, with every script, while a run may go on."""
@@ -286,14 +284,11 @@ def test_keys_for_who_presents(visitor: Visitor) -> None:
 
 
 def test_the_end_of_a_run_leaves_the_rest_of_the_page_alone(visitor: Visitor) -> None:
-    whole: list[ForwardMsg] = []  # the ends of the whole page's runs
+    whole: list[bytes | str] = []  # the ends of the whole page's runs
 
     def hear(payload: bytes | str) -> None:
-        if isinstance(payload, bytes):
-            message = ForwardMsg.FromString(payload)
-            ended = message.HasField("script_finished")
-            if ended and message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY:
-                whole.append(message)
+        if has_ended(payload):
+            whole.append(payload)
 
     visitor.page.on("websocket", lambda socket: socket.on("framereceived", hear))
     visitor.open(SMALL)

@@ -13,6 +13,7 @@ from pptx import Presentation
 from regviz import specs
 from regviz.specs import Experiment
 from tests.app_server import AppServer
+from tests.browsing import settled
 
 SMALL = Experiment.from_dict(
     {
@@ -29,9 +30,7 @@ def page(browser: Browser, app_server: AppServer) -> Iterator[Page]:
     page = browser.new_page(viewport={"width": 1440, "height": 900})
     page.goto(f"{app_server.url}/?e={specs.to_link(SMALL)}")
     expect(page.locator(".st-key-run-status")).to_contain_text("finished")
-    app = page.locator(".stApp")
-    expect(app).to_have_attribute("data-test-script-state", "notRunning")
-    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
+    settled(page)
     yield page
     page.close()
 

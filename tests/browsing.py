@@ -1,0 +1,21 @@
+"""What tests in a browser wait for, whichever page they are on."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page, expect
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+
+
+def settled(page: Page) -> None:
+    """Wait until the server has nothing more to say, and the browser has every script for it: what
+    is drawn anew, or moves, between press and release is not pressed."""
+    app = page.locator(".stApp")
+    expect(app).to_have_attribute("data-test-script-state", "notRunning")
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
+
+
+def has_ended(payload: bytes | str) -> bool:
+    """Whether a message from the server says that a run of the whole page is over."""
+    message = ForwardMsg.FromString(payload) if isinstance(payload, bytes) else ForwardMsg()
+    ended = message.HasField("script_finished")
+    return ended and message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY
