@@ -6,8 +6,6 @@ Run it with ``streamlit run app.py``.
 from __future__ import annotations
 
 import copy
-import gc
-import sys
 from pathlib import Path
 
 import streamlit as st
@@ -25,12 +23,17 @@ from regviz.ui import (
     sessions,
     signin,
     trouble,
+    turns,
 )
 
 ICON = str(Path(__file__).parent / "static" / "icon.svg")
 
 
-@st.cache_resource(show_spinner=False)
+# what is to be imported before the heap is tidied
+WARM = (metrics, presets, controls, layout, live, present, run)
+
+
+@server.once
 def _pages() -> dict[str, list[st.Page]]:
     """Return the pages by section. Made once: each looks for its file, which took a tenth of the
     time that a visitor waits for a first frame."""
@@ -171,28 +174,7 @@ def _pages() -> dict[str, list[st.Page]]:
     }
 
 
-@st.cache_resource(show_spinner=False)
-def _settled() -> int:
-    """Put what the imports left on the heap out of the garbage collector's sight, once.
-
-    Streamlit collects after every run; over an unfrozen heap that costs more than the run.
-    """
-    log.setup()  # once more: Streamlit's own lines, too
-    server.send_at_once()
-    server.look_up_one_by_one()
-    # a thread that wants the interpreter waits so long for one that computes: 5 ms by default, on
-    # each of the dozen steps from a slider's message to the first frame
-    sys.setswitchinterval(0.001)
-    gc.collect()
-    gc.freeze()
-    return len((metrics, presets, controls, layout, live, present, run))
-
-
-@st.cache_resource(scope="session", on_release=sessions.ended, show_spinner=False)
-def _session() -> float:
-    return sessions.started()
-
-
+turns.hurry()
 st.set_page_config(
     page_title="regviz",
     page_icon=ICON,
@@ -201,8 +183,8 @@ st.set_page_config(
 )
 log.setup()
 shared_engine()
-_settled()
-_session()
+server.prepare()
+sessions.present()
 layout.style()
 st.logo(ICON, size="large")
 present.presenting()
@@ -215,3 +197,4 @@ signin.required()
 address.at(page.url_path or "playground")
 with trouble.told():
     page.run()
+turns.calm()

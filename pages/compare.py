@@ -455,7 +455,7 @@ def _tick() -> None:
     job = visit.job if fits else None
     first = None if job is None else _first_seeds(job, now)
     live.feed(PAGE, first, run=f"{id(job):x}", pooled=True)
-    if run.outdated(visit, moving, PAGE):
+    if run.outdated(visit, moving):
         st.rerun()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 
@@ -13,7 +12,7 @@ from regviz import metrics, presets, specs
 from regviz.frames import Frame
 from regviz.packing import Cell
 from regviz.specs import Experiment, OwnDataGone, SpecError
-from regviz.ui import address, compare, controls, layout, live, own_data, run, slides
+from regviz.ui import address, compare, controls, judged, layout, live, own_data, run, slides
 
 PAGE = CHANNEL = "playground"
 LABELS = ("without", "with")
@@ -107,23 +106,9 @@ def _sentence(error: SpecError) -> str:
 # --- what is said about a frame ---------------------------------------------------------------
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
-def _data_accuracy(spec: str, _frame: Frame, label_noise: float) -> float:
-    assert _frame.data is not None
-    return metrics.data_accuracy(_frame.data[0], label_noise)
-
-
-def _judge(
-    frame: Frame, experiment: Experiment
-) -> tuple[list[metrics.Reading], list[metrics.Verdict]]:
-    noise = experiment.data.label_noise
-    known = _data_accuracy(json.dumps(experiment.to_dict()["data"]), frame, noise)
-    return metrics.judge_frame(frame, from_data=known, label_noise=noise)
-
-
 def _table(frame: Frame, experiment: Experiment) -> live.Table:
     """Return the numbers of a frame as text, one column for each lane."""
-    readings, verdicts = _judge(frame, experiment)
+    readings, verdicts = judged.judge(frame, experiment)
     tones = {metrics.GOOD: "good", metrics.UNDER: "warn"}
 
     def loss(value: float) -> str:
@@ -271,7 +256,7 @@ def _said(frame: Frame | None, lanes: tuple[Experiment, ...]) -> str:
     """Return what is said about a frame, as HTML."""
     if frame is None:
         return layout.note("The first epoch is on its way.")
-    _, verdicts = _judge(frame, lanes[-1])
+    _, verdicts = judged.judge(frame, lanes[-1])
     lines = [
         layout.statement(name, v.kind, v.reason) for name, v in zip(LABELS, verdicts, strict=True)
     ]

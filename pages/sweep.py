@@ -379,7 +379,7 @@ def _tick() -> None:
         else:
             st.html(layout.point(sweeps.sentence(sweep, seen)))
     live.feed_figures(PAGE, {"sweep": _pictures(sweep, seen, measure)})
-    if run.outdated(visit, moving, PAGE):
+    if run.outdated(visit, moving):
         st.rerun()
 
 

@@ -566,10 +566,23 @@ class Engine:
             seated = sum(len(seat.runs) for seat in self._seats)
             return seated + len(self._waiting)
 
+    @property
+    def watched(self) -> int:
+        """How many jobs go on or wait, those of one and the same run each."""
+        with self._lock:
+            runs = [run for seat in self._seats for run in seat.runs.values()]
+            runs += self._waiting
+            return sum(len(run.jobs) for run in runs)
+
     def trainers(self) -> list[TrainerInfo]:
         """Return what each trainer is doing."""
         with self._lock:
             return [_info(seat, self._device) for seat in self._seats]
+
+    @property
+    def closed(self) -> bool:
+        """Whether it has been closed, and takes nothing any more."""
+        return self._closed
 
     def close(self) -> None:
         """Cancel everything and end the trainers; when this returns they are gone."""

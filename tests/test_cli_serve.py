@@ -10,13 +10,16 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from streamlit.proto.NewSession_pb2 import CustomThemeConfig
+from streamlit.runtime import app_session
 from streamlit.testing.v1 import AppTest
 
 from regviz.ui.live import ensure_plotly_js
-from regviz.ui.server import send_at_once
+from regviz.ui.server import once, say_the_theme_once, send_at_once
 from tests.app_server import ROOT, AppServer, running_app, trainers
 
 SERVE = ("-m", "regviz", "serve")
@@ -147,6 +150,45 @@ def test_small_messages_are_sent_at_once() -> None:
         send_at_once()
         with socket.create_connection(listening.getsockname()), listening.accept()[0] as visitor:
             assert visitor.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
+
+
+def test_the_theme_put_together_once_is_the_one_of_every_time() -> None:
+    say_the_theme_once()
+    populate = app_session._populate_theme_msg
+
+    def theme(section_of: Callable[..., None]) -> CustomThemeConfig:
+        whole = CustomThemeConfig()
+        section_of(whole)
+        for part, name in (
+            (whole.light, "theme.light"),
+            (whole.dark, "theme.dark"),
+            (whole.sidebar, "theme.sidebar"),
+            (whole.light.sidebar, "theme.light.sidebar"),
+            (whole.dark.sidebar, "theme.dark.sidebar"),
+        ):
+            section_of(part, name)
+        return whole
+
+    always = theme(populate.__wrapped__)  # type: ignore[attr-defined]
+    assert always.light.primary_color != always.dark.primary_color != ""
+    assert not always.HasField("sidebar")
+    for _ in range(2):
+        assert theme(populate) == always
+
+
+def test_what_is_made_once_is_made_once_though_it_is_defined_anew() -> None:
+    made: list[int] = []
+
+    def page(number: int) -> int:
+        @once
+        def costly() -> int:
+            made.append(number)
+            return number
+
+        return costly()
+
+    assert [page(1), page(2)] == [1, 1]
+    assert made == [1]
 
 
 def test_a_widget_that_looks_up_its_own_entry_finds_what_all_of_them_say() -> None:

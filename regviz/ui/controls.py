@@ -27,6 +27,7 @@ from regviz.specs import (
     Experiment,
     SpecError,
 )
+from regviz.ui import turns
 
 LAMBDAS = (0.0, *(float(f"{m}e{e}") for e in range(-6, 0) for m in (1, 2, 5)), 1.0)
 """Stops of penalty strengths: 0, then three a decade from 1e-6 to 1."""
@@ -255,6 +256,7 @@ def panel(after: Mapping[str, Callable[[], None]] | None = None) -> Experiment:
         is_open = group == "Regularization"
         with st.expander(group, expanded=is_open, key=f"group-{group.lower()}"):
             for name in names[names.index(first) : names.index(last) + 1]:
+                turns.give_way()
                 WIDGETS[name]()
                 if after and name in after:
                     after[name]()

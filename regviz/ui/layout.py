@@ -15,7 +15,7 @@ from streamlit.runtime.scriptrunner import RerunData, get_script_run_ctx
 from streamlit.runtime.scriptrunner_utils.script_run_context import ThreadState
 
 from regviz.palette import DARK, LIGHT
-from regviz.ui import trouble
+from regviz.ui import trouble, turns
 
 _JOINER = "\u2060"  # of no width
 
@@ -72,6 +72,8 @@ def fragment(
                 st.rerun()
             if run_every is None:
                 _stop_timer()
+            elif _by_itself():
+                turns.look()
             body()
 
         part = st.fragment(run_every=run_every)(trouble.told()(run))
@@ -116,6 +118,13 @@ def _stop_timer() -> None:
         message = ForwardMsg()
         message.stop_auto_rerun.fragment_ids.append(fragment)
         context.enqueue(message)
+
+
+def _by_itself() -> bool:
+    """Whether this fragment alone is run, as its timer has it (and what it shows may ask)."""
+    context = get_script_run_ctx()
+    asked = None if context is None else context.fragment_ids_this_run
+    return asked is not None and ThreadState.get().fragment_id in asked
 
 
 def _pressed_elsewhere() -> bool:

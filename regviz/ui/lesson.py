@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +23,7 @@ from regviz.labs.frame import LabFrame
 from regviz.packing import Cell
 from regviz.palette import Palette
 from regviz.specs import Experiment, SpecError
-from regviz.ui import charts, compare, controls, lab, layout, live, run, slides
+from regviz.ui import charts, compare, controls, judged, lab, layout, live, run, slides
 
 Lanes = tuple[Experiment, ...]
 Rows = list[tuple[Cell, ...]]
@@ -264,7 +263,7 @@ def finish(shown: Shown) -> None:
         live.feed(
             shown.channel, now.job, table=lambda look: _table(lesson, shown.labels, look, lanes)
         )
-        if run.outdated(visit, moving, lesson.page):
+        if run.outdated(visit, moving):
             st.rerun()
 
     tick()
@@ -337,7 +336,7 @@ def further_run(name: str, button: str, lanes: Lanes, draw: Callable[[Frame, Lan
             st.progress(0.0 if frame is None else frame.epoch / frame.epochs, "Training")
         else:
             draw(frame, job.experiments)
-        if run.outdated(visit, moving, name):
+        if run.outdated(visit, moving):
             st.rerun()
 
     look()
@@ -350,9 +349,7 @@ def predicted(lesson: Lesson) -> str | None:
 
 def verdicts(frame: Frame, lanes: Lanes) -> tuple[list[metrics.Reading], list[metrics.Verdict]]:
     """Return reading and verdict of every lane; the lanes share one data set."""
-    data = lanes[0].data
-    known = _data_accuracy(json.dumps(lanes[0].to_dict()["data"]), frame, data.label_noise)
-    return metrics.judge_frame(frame, from_data=known, label_noise=data.label_noise)
+    return judged.judge(frame, lanes[0])
 
 
 def verdict_row(frame: Frame, lanes: Lanes) -> Rows:
@@ -366,12 +363,6 @@ def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a table in Markdown: Streamlit's own would load pandas."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def _data_accuracy(spec: str, _frame: Frame, label_noise: float) -> float:
-    assert _frame.data is not None
-    return metrics.data_accuracy(_frame.data[0], label_noise)
 
 
 def _statements(labels: Sequence[str], frame: Frame, lanes: Lanes) -> str:

@@ -57,6 +57,7 @@ from regviz.packing import Table, pack_bundle, pack_figures, pack_frame, pack_wa
 from regviz.palette import DARK, LIGHT
 from regviz.slides import words
 from regviz.specs import MAX_POINTS, MIN_POINTS, Experiment, Point, canonical_key
+from regviz.ui import turns
 
 __all__ = [
     "Drawing",
@@ -412,6 +413,7 @@ def feed(
             "session": secrets.token_hex(4),
             "turn": 0,  # runs shown so far
             "of": "",
+            "job": None,
             "run": "",
             "points": 0,
             "stored": False,
@@ -422,7 +424,10 @@ def feed(
     if job is None:
         data = pack_waiting(channel, "", state="none")
     else:
-        of = run if run is not None else _run_id(job)
+        of = run
+        if of is None:  # made of both experiments in full: not for each look at the same job
+            of = told["of"] if told["job"] is job else _run_id(job)
+        told["job"] = job
         if told["of"] != of:
             name_of_run = words.run_name(channel, job.experiments)
             told.update(of=of, points=POINTS_FRAMES, stored=False, name=name_of_run)
@@ -469,6 +474,7 @@ def feed(
             told["points"] = POINTS_FRAMES
 
     _feed_component()(key=name, data=data, height="content", on_wanted_change=note)
+    turns.calm()
 
 
 def sweep_feed(channel: str, message: bytes | None) -> None:
@@ -568,6 +574,7 @@ def _mount(
 ) -> None:
     """Mount a view. Its data goes as bytes of JSON: for a dict, Streamlit would import pandas to
     look for data frames in it, which costs the web process 50 MB."""
+    turns.give_way()
     rest = json.dumps({"kind": kind, "channel": channel, **data})
     name = f"regviz-{channel}-{key}"
     listens: dict[str, Any] = {}

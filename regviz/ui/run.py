@@ -21,10 +21,11 @@ from regviz import sweeps
 from regviz.engine import IN_PROGRESS, Engine, Job, shared_engine
 from regviz.frames import Frame
 from regviz.specs import Experiment, SpecError
+from regviz.ui import turns
 
 TICK = 0.1
 """Seconds between two looks at a run that is going on, where few are."""
-LOOKS = 20
+LOOKS = 14
 """Looks a second that the server takes at all runs together: one costs its only thread 5 to 10 ms,
 most of it Streamlit's own. More would be asked for than could be done, and everybody would wait.
 """
@@ -201,22 +202,22 @@ def every(visit: Visit, *, least: float = TICK) -> float | None:
 
 
 def pace(least: float, engine: Engine | None = None) -> float:
-    """Return ``least`` seconds, or more where so many runs and labs go on that the looks at all
-    of them would take the server's whole time."""
-    return max(least, min(1.0, (engine or shared_engine()).busy / LOOKS))
+    """Return ``least`` seconds, or more where so many look at their runs and labs (of which many
+    may be one and the same) that it would take the server's whole time."""
+    return max(least, min(1.0, (engine or shared_engine()).watched / LOOKS))
 
 
-def outdated(visit: Visit, moving: bool, page: str = "playground") -> bool:
+def outdated(visit: Visit, moving: bool) -> bool:
     """Whether a page that was drawn while its run was ``moving``, or not, needs a full run: the
     run has ended, or see :func:`replaced` and :func:`crowded`."""
-    return visit.moving != moving or replaced(visit, visit.job, page) or crowded(visit)
+    return visit.moving != moving or replaced(visit, visit.job) or crowded(visit)
 
 
-def replaced(visit: Visit, job: Job | None, page: str = "playground") -> bool:
+def replaced(visit: Visit, job: Job | None) -> bool:
     """Whether ``job``, for which a page was drawn, is no longer its run: another one was asked for,
     or the connection was lost, and the jobs with it."""
     lost = visit.state == "cancelled" and not (visit.kept or visit.refused)
-    return visit.job is not job or current(page) is not visit or lost
+    return visit.job is not job or visit.engine.closed or lost
 
 
 def crowded(visit: Visit) -> bool:
@@ -336,6 +337,13 @@ def _submit(
 
 def settle(visit: Visit) -> None:
     """Give the job a moment to show what was asked of it: its first frame, its pause, its step."""
+    urgent = turns.calm()  # others can go on meanwhile
+    _await(visit)
+    if urgent:
+        turns.hurry()
+
+
+def _await(visit: Visit) -> None:
     job = visit.job
     deadline = time.monotonic() + FIRST_FRAME
     while job is not None:

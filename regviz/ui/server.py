@@ -5,14 +5,18 @@ first visitor, who then need not wait for them, and ended with the server.
 from __future__ import annotations
 
 import contextlib
+import functools
+import gc
 import logging
 import os
 import signal
 import socket
 import stat
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import CodeType
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from regviz import log
 from regviz.engine import shared_engine
@@ -23,6 +27,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_T = TypeVar("_T")
+_made: dict[CodeType, Any] = {}
+
 APP = Path(__file__).resolve().parents[2] / "app.py"
 
 DEFAULTS = {
@@ -30,6 +37,40 @@ DEFAULTS = {
     "STREAMLIT_SERVER_HEADLESS": "true",  # or it asks a person on a terminal for an e-mail address
     "STREAMLIT_BROWSER_SERVER_ADDRESS": "localhost",  # or it asks an outside host for its own
 }
+
+
+def once(make: Callable[[], _T]) -> Callable[[], _T]:
+    """Like :func:`functools.cache` for a function of a page or of the entry point, which each of
+    their runs defines anew: it is called if none with the same code has been called before.
+
+    Streamlit's own caches read the function's source each time, a tenth of a page's time.
+    """
+
+    @functools.wraps(make)
+    def made() -> _T:
+        if make.__code__ not in _made:
+            _made[make.__code__] = make()
+        value: _T = _made[make.__code__]
+        return value
+
+    return made
+
+
+@functools.cache
+def prepare() -> None:
+    """Have this process serve many at once; called by the entry point, when all is imported.
+
+    Streamlit collects garbage after every run; over a heap with all that the imports have left
+    on it that costs more than the run, so that is put out of the collector's sight.
+    """
+    send_at_once()
+    look_up_one_by_one()
+    say_the_theme_once()
+    # a thread that wants the interpreter waits so long for one that computes: 5 ms by default, on
+    # each of the dozen steps from a slider's message to the first frame
+    sys.setswitchinterval(0.001)
+    gc.collect()
+    gc.freeze()
 
 
 def send_at_once() -> None:
@@ -78,6 +119,31 @@ def look_up_one_by_one() -> None:
     from streamlit.runtime.state.safe_session_state import SafeSessionState
 
     SafeSessionState.filtered_state = property(_OneByOne)  # type: ignore[assignment]
+
+
+def say_the_theme_once() -> None:
+    """Have Streamlit put its theme together once, not for each run of a page or of a part of one:
+    six sections of it, each looked up among all settings, took a twentieth of the server's time."""
+    from streamlit import config
+    from streamlit.proto.NewSession_pb2 import CustomThemeConfig
+    from streamlit.runtime import app_session
+
+    put_together = app_session._populate_theme_msg
+    if hasattr(put_together, "__wrapped__"):  # two first visitors at the same moment
+        return
+    made: dict[str, CustomThemeConfig] = {}
+
+    @functools.wraps(put_together)
+    def populate(message: CustomThemeConfig, section: str = "theme") -> None:
+        if section not in made:
+            theme = CustomThemeConfig()
+            put_together(theme, section)
+            made[section] = theme
+        if made[section].ByteSize():  # else the browser would take it for a theme
+            message.MergeFrom(made[section])
+
+    app_session._populate_theme_msg = populate  # type: ignore[assignment]
+    config.on_config_parsed(made.clear, force_connect=True)
 
 
 def _end(*_: object) -> None:

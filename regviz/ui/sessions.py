@@ -6,6 +6,8 @@ import logging
 import threading
 import time
 
+import streamlit as st
+
 from regviz import log
 
 _log = logging.getLogger(__name__)
@@ -13,16 +15,17 @@ _lock = threading.Lock()
 _open = 0
 
 
-def started() -> float:
-    """Count a session in; return when it began, for :func:`ended`."""
-    log.event(_log, "session started", sessions=_count(1))
-    return time.monotonic()
-
-
-def ended(began: float) -> None:
-    """Count a session out: its tab was closed or reloaded, or its connection dropped."""
+def _ended(began: float) -> None:
+    # its tab was closed or reloaded, or its connection dropped
     seconds = round(time.monotonic() - began)
     log.event(_log, "session ended", sessions=_count(-1), seconds=seconds)
+
+
+@st.cache_resource(scope="session", on_release=_ended, show_spinner=False)
+def present() -> float:
+    """Count this session in, once, and out when it ends; return when it began."""
+    log.event(_log, "session started", sessions=_count(1))
+    return time.monotonic()
 
 
 def _count(change: int) -> int:

@@ -1,0 +1,61 @@
+"""What is said about a frame, worked out once: a page says it in its table and in words."""
+
+from __future__ import annotations
+
+import json
+import weakref
+from collections import deque
+from typing import Any, Generic, TypeVar
+
+import streamlit as st
+
+from regviz import metrics
+from regviz.frames import DataView, Frame
+from regviz.specs import Experiment
+
+_T = TypeVar("_T")
+Judged = tuple[list[metrics.Reading], list[metrics.Verdict]]
+
+
+class _Recent(Generic[_T]):
+    """What was found out about the objects last seen, as long as they are there themselves."""
+
+    def __init__(self, most: int) -> None:
+        self._kept: deque[tuple[weakref.ref[Any], _T]] = deque(maxlen=most)
+
+    def get(self, about: object) -> _T | None:
+        """Return what was kept about this very object."""
+        return next((found for seen, found in tuple(self._kept) if seen() is about), None)
+
+    def keep(self, about: object, found: _T) -> None:
+        """Keep what was found out about this object."""
+        self._kept.append((weakref.ref(about), found))
+
+
+_frames: _Recent[Judged] = _Recent(64)
+_views: _Recent[float] = _Recent(64)
+
+
+def judge(frame: Frame, experiment: Experiment) -> Judged:
+    """Return reading and verdict of every lane; the lanes share the data set of ``experiment``."""
+    found = _frames.get(frame)
+    if found is None:
+        noise, known = experiment.data.label_noise, _known(frame, experiment)
+        found = metrics.judge_frame(frame, from_data=known, label_noise=noise)
+        _frames.keep(frame, found)
+    return found
+
+
+def _known(frame: Frame, experiment: Experiment) -> float:
+    assert frame.data is not None
+    view = frame.data[0]
+    known = _views.get(view)
+    if known is None:
+        known = _data_accuracy(json.dumps(experiment.to_dict()["data"]), view)
+        _views.keep(view, known)
+    return known
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _data_accuracy(spec: str, _view: DataView) -> float:
+    return metrics.data_accuracy(_view, json.loads(spec)["label_noise"])
