@@ -12,7 +12,18 @@ from regviz import metrics, presets, specs
 from regviz.frames import Frame
 from regviz.packing import Cell
 from regviz.specs import Experiment, OwnDataGone, SpecError
-from regviz.ui import address, compare, controls, judged, layout, live, own_data, run, slides
+from regviz.ui import (
+    address,
+    compare,
+    controls,
+    judged,
+    layout,
+    live,
+    own_data,
+    run,
+    slides,
+    turns,
+)
 
 PAGE = CHANNEL = "playground"
 LABELS = ("without", "with")
@@ -270,8 +281,10 @@ with running:
 
 # after the feed: a first frame need not wait for what has not changed
 if ahead is not None:
-    # the server's own thread, which sends the frame off, waits for this one all the time
-    time.sleep(MESSAGE_FLUSH_INTERVAL_SECS)
+    # the server's own thread, which sends the frame off, waits for all that draw
+    time.sleep(2 * MESSAGE_FLUSH_INTERVAL_SECS)
+turns.calm()
+if ahead is not None:
     experiment, said = _panel()
     if experiment != ahead:  # drawn, a control says something else
         st.session_state["panel-first"] = True

@@ -474,7 +474,6 @@ def feed(
             told["points"] = POINTS_FRAMES
 
     _feed_component()(key=name, data=data, height="content", on_wanted_change=note)
-    turns.calm()
 
 
 def sweep_feed(channel: str, message: bytes | None) -> None:
