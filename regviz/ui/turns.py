@@ -67,6 +67,7 @@ def give_way() -> None:
 def look() -> None:
     """Wait for this thread's turn to look at its run, and then for those who are urgent."""
     global _next_look
+    _own.left = PATIENCE
     with _changed:
         now = time.monotonic()
         turn = min(max(now, _next_look), now + IN_LINE)
