@@ -135,12 +135,13 @@ def say_the_theme_once() -> None:
 
     @functools.wraps(put_together)
     def populate(message: CustomThemeConfig, section: str = "theme") -> None:
-        if section not in made:
+        theme = made.get(section)
+        if theme is None:
             theme = CustomThemeConfig()
             put_together(theme, section)
             made[section] = theme
-        if made[section].ByteSize():  # else the browser would take it for a theme
-            message.MergeFrom(made[section])
+        if theme.ByteSize():  # else the browser would take it for a theme
+            message.MergeFrom(theme)
 
     app_session._populate_theme_msg = populate  # type: ignore[assignment]
     config.on_config_parsed(made.clear, force_connect=True)
