@@ -230,6 +230,18 @@ def test_equal_requests_share_one_run(engine: Engine, owner: Owner) -> None:
     assert _shown(a) is final
 
 
+def test_who_waits_for_one_run_is_counted_each(owner: Owner) -> None:
+    own, experiments = Engine(trainers=1), twins(LONG)
+    try:
+        jobs = [own.submit(experiments, owner()) for _ in range(3)]
+        assert (own.busy, own.watched) == (1, 3)
+        jobs[0].cancel()
+        assert (own.busy, own.watched) == (1, 2)
+    finally:
+        own.close()
+    assert own.closed
+
+
 def test_the_same_request_again_goes_on_with_its_run(engine: Engine, owner: Owner) -> None:
     me, experiments = owner(), twins(LONG)
     first = engine.submit(experiments, me)
