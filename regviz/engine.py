@@ -563,16 +563,18 @@ class Engine:
     def busy(self) -> int:
         """How many runs and labs go on or wait."""
         with self._lock:
-            seated = sum(len(seat.runs) for seat in self._seats)
-            return seated + len(self._waiting)
+            return len(self._under_way())
 
     @property
     def watched(self) -> int:
         """How many jobs go on or wait, those of one and the same run each."""
         with self._lock:
-            runs = [run for seat in self._seats for run in seat.runs.values()]
-            runs += self._waiting
-            return sum(len(run.jobs) for run in runs)
+            return sum(len(run.jobs) for run in self._under_way())
+
+    def _under_way(self) -> list[_Work]:
+        """Return the runs and labs that go on or wait; called with the lock held."""
+        seated = [run for seat in self._seats for run in seat.runs.values()]
+        return seated + self._waiting
 
     def trainers(self) -> list[TrainerInfo]:
         """Return what each trainer is doing."""

@@ -427,10 +427,9 @@ def feed(
         of = run
         if of is None:  # made of both experiments in full: not for each look at the same job
             of = told["of"] if told["job"] is job else _run_id(job)
-        told["job"] = job
         if told["of"] != of:
             name_of_run = words.run_name(channel, job.experiments)
-            told.update(of=of, points=POINTS_FRAMES, stored=False, name=name_of_run)
+            told.update(of=of, job=job, points=POINTS_FRAMES, stored=False, name=name_of_run)
             # numbered, so that the browser knows what is older than what it shows
             told["turn"] += 1
             told["run"] = of if run is not None else f"{of}~{told['session']}.{told['turn']}"
@@ -573,7 +572,6 @@ def _mount(
 ) -> None:
     """Mount a view. Its data goes as bytes of JSON: for a dict, Streamlit would import pandas to
     look for data frames in it, which costs the web process 50 MB."""
-    turns.give_way()
     rest = json.dumps({"kind": kind, "channel": channel, **data})
     name = f"regviz-{channel}-{key}"
     listens: dict[str, Any] = {}
@@ -607,6 +605,7 @@ def _plot(
     says: Said | None = None,
 ) -> None:
     _ensure_plotly_js_once()
+    turns.give_way()
     with st.container(key=key):
         _mount(
             kind,
