@@ -175,6 +175,7 @@ def _pages() -> dict[str, list[st.Page]]:
 
 
 turns.hurry()
+# before st.navigation, which else has the browser fetch the page's icon from the internet
 st.set_page_config(
     page_title="regviz",
     page_icon=ICON,

@@ -285,6 +285,7 @@ if ahead is not None:
     time.sleep(2 * MESSAGE_FLUSH_INTERVAL_SECS)
 turns.calm()
 if ahead is not None:
+    run.let_paint()
     experiment, said = _panel()
     if experiment != ahead:  # drawn, a control says something else
         st.session_state["panel-first"] = True

@@ -329,6 +329,16 @@ def pack_figures(channel: str, figures: Mapping[str, tuple[str, str]]) -> bytes:
     return message.to_bytes({"channel": channel, "figures": list(figures)})
 
 
+def stamp(message: bytes, feed: str, session: str, number: int) -> bytes:
+    """Return a message that says by whom it was sent, and which one of a session's it is: the
+    browser, which may get it twice or late, then knows what it has seen."""
+    (length,) = struct.unpack_from("<I", message, 4)
+    sent = json.dumps({"sent": [feed, session, number]}, separators=(",", ":")).encode()
+    head = sent[:-1] + b"," + message[9 : 8 + length]
+    head += b" " * (-(8 + len(head)) % 8)
+    return b"".join([MAGIC, struct.pack("<I", len(head)), head, message[8 + length :]])
+
+
 def unpack(data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Return header and arrays of a message: what the browser reads, for tests and tools."""
     if data[:4] != MAGIC:

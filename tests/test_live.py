@@ -174,24 +174,53 @@ def test_frames_move_the_charts_in_place(stage: Stage) -> None:
 
 
 def test_what_was_there_before_is_not_taken_for_new(stage: Stage) -> None:
-    now, before = "a~s.2", "a~s.1"
-    stage.open(at=5, run=now)
-    stage.await_epoch(50, now)
+    stage.open(at=2, run="a")
     stage.page.evaluate(
         """() => {
             const inbox = window.__regvizInbox, push = inbox.push
-            window.handed = 0
-            inbox.push = (message) => { push(message); window.handed += 1 }
+            window.handed = []
+            inbox.push = (message) => { push(message); window.handed.push(message) }
         }"""
     )
-    for handed, (at, run) in enumerate([(3, now), (9, before)], 1):
-        stage.show(at=at, run=run)
-        stage.page.wait_for_function("(n) => window.handed >= n", arg=handed)
-    stage.show(at=6, run=now)
-    stage.await_epoch(60, now)
-    paints = stage.page.evaluate("window.__regviz.test.paints.map(([, run, at]) => [run, at])")
-    assert {run for run, _ in paints} == {now}
-    assert [at for _, at in paints] == sorted(at for _, at in paints)
+    stage.play(3, 4, run="a")
+    stage.play(5, 6, run="b")
+    stage.page.wait_for_function("window.handed.length >= 4")
+    painted = "window.__regviz.test.paints.map(([, run, at]) => [run, at])"
+    before = stage.page.evaluate(painted)
+    stage.page.evaluate(
+        "[...window.handed].forEach((message) => window.__regvizInbox.push(message))"
+    )
+    stage.play(7, 7, run="b")
+    after = stage.page.evaluate(painted)[len(before) :]
+    assert {tuple(paint) for paint in after} <= {("b", 60), ("b", 70)}
+
+
+def test_a_message_is_drawn_when_it_comes_not_only_when_it_is_handed_over(stage: Stage) -> None:
+    stage.open(at=1)
+    stage.page.evaluate("window.__regvizInbox.push = () => { window.kept = true }")
+    stage.play(2, 3)
+    stage.page.wait_for_function("window.kept")
+
+
+SAY = """(session) => {
+  const about = { channel: "test", figures: ["said"], arrays: { light0: ["|u1", [2], 0] } }
+  const sent = ["regviz-figures-test", session ?? window.__regvizCore.session, 1]
+  const head = new TextEncoder().encode(JSON.stringify({ sent, ...about }))
+  const data = new Uint8Array(3 + 8 + head.length + 2)
+  data.set(new TextEncoder().encode("a RRVL1"), 0) // not at its beginning
+  new DataView(data.buffer).setUint32(7, head.length, true)
+  data.set(head, 11)
+  const socket = new EventTarget()
+  try { WebSocket.prototype.send.call(socket, "") } catch { /* it is no socket */ }
+  socket.dispatchEvent(new MessageEvent("message", { data: data.buffer }))
+  return window.__regvizCore.channels.get("test").figures.has("said")
+}"""
+
+
+def test_what_only_looks_like_a_message_of_ours_is_not_drawn(stage: Stage) -> None:
+    stage.open(at=1)
+    assert not stage.page.evaluate(SAY, "somebody else's")
+    assert stage.page.evaluate(SAY)
 
 
 def test_a_full_run_of_the_script_leaves_the_charts_in_place(stage: Stage) -> None:

@@ -14,6 +14,8 @@ const core = (window.__regvizCore ??= {
   channels: new Map(),
   mounts: new WeakMap(),
   askers: new Map(),
+  session: "", // what the server's messages to this page bear
+  listens: false,
   plotly: null,
 })
 
@@ -54,17 +56,21 @@ function halfToFloat(bits) {
 
 function decode(bytes) {
   if (!(bytes instanceof Uint8Array) || bytes.length < 8) return null
-  const own = bytes.slice() // typed arrays want aligned places
-  if (String.fromCharCode(...own.subarray(0, 4)) !== "RVL1") return null
-  const length = new DataView(own.buffer).getUint32(4, true)
-  const header = JSON.parse(new TextDecoder().decode(own.subarray(8, 8 + length)))
+  if (String.fromCharCode(...bytes.subarray(0, 4)) !== "RVL1") return null
+  const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(4, true)
+  const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length)))
+  return { header, body: bytes.subarray(8 + length) }
+}
+
+function arraysOf({ header, body }) {
+  const own = body.slice() // typed arrays want aligned places
   const arrays = {}
   for (const [name, [type, shape, offset]] of Object.entries(header.arrays)) {
     const count = shape.reduce((a, b) => a * b, 1)
-    const raw = new TYPES[type](own.buffer, 8 + length + offset, count)
+    const raw = new TYPES[type](own.buffer, offset, count)
     arrays[name] = { values: type === "<f2" ? halfToFloat(raw) : raw, shape }
   }
-  return { header, arrays }
+  return arrays
 }
 
 // --- channels --------------------------------------------------------------------------------
@@ -83,6 +89,7 @@ class Channel {
     this.at = null // epoch that the scrubber holds; null follows the newest
     this.asked = { stored: false, points: 0, sweep: 0 }
     this.feeds = new Map() // key of a feed -> how to ask its server
+    this.had = new Map() // name of a feed -> its newest message: {session, number}
     this.ask = null // that of the run's feed
     this.waiting = false
     this.sweep = null // {id, name, values, entries, index}
@@ -93,7 +100,20 @@ class Channel {
     ;(window.__regviz ??= {})[name] = this.stats
   }
 
-  receive({ header, arrays }, ask) {
+  /* `ask` where the feed hands the message over; without, it was overheard (see `listenIn`). */
+  receive(message, ask) {
+    const { header } = message
+    if (header.state === "sweep") {
+      // it has been sent; where it was lost, or let go of with the page, it comes again
+      if (header.run && this.sweep?.id !== header.run && performance.now() - this.asked.sweep > 1000) {
+        this.asked.sweep = performance.now()
+        ask({ what: "sweep", run: header.run })
+      }
+      return
+    }
+    if (ask && !header.figures && !header.sweep) this.ask = ask
+    if (this.hasHad(header.sent)) return
+    const arrays = arraysOf(message)
     if (header.figures) {
       header.figures.forEach((name, i) => {
         this.figures.set(name, { light: arrays[`light${i}`].values, dark: (arrays[`dark${i}`] ?? arrays[`light${i}`]).values })
@@ -105,16 +125,6 @@ class Channel {
       this.receiveSweep(header, arrays)
       return
     }
-    if (header.state === "sweep") {
-      // it has been sent; where it was lost, or let go of with the page, it comes again
-      if (header.run && this.sweep?.id !== header.run && performance.now() - this.asked.sweep > 1000) {
-        this.asked.sweep = performance.now()
-        ask({ what: "sweep", run: header.run })
-      }
-      return
-    }
-    this.ask = ask
-    if (this.isPast(header)) return
     this.stats.state = header.state
     if (!header.lanes) return // no frame yet: keep the picture
     this.sweep = null
@@ -134,11 +144,12 @@ class Channel {
   }
 
   /* Where runs of the script follow each other quickly, Streamlit may hand over once more what was
-     there before: an earlier run of this session, or an earlier frame of this one. */
-  isPast(header) {
-    const [now, then] = [this.run, header.run].map((run) => /~(\w+)\.(\d+)$/.exec(run ?? ""))
-    if (now && then && now[1] === then[1] && Number(then[2]) < Number(now[2])) return true
-    return now !== null && header.run === this.run && this.head !== null && header.epoch < this.head.epoch
+     there before; and what was overheard it hands over as well. */
+  hasHad([feed, session, number]) {
+    const last = this.had.get(feed)
+    if (last?.session === session && number <= last.number) return true
+    this.had.set(feed, { session, number })
+    return false
   }
 
   begin(run) {
@@ -370,11 +381,48 @@ function take({ key, data, ask, gone }) {
   guarded(() => {
     const message = decode(data)
     if (message === null) return
-    const c = channel(message.header.channel)
+    const { header } = message
+    const c = channel(header.channel)
+    core.session = header.sent[1]
     core.askers.set(key, c.name)
     c.feeds.set(key, ask)
     c.receive(message, ask)
   })
+}
+
+/* Streamlit hands a message over when it has drawn all that came with it and before it, 20 to 150
+   ms after it has come: a third of the time that a visitor waits for a new picture. So the page's
+   connection is listened to as well, for messages of feeds that are there; what the feed then hands
+   over has been had. A socket is known by what it sends: the page sends something with every look. */
+function listenIn() {
+  if (core.listens) return
+  core.listens = true
+  const known = new WeakSet()
+  const { send } = WebSocket.prototype
+  WebSocket.prototype.send = function (...given) {
+    if (!known.has(this)) {
+      known.add(this)
+      this.addEventListener("message", ({ data }) => guarded(() => overhear(data)))
+    }
+    return send.apply(this, given)
+  }
+}
+
+const BEGINS = new TextEncoder().encode('{"sent":')
+
+function overhear(data) {
+  if (!(data instanceof ArrayBuffer)) return
+  const bytes = new Uint8Array(data)
+  for (let at = bytes.indexOf(82); at >= 0; at = bytes.indexOf(82, at + 1)) { // an R
+    if (!BEGINS.every((byte, i) => bytes[at + 8 + i] === byte)) continue
+    const message = decode(bytes.subarray(at))
+    if (message === null) continue
+    const { header } = message
+    const c = core.channels.get(header.channel)
+    // of this visitor's session only: text on the page may look like a message, but not know that
+    if (header.sent[1] === core.session && (header.lanes || header.figures)) c?.receive(message)
+    return
+  }
 }
 
 function openInbox() {
@@ -2470,6 +2518,7 @@ const KINDS = { loss: LossCurves, boundary: Boundary, histogram: Histogram, figu
 
 export default function ({ data: packed, parentElement, setTriggerValue }) {
   openInbox()
+  listenIn()
   const root = parentElement.querySelector(".rv-root")
   if (root === null || !packed) return undefined
   const words = new TextDecoder().decode(packed)

@@ -53,7 +53,15 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from regviz import figures
 from regviz.frames import Frame
-from regviz.packing import Table, pack_bundle, pack_figures, pack_frame, pack_waiting, unpack
+from regviz.packing import (
+    Table,
+    pack_bundle,
+    pack_figures,
+    pack_frame,
+    pack_waiting,
+    stamp,
+    unpack,
+)
 from regviz.palette import DARK, LIGHT
 from regviz.slides import words
 from regviz.specs import MAX_POINTS, MIN_POINTS, Experiment, Point, canonical_key
@@ -410,7 +418,6 @@ def feed(
     told = st.session_state.setdefault(
         wanted,
         {
-            "session": secrets.token_hex(4),
             "turn": 0,  # runs shown so far
             "of": "",
             "job": None,
@@ -430,9 +437,8 @@ def feed(
         if told["of"] != of:
             name_of_run = words.run_name(channel, job.experiments)
             told.update(of=of, job=job, points=POINTS_FRAMES, stored=False, name=name_of_run)
-            # numbered, so that the browser knows what is older than what it shows
-            told["turn"] += 1
-            told["run"] = of if run is not None else f"{of}~{told['session']}.{told['turn']}"
+            told["turn"] += 1  # a job that is shown again is another run to the browser
+            told["run"] = of if run is not None else f"{of}~{told['turn']}"
         run = told["run"]
         frame = job.latest()
         if frame is None:
@@ -472,7 +478,7 @@ def feed(
         elif asked.get("what") == "points":
             told["points"] = POINTS_FRAMES
 
-    _feed_component()(key=name, data=data, height="content", on_wanted_change=note)
+    _send(name, data, note)
 
 
 def sweep_feed(channel: str, message: bytes | None) -> None:
@@ -497,7 +503,7 @@ def sweep_feed(channel: str, message: bytes | None) -> None:
         if isinstance(asked, dict) and asked.get("what") == "sweep":
             told["id"] = ""
 
-    _feed_component()(key=name, data=data, height="content", on_wanted_change=note)
+    _send(name, data, note)
 
 
 def feed_figures(channel: str, shown: Mapping[str, FigurePair]) -> None:
@@ -515,7 +521,24 @@ def feed_figures(channel: str, shown: Mapping[str, FigurePair]) -> None:
     """
     name = f"regviz-figures-{channel}"
     data = pack_figures(channel, {key: _both(pair) for key, pair in shown.items()})
-    _feed_component()(key=name, data=data, height="content", on_wanted_change=lambda: None)
+    _send(name, data, lambda: None)
+
+
+def _send(name: str, data: bytes, asked: Callable[[], None]) -> None:
+    """Send a feed's message, numbered; ``asked`` is called when the browser asks for another.
+
+    What is the same as before keeps its number: Streamlit then need not send all of it again.
+    """
+    sent = st.session_state.setdefault(
+        "regviz-sent", {"session": secrets.token_hex(8), "number": 0, "last": {}}
+    )
+    content = hash(data)
+    before, number = sent["last"].get(name, (None, 0))
+    if before != content:
+        number = sent["number"] = sent["number"] + 1
+        sent["last"][name] = content, number
+    data = stamp(data, name, sent["session"], number)
+    _feed_component()(key=name, data=data, height="content", on_wanted_change=asked)
 
 
 def _run_id(job: LiveJob) -> str:

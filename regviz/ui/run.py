@@ -31,6 +31,9 @@ most of it Streamlit's own. More would be asked for than could be done, and ever
 """
 FIRST_FRAME = 0.35
 """Seconds that a page waits at most for what its click asked for; more would grey it out."""
+PAINTING = 0.07
+"""Seconds that a browser is left alone with a first frame: what comes on its heels it would draw
+before it has painted that one, which then takes a quarter longer."""
 LONG = 2.5
 """Seconds from which on a page says how long a run will still take."""
 
@@ -341,6 +344,15 @@ def settle(visit: Visit) -> None:
     _await(visit)
     if urgent:
         turns.hurry()
+
+
+def let_paint() -> None:
+    """Wait until a browser should have painted the frame it has got, or asks for something else."""
+    until = time.monotonic() + PAINTING
+    while time.monotonic() < until:
+        time.sleep(0.01)
+        # here Streamlit ends this run of the script, if another one is asked for
+        st.session_state.get("run.session")
 
 
 def _await(visit: Visit) -> None:
