@@ -190,19 +190,25 @@ def await_done(page: Page, run_not: str = "") -> None:
         f"(old) => {LIVE}?.run && {LIVE}.run !== old && {LIVE}.done === true",
         arg=run_not,
         timeout=120_000,
+        polling=50,  # not with each animation frame, which takes a share of what is measured
     )
 
 
-def moves(page: Page, pid: int, count: int) -> dict[str, list[float]]:
-    """Move the slider ``count`` times; return the measurements of each move."""
+def moves(page: Page, pid: int, count: int, *, weigh: bool = False) -> dict[str, list[float]]:
+    """Move the slider ``count`` times; return the measurements of each move.
+
+    Only where it shall ``weigh`` messages is the browser asked for them: it then hands each of
+    them on once more, which takes a share of the two cores, too.
+    """
     sizes: list[int] = []
-    session = page.context.new_cdp_session(page)
-    session.send("Network.enable")
-    session.on(
-        "Network.webSocketFrameReceived",
-        # binary payloads come as base64
-        lambda event: sizes.append(len(event["response"]["payloadData"]) * 3 // 4),
-    )
+    if weigh:
+        session = page.context.new_cdp_session(page)
+        session.send("Network.enable")
+        session.on(
+            "Network.webSocketFrameReceived",
+            # binary payloads come as base64
+            lambda event: sizes.append(len(event["response"]["payloadData"]) * 3 // 4),
+        )
     slider = page.locator('input[aria-label="Dropout p"]')
     slider.focus()
     page.evaluate(
@@ -230,10 +236,11 @@ def moves(page: Page, pid: int, count: int) -> dict[str, list[float]]:
         out["cpu"].append(1000 * (cpu_seconds(pid) - cpu) / len(times))
         if len(times) > 2:
             out["rate"].append(1000 * (len(times) - 1) / (times[-1] - times[0]))
-        # messages of a frame: the large ones between the page's first answer and its end
-        frames = [size for size in sizes if size > 5000]
-        out["bytes"].append(statistics.median(frames) if frames else 0.0)
-        out["largest"].append(max(sizes, default=0))
+        if weigh:
+            # messages of a frame: the large ones between the page's first answer and its end
+            frames = [size for size in sizes if size > 5000]
+            out["bytes"].append(statistics.median(frames) if frames else 0.0)
+            out["largest"].append(max(sizes, default=0))
     return out
 
 
@@ -301,8 +308,8 @@ def main() -> None:
         blanks: list[str] = []
         looks = 0
         got: dict[str, list[float]] = {}
-        # a seed for each half of the moves: no run comes from the engine's cache. The blanks are
-        # looked for in moves of their own: looking at every frame takes a share of the time
+        # a seed for each half of the moves: no run comes from the engine's cache. Blanks are looked
+        # for, and messages weighed, in moves of their own: that takes a share of the time
         default = presets.DEFAULT.experiment
         half = options.moves // 2
         for seed, count in enumerate((half, options.moves - half, half)):
@@ -312,7 +319,8 @@ def main() -> None:
             opened = opened or time.perf_counter() - begun
             if seed == 2:
                 page.evaluate(WATCH)
-                moves(page, process.pid, count)
+                weighed = moves(page, process.pid, count, weigh=True)
+                got |= {name: weighed[name] for name in ("bytes", "largest")}
                 blanks += page.evaluate("window.blanks")
                 looks += page.evaluate("window.looks")
                 continue
