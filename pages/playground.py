@@ -109,14 +109,6 @@ def _lanes(experiment: Experiment) -> tuple[Experiment, Experiment]:
     return experiment.without_regularization(), experiment
 
 
-def _train_ahead() -> None:
-    """Have what the controls say trained as soon as one is moved, while the page gets there."""
-    controls.scope(PAGE)
-    ahead = controls.foreseen()
-    if ahead is not None:
-        run.expect(_lanes(ahead))
-
-
 def _sentence(error: SpecError) -> str:
     text = str(error)
     return "The " + text.removeprefix("the ") if text.startswith("the ") else text
@@ -184,8 +176,7 @@ def _panel() -> tuple[Experiment, str]:
     """Draw the controls; return the experiment they say, and what is wrong with them."""
     with st.sidebar:
         try:
-            after = {"data_set": lambda: own_data.part(_open)}
-            return controls.panel(after, moved=_train_ahead), ""
+            return controls.panel(after={"data_set": lambda: own_data.part(_open)}), ""
         except SpecError as error:
             return st.session_state["experiment"], _sentence(error)
 

@@ -69,7 +69,6 @@ class _Panel:
     values: dict[str, Any] = field(default_factory=lambda: dict(_DEFAULTS))
     loaded: dict[str, Any] | None = None
     loads: int = 0
-    moved: Callable[[], None] | None = None  # what the page does as soon as one is moved
 
 
 def strength(value: float) -> str:
@@ -238,18 +237,13 @@ def foreseen() -> Experiment | None:
         return None
 
 
-def panel(
-    after: Mapping[str, Callable[[], None]] | None = None,
-    moved: Callable[[], None] | None = None,
-) -> Experiment:
+def panel(after: Mapping[str, Callable[[], None]] | None = None) -> Experiment:
     """Draw the controls and return the experiment they say.
 
     Parameters
     ----------
     after
         What else to draw, by the name of the control that it stands below.
-    moved
-        Called when one of them was moved, before the script runs again.
 
     Raises
     ------
@@ -257,7 +251,6 @@ def panel(
         If the values do not fit together (say, a validation fraction that leaves no point).
     """
     _catch_up()
-    _panel().moved = moved
     names = list(WIDGETS)
     for group, (first, last) in _GROUPS.items():
         is_open = group == "Regularization"
@@ -318,19 +311,6 @@ def _seed(path: str, kind: str) -> str:
     return key
 
 
-def _also(first: Callable[[], None] | None) -> Callable[[], None] | None:
-    """Return what a widget calls when it is moved: what it does itself, then what the page does."""
-    then = _panel().moved
-    if first is None or then is None:
-        return first or then
-
-    def both() -> None:
-        first()
-        then()
-
-    return both
-
-
 def _on_grid(value: float, low: float, high: float, step: float) -> bool:
     stops = (value - low) / step
     return low <= value <= high and abs(stops - round(stops)) < 1e-9
@@ -364,7 +344,7 @@ def _slider(
         key=_seed(path, "slider"),
         help=help,
         format=None if whole else "%.2f",
-        on_change=_also(on_change),
+        on_change=on_change,
     )
     # the browser adds up steps in floating point: 0.15000000000000002 is the stop 0.15
     panel.values[path] = min(grid, key=lambda stop: abs(stop - value))
@@ -391,7 +371,7 @@ def _stops(
         format_func=show,
         key=_seed(path, "stops"),
         help=help,
-        on_change=_also(on_change),
+        on_change=on_change,
     )
 
 
@@ -413,7 +393,6 @@ def _choice(
         format_func=show,
         key=_seed(path, _kind_of_choice(path)),
         help=help,
-        on_change=_also(None),
         # None is a choice like any other here, but Streamlit takes it for no choice
         placeholder=show(None) if None in options else None,
     )
@@ -423,22 +402,13 @@ def _switch(
     label: str, path: str, *, help: str | None = None, on_change: Callable[[], None] | None = None
 ) -> None:
     _memory()[path] = st.toggle(
-        label, _memory()[path], key=_seed(path, "switch"), help=help, on_change=_also(on_change)
+        label, _memory()[path], key=_seed(path, "switch"), help=help, on_change=on_change
     )
 
 
 def _whole(label: str, path: str, low: int, high: int, *, help: str | None = None) -> None:
     now = _memory()[path]
-    value = st.number_input(
-        label,
-        low,
-        high,
-        now,
-        step=1,
-        key=_seed(path, "number"),
-        help=help,
-        on_change=_also(None),
-    )
+    value = st.number_input(label, low, high, now, step=1, key=_seed(path, "number"), help=help)
     _memory()[path] = int(value)
 
 
