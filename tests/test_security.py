@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import base64
+import json
 import re
 import urllib.error
 import urllib.parse
@@ -100,6 +101,11 @@ def test_another_site_s_page_cannot_talk_to_this_server(app_server: AppServer) -
     with pytest.raises(InvalidStatus) as refused:
         websocket(app_server, "https://elsewhere.example")
     assert refused.value.response.status_code == 403
+
+
+def test_no_page_that_frames_this_one_may_steer_it(app_server: AppServer) -> None:
+    with urllib.request.urlopen(f"{app_server.url}/_stcore/host-config") as answer:
+        assert json.load(answer)["allowedOrigins"] == []
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
