@@ -126,3 +126,14 @@ def test_whole_figures_travel_as_they_are() -> None:
     assert (header["channel"], header["figures"]) == ("c", ["plane"])
     assert arrays["light0"].tobytes().decode() == light
     assert arrays["dark0"].tobytes().decode() == dark
+
+
+@given(st.text("a-é~ ", min_size=1, max_size=30), st.integers(1, 10**9))
+def test_a_stamped_message_is_the_same_message(feed: str, number: int) -> None:
+    plain = packing.pack_figures("c", {"a": ('{"data": [1]}', '{"data": [2]}')})
+    header, arrays = packing.unpack(plain)
+    message = packing.stamp(plain, feed, "s", number)
+    stamped, same = packing.unpack(message)
+    assert stamped == header | {"sent": [feed, "s", number]}
+    assert {n: a.tobytes() for n, a in same.items()} == {n: a.tobytes() for n, a in arrays.items()}
+    assert message.index(b'{"sent":') == 8  # by which a browser knows it among other bytes
