@@ -19,8 +19,9 @@ together by the name of a ``channel``::
 The charts get their empty figure from :mod:`regviz.figures` (sent again only when the
 configuration changes); the feed gets one message of raw bytes for each frame
 (:mod:`regviz.packing`), which the browser hands to every chart of the channel. So one frame is
-one small message, however many charts look at it. Until the first frame of a new run comes, the
-old picture stays.
+one small message, however many charts look at it. The charts also take messages from the page's
+connection as they come, before Streamlit hands them over; each is numbered, so that none is drawn
+twice. Until the first frame of a new run comes, the old picture stays.
 
 A finished sweep goes to the same charts as one message (:func:`sweep_feed`), and the scrubber then
 moves over its values in the browser alone. Charts of another kind that change as a whole, as a
