@@ -287,6 +287,11 @@ class Student:
             return
         while time.perf_counter() < until and not self.visitor.lost:
             begun = time.perf_counter()
+            gone = [name for name in SLIDERS if not self.visitor.has(name)]
+            if gone:  # nobody can move them; to be told, and not to end all others' lesson
+                self.visitor.errors.append(f"gone from the page: {', '.join(gone)}")
+                await asyncio.sleep(think)
+                continue
             name, value = self.choose(asked)
             move = await self.visitor.move(name, value, PATIENCE)
             self.moves.append((begun, name, move))

@@ -149,6 +149,10 @@ class Visitor:
         await self._rerun()
         return await self._end(move, timeout)
 
+    def has(self, label: str) -> bool:
+        """Whether a slider is on the page now."""
+        return label in self.sliders and self.sliders[label].widget in self._widgets
+
     def value(self, label: str) -> float | str:
         """Return where a slider stands."""
         state = self._widgets[self.sliders[label].widget]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import dataclass
 
 import streamlit as st
 from streamlit.runtime.runtime_util import MESSAGE_FLUSH_INTERVAL_SECS
 
 from regviz import metrics, presets, specs
+from regviz.engine import Job
 from regviz.frames import Frame
 from regviz.packing import Cell
 from regviz.specs import Experiment, OwnDataGone, SpecError
@@ -26,6 +28,8 @@ from regviz.ui import (
 )
 
 PAGE = CHANNEL = "playground"
+RUN = "playground-run"
+TOLD, MOVED, HURRY = "playground.told", "playground.moved", "playground.hurry"
 LABELS = ("without", "with")
 MAX_UPLOAD_MB = 1
 SAME = (
@@ -172,16 +176,51 @@ def _code(experiment: Experiment) -> None:
 # --- the page ---------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class _Told:
+    """What the page says about its experiment, other than in the controls and in the run."""
+
+    preset: str | None
+    regularized: bool
+
+
+def _moved() -> None:
+    """Train what a slider says now. Where nothing but the run is to be drawn anew for that, the
+    page itself need not be: a first frame is there sooner, and a server has half the work."""
+    controls.scope(PAGE)
+    before: _Told | None = st.session_state.get(TOLD)
+    ahead = controls.foreseen() if before is not None and layout.may_run_alone(RUN) else None
+    if ahead is None or ahead.data.points is not None or before != _told(ahead):
+        return
+    st.session_state["experiment"] = ahead
+    address.write(PAGE, "e", specs.to_link(ahead))
+    st.session_state[MOVED] = run.expect(_lanes(ahead)).job
+    st.session_state[HURRY] = True
+    layout.run_alone(RUN)
+
+
+def _told(experiment: Experiment) -> _Told:
+    preset = presets.matching(experiment)
+    return _Told(None if preset is None else preset.name, experiment.regularization.any)
+
+
+def _shown() -> Experiment:
+    experiment: Experiment = st.session_state["experiment"]
+    return experiment
+
+
 def _panel() -> tuple[Experiment, str]:
     """Draw the controls; return the experiment they say, and what is wrong with them."""
     with st.sidebar:
         try:
-            return controls.panel(after={"data_set": lambda: own_data.part(_open)}), ""
+            after = {"data_set": lambda: own_data.part(_open)}
+            return controls.panel(after, moved=_moved), ""
         except SpecError as error:
-            return st.session_state["experiment"], _sentence(error)
+            return _shown(), _sentence(error)
 
 
-controls.scope("playground")
+layout.unsettle()
+controls.scope(PAGE)
 drawn = not address.arriving(PAGE) and not st.session_state.pop("panel-first", False)
 _open_link()
 # a first frame need not wait for thirty controls that stand there already
@@ -192,10 +231,11 @@ link = specs.to_link(experiment)
 address.write(PAGE, "e", link)
 
 visit = run.expect(_lanes(experiment))
-job, failed, refused = visit.job, visit.state == "failed", visit.refused
+failed, refused, trained = visit.state == "failed", visit.refused, visit.job
+st.session_state[MOVED] = None
 choosing = False  # what goes on a slide
-preset = presets.matching(experiment)
-preset_key = _preset(None if preset is None else preset.name)
+told = _told(experiment)
+preset_key = _preset(told.preset)
 
 top = st.container(
     key="top", horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
@@ -204,21 +244,26 @@ running = st.container()
 notices = st.container(key="notices")  # always there, so that nothing below changes its place
 with st.container(key="words", horizontal=True, gap="small"):
     with st.container(key="verdicts"):
-        if not experiment.regularization.any:
+        if not told.regularized:
             point = SAME
         else:
-            point = YOURS if preset is None else preset.point
+            point = YOURS if told.preset is None else presets.by_name(told.preset).point
         st.html(layout.point(point))
         verdict_box = st.container(key="verdict-lines")
     view = st.container(key="view", width="content")
 
 
-@layout.fragment()
+@layout.fragment(key=RUN)
 def _run() -> None:
     """The transport, and all that changes while the run goes on: the page itself need not be run
-    again when it is paused, goes on or ends."""
+    again when it is paused, goes on or ends, or when another one is asked for (:func:`_moved`)."""
+    # the run that the page was drawn for, or the one that was asked for since
+    job = st.session_state.get(MOVED) or trained
     if run.replaced(visit, job) or visit.refused != refused:
         st.rerun()  # the page tells of it in other places, too
+    experiment, urgent = _shown(), st.session_state.pop(HURRY, False)
+    if urgent:
+        turns.hurry()
     if visit.state == "paused":
         run.settle(visit)  # a step
     whole = layout.part()
@@ -253,7 +298,7 @@ def _run() -> None:
         with status_box:
             st.html(layout.status(*run.status_text(visit)))
         with verdict_box:
-            st.html(_said(frame, lanes))
+            st.html(_said(frame, lanes, job))
         ended = visit.moving != moving
         if run.replaced(visit, job) or failed != (visit.state == "failed") or (ended and choosing):
             st.rerun()
@@ -261,10 +306,19 @@ def _run() -> None:
             layout.rerun(whole)
 
     tick()
+    if urgent:
+        _send_off()
 
 
-def _said(frame: Frame | None, lanes: tuple[Experiment, ...]) -> str:
-    """Return what is said about a frame, as HTML."""
+def _send_off() -> None:
+    """Let what has been drawn so far reach the browser before others go on drawing."""
+    # the server's own thread, which sends the frame off, waits for all that draw
+    time.sleep(2 * MESSAGE_FLUSH_INTERVAL_SECS)
+    turns.calm()
+
+
+def _said(frame: Frame | None, lanes: tuple[Experiment, ...], job: Job | None) -> str:
+    """Return what is said about a frame of a run, as HTML."""
     if frame is None:
         return layout.note("The first epoch is on its way.")
     _, verdicts = judged.judge(frame, lanes[-1])
@@ -280,11 +334,10 @@ with running:
     _run()
 
 # after the feed: a first frame need not wait for what has not changed
-if ahead is not None:
-    # the server's own thread, which sends the frame off, waits for all that draw
-    time.sleep(2 * MESSAGE_FLUSH_INTERVAL_SECS)
-turns.calm()
-if ahead is not None:
+if ahead is None:
+    turns.calm()
+else:
+    _send_off()
     run.let_paint()
     experiment, said = _panel()
     if experiment != ahead:  # drawn, a control says something else
@@ -298,9 +351,9 @@ with notices:
     for text in (notice, said, visit.refused):
         if text:
             st.error(layout.plain(text), icon=":material/error:")
-    if failed and job is not None:
+    if failed and trained is not None:
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.error(layout.plain(job.reason), icon=":material/error:")
+            st.error(layout.plain(trained.reason), icon=":material/error:")
             st.button("Retry", icon=":material/replay:", on_click=run.press, args=(run.RESTART,))
 
 with view:
@@ -321,9 +374,11 @@ with top:
             label_visibility="collapsed",
             width=280,
         )
-        compare.button(experiment)
-        choosing = slides.button(CHANNEL, "With and without regularization", LABELS, job)
-        with st.popover("Share", icon=":material/share:"):
+        compare.button(_shown)
+        choosing = slides.button(CHANNEL, "With and without regularization", LABELS, trained)
+        share = st.popover("Share", icon=":material/share:", key="share", on_change="rerun")
+    if share.open:  # closed, it costs the page nothing
+        with share:
             if experiment.data.points is not None:
                 st.caption(own_data.NO_LINK)
             else:
@@ -353,7 +408,7 @@ live.decision_boundary(
     axes=own_data.axes(experiment.data),
     classes=own_data.several(experiment.data),
     drawing=own_data.drawing(experiment.data),
-    on_drawn=lambda told: own_data.take(told, _open),
+    on_drawn=lambda drawn: own_data.take(drawn, _open),
     height=362,
 )
 with st.container(key="below"):
@@ -389,3 +444,8 @@ code = st.expander(
 if code.open:
     with code:
         _code(experiment)
+
+# open, they show the experiment, too; so do notices
+plain = not (choosing or share.open or code.open or notice or said or refused or failed)
+st.session_state[TOLD] = told if plain else None
+layout.settle()

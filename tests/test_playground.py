@@ -286,6 +286,8 @@ def test_a_preset_changes_everything_and_the_controls_show_it() -> None:
 
 
 def upload(at: AppTest, content: bytes, name: str = "mine.json") -> AppTest:
+    at.session_state["share"] = True  # opened
+    at.run()
     at.file_uploader[0].upload(name, content)
     at.run()
     assert not at.exception

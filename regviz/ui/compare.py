@@ -63,11 +63,14 @@ def add(experiment: Experiment) -> str:
     )
 
 
-def button(experiment: Experiment, *, key: str = "add-to-comparison") -> None:
-    """Draw the button that adds what a page shows."""
+def button(
+    experiment: Experiment | Callable[[], Experiment], *, key: str = "add-to-comparison"
+) -> None:
+    """Draw the button that adds what a page shows, or what it shows by the time it is pressed."""
 
     def added() -> None:
-        st.toast(layout.plain(add(experiment)), icon=":material/compare:")
+        shown = experiment() if callable(experiment) else experiment
+        st.toast(layout.plain(add(shown)), icon=":material/compare:")
 
     st.button(
         "Add to comparison",

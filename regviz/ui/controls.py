@@ -56,6 +56,8 @@ _DROPOUT_PLACES = (
 """Dropout of sequence models: where, the control's label, and the usual range beside it."""
 _EARLY = "regularization.early_stopping"
 _AUGMENTATION = "regularization.augmentation"
+_SHAPING = ("layers", "training.epochs")
+"""Sliders that decide which controls there are, or how far a chart's axes go."""
 _SCOPE, _PANELS = "controls.scope", "controls.panels"
 """Session keys of the panel that is being drawn, and of each page's own."""
 
@@ -69,6 +71,7 @@ class _Panel:
     values: dict[str, Any] = field(default_factory=lambda: dict(_DEFAULTS))
     loaded: dict[str, Any] | None = None
     loads: int = 0
+    moved: Callable[[], None] | None = None  # called when a slider of little consequence is
 
 
 def strength(value: float) -> str:
@@ -237,13 +240,20 @@ def foreseen() -> Experiment | None:
         return None
 
 
-def panel(after: Mapping[str, Callable[[], None]] | None = None) -> Experiment:
+def panel(
+    after: Mapping[str, Callable[[], None]] | None = None,
+    *,
+    moved: Callable[[], None] | None = None,
+) -> Experiment:
     """Draw the controls and return the experiment they say.
 
     Parameters
     ----------
     after
         What else to draw, by the name of the control that it stands below.
+    moved
+        The callback of every slider that changes nothing about the controls themselves, nor about
+        what the page's charts are laid out for.
 
     Raises
     ------
@@ -251,6 +261,7 @@ def panel(after: Mapping[str, Callable[[], None]] | None = None) -> Experiment:
         If the values do not fit together (say, a validation fraction that leaves no point).
     """
     _catch_up()
+    _panel().moved = moved
     names = list(WIDGETS)
     for group, (first, last) in _GROUPS.items():
         is_open = group == "Regularization"
@@ -311,6 +322,11 @@ def _seed(path: str, kind: str) -> str:
     return key
 
 
+def _on_move(path: str) -> Callable[[], None] | None:
+    """Return the callback of a slider that has none of its own."""
+    return None if path in _SHAPING else _panel().moved
+
+
 def _on_grid(value: float, low: float, high: float, step: float) -> bool:
     stops = (value - low) / step
     return low <= value <= high and abs(stops - round(stops)) < 1e-9
@@ -344,7 +360,7 @@ def _slider(
         key=_seed(path, "slider"),
         help=help,
         format=None if whole else "%.2f",
-        on_change=on_change,
+        on_change=on_change or _on_move(path),
     )
     # the browser adds up steps in floating point: 0.15000000000000002 is the stop 0.15
     panel.values[path] = min(grid, key=lambda stop: abs(stop - value))
@@ -371,7 +387,7 @@ def _stops(
         format_func=show,
         key=_seed(path, "stops"),
         help=help,
-        on_change=on_change,
+        on_change=on_change or _on_move(path),
     )
 
 
@@ -476,8 +492,13 @@ def _of_made_data(
 
 
 def _turn_on_early_stopping() -> None:
-    _memory()["early"] = True
-    st.session_state[f"{_panel().prefix}early:switch"] = True
+    panel = _panel()
+    key = f"{panel.prefix}early:switch"
+    if st.session_state.get(key) and panel.moved is not None:
+        panel.moved()
+        return
+    panel.values["early"] = True
+    st.session_state[key] = True
 
 
 def _units() -> None:

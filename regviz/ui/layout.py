@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import functools
 import re
+import time
 from collections.abc import Callable
 from html import escape
 from importlib import resources
+from typing import NoReturn
 
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import RerunData, get_script_run_ctx
@@ -18,6 +21,10 @@ from regviz.palette import DARK, LIGHT
 from regviz.ui import trouble, turns
 
 _JOINER = "\u2060"  # of no width
+_SETTLED = "layout.settled"  # when the page was drawn to its end
+DELIVERED = 0.5
+"""Seconds after which a browser has what the server has drawn: it is sent every 10 ms, but a run
+that begins before drops what is left, and where many are at work the sending is late."""
 
 
 def style() -> None:
@@ -45,7 +52,7 @@ def within_app() -> None:
 
 
 def fragment(
-    *, run_every: float | None = None
+    *, run_every: float | None = None, key: str | None = None
 ) -> Callable[[Callable[[], None]], Callable[[], None]]:
     """Like :func:`streamlit.fragment`, for a part of a page that other things stand below.
 
@@ -62,6 +69,8 @@ def fragment(
 
     One within another that is drawn anew may change its ``run_every``, or end it with None.
 
+    With a ``key`` a widget's callback can have it run instead of the page (:func:`run_alone`).
+
     Errors in it are told in a sentence (:func:`regviz.ui.trouble.told`).
     """
 
@@ -76,7 +85,7 @@ def fragment(
                 turns.look()
             body()
 
-        part = st.fragment(run_every=run_every)(trouble.told()(run))
+        part = st.fragment(run_every=run_every, key=key)(trouble.told()(run))
 
         def draw() -> None:
             with st.container():
@@ -109,6 +118,42 @@ def rerun(name: str) -> None:
             context_info=context.context_info,
         )
     )
+
+
+def may_run_alone(key: str) -> bool:
+    """Whether the fragment with this key can run instead of the page for what was just done;
+    asked in the callback of a widget.
+
+    Not where the page was not drawn to its end, or only now: what the browser has not got yet of
+    it would be lost. Not where anything else is new than that one widget. And not where a look at
+    a run brings the news: it may come from a browser that has not drawn yet what was loaded.
+    """
+    drawn, context = st.session_state.get(_SETTLED), get_script_run_ctx()
+    if drawn is None or time.monotonic() - drawn < DELIVERED:
+        return False
+    if context is None or context.fragment_ids_this_run:
+        return False
+    try:
+        context.fragment_storage.resolve_target(key)
+    except StreamlitAPIException:
+        return False
+    state = context.session_state._state
+    return sum(state._widget_changed(widget) for widget in state._new_widget_state) == 1
+
+
+def run_alone(key: str) -> NoReturn:
+    """Have only the fragment with this key run, not the page; in a callback, which ends here."""
+    st.rerun(key)
+
+
+def unsettle() -> None:
+    """Take note that a page is being drawn; its first call, where it calls :func:`settle`."""
+    st.session_state[_SETTLED] = None
+
+
+def settle() -> None:
+    """Take note that a page has been drawn to its end (see :func:`may_run_alone`)."""
+    st.session_state[_SETTLED] = time.monotonic()
 
 
 def _stop_timer() -> None:
