@@ -78,7 +78,7 @@ def finish(at: AppTest) -> None:
 def test_closed_it_draws_nothing() -> None:
     at = open_app()
     assert not at.text_area
-    assert [u.label for u in at.file_uploader] == ["Open an experiment"]
+    assert not at.file_uploader
     assert control(at, "Data set").options == list(controls.DATA_NAMES.values())
 
 
@@ -214,6 +214,8 @@ def test_after_a_reload_it_says_that_the_data_is_gone_and_keeps_the_rest() -> No
 
 def test_it_travels_in_the_experiment_s_file() -> None:
     at = open_app()
+    at.session_state["share"] = True  # opened
+    at.run()
     text = specs.experiments_to_json([OWN])
     at.file_uploader[0].upload("mine.json", text.encode())
     at.run()
