@@ -74,6 +74,8 @@ SLIDERS = (
 LAMBDAS = ("L2 λ", "L1 λ", "Weight decay")
 OPENING = 0.25
 """Seconds between two students who open the page."""
+TRIES = 1000
+"""Draws after which all that ``--apart`` allows is taken to have been asked for."""
 PATIENCE = 60.0
 """Seconds after which a move that has no final picture has failed."""
 IDLE = 10.0
@@ -262,13 +264,17 @@ class Student:
     def choose(self, asked: set[tuple[tuple[str, float | str], ...]]) -> tuple[str, float | str]:
         """Choose a slider and its place so that nobody has asked for the same before, and no more
         than ``apart`` sliders are away from where they were at first: of so many, one is moved on
-        or, as often, put back."""
+        or, as often, put back. Where all that has been asked for, after a quarter of an hour or
+        so, more may be away."""
         names = [name for name in SLIDERS if name in self.visitor.sliders]
         stands = {name: self.visitor.value(name) for name in names}
         self.start = self.start or stands
         away = [name for name in names if stands[name] != self.start[name]]
         full = self.apart < len(names) and len(away) >= self.apart
+        tries = 0
         while True:
+            tries += 1
+            full = full and tries <= TRIES
             name = self.rng.choice(away if full else names)
             value = self.rng.choice(self.visitor.sliders[name].values)
             if full and self.rng.random() < 0.5:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import statistics
 from typing import Any
 
 import pytest
 
 from benchmarks import load
-from benchmarks.visitor import Head, Visitor, read_feed
+from benchmarks.visitor import Head, Slider, Visitor, read_feed
 from regviz.packing import pack_figures, pack_waiting
 from regviz.specs import from_link
 from tests.app_server import AppServer
@@ -101,6 +102,20 @@ def test_a_visitor_s_move_reaches_the_page(app_server: AppServer) -> None:
     wanted = from_link(visitor.address.removeprefix("e=")).regularization
     assert (wanted.dropout, wanted.l1) == (0.55, 2e-5)
     assert visitor.errors == []
+
+
+def test_a_student_finds_something_new_to_ask_for_however_long_the_lesson_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stands: dict[str, float | str] = dict.fromkeys(load.SLIDERS[:3], 0)
+    visitor = Visitor("", {name: Slider(name, (0, 1, 2)) for name in stands})
+    monkeypatch.setattr(visitor, "value", stands.__getitem__)
+    student = load.Student(visitor, random.Random(0), [], apart=1)
+    asked: set[tuple[tuple[str, float | str], ...]] = set()
+    for move in range(20):  # with one slider away from its start there are six to ask for
+        stands.update([student.choose(asked)])
+        assert len(asked) == move + 1
+        assert move > 1 or sum(map(bool, stands.values())) <= 1
 
 
 def test_a_server_that_is_not_there_is_a_failure(free_port: int) -> None:
