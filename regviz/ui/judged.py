@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import weakref
 from collections import deque
 from typing import Any, Generic, TypeVar
@@ -18,18 +19,25 @@ Judged = tuple[list[metrics.Reading], list[metrics.Verdict]]
 
 
 class _Recent(Generic[_T]):
-    """What was found out about the objects last seen, as long as they are there themselves."""
+    """What was found out about the objects last seen, as long as they are there themselves.
+
+    Shared by all visitors' threads: even copying the deque would let another one append to it
+    where the garbage collector comes in.
+    """
 
     def __init__(self, most: int) -> None:
+        self._lock = threading.Lock()
         self._kept: deque[tuple[weakref.ref[Any], _T]] = deque(maxlen=most)
 
     def get(self, about: object) -> _T | None:
         """Return what was kept about this very object."""
-        return next((found for seen, found in tuple(self._kept) if seen() is about), None)
+        with self._lock:
+            return next((found for seen, found in self._kept if seen() is about), None)
 
     def keep(self, about: object, found: _T) -> None:
         """Keep what was found out about this object."""
-        self._kept.append((weakref.ref(about), found))
+        with self._lock:
+            self._kept.append((weakref.ref(about), found))
 
 
 _frames: _Recent[Judged] = _Recent(64)
