@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import os
 import shutil
@@ -55,6 +56,22 @@ settings.load_profile("regviz")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the file that takes longest, or one of two processes waits for it at the end."""
     items.sort(key=lambda item: item.path.stem != "test_faults")
+
+
+@pytest.fixture
+def restless() -> Iterator[None]:
+    """Have the garbage collector come all the time and let other threads go on, as it may where a
+    callback of its own waits for something."""
+    before = gc.get_threshold()
+
+    def pause(*_: object) -> None:
+        time.sleep(0)
+
+    gc.callbacks.append(pause)
+    gc.set_threshold(1)
+    yield
+    gc.set_threshold(*before)
+    gc.callbacks.remove(pause)
 
 
 # what stands where on a page, in words that fit a report

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -10,16 +11,20 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from streamlit.proto.NewSession_pb2 import CustomThemeConfig
 from streamlit.runtime import app_session
+from streamlit.runtime.state import SessionState
+from streamlit.runtime.state.safe_session_state import SafeSessionState
 from streamlit.testing.v1 import AppTest
 
 from regviz.ui.live import ensure_plotly_js
-from regviz.ui.server import once, say_the_theme_once, send_at_once
+from regviz.ui.server import lock_once_for_a_visitor, once, say_the_theme_once, send_at_once
 from tests.app_server import ROOT, AppServer, running_app, trainers
 
 SERVE = ("-m", "regviz", "serve")
@@ -189,6 +194,30 @@ def test_what_is_made_once_is_made_once_though_it_is_defined_anew() -> None:
 
     assert [page(1), page(2)] == [1, 1]
     assert made == [1]
+
+
+@pytest.mark.usefixtures("restless")
+def test_a_page_s_next_run_and_the_one_it_ends_take_turns_at_the_session_s_state() -> None:
+    lock_once_for_a_visitor()
+    state, of_somebody_else = SessionState(), SafeSessionState(SessionState(), lambda: None)
+    old, new = (SafeSessionState(state, lambda: None) for _ in range(2))
+    assert old._lock is new._lock is not of_somebody_else._lock
+    over = threading.Event()
+
+    def draw() -> None:
+        for number in itertools.cycle(range(500)):
+            if over.is_set():
+                return
+            old[f"control {number}"] = number
+
+    with ThreadPoolExecutor(1) as pool:
+        drawing = pool.submit(draw)
+        try:
+            for _ in range(200):
+                new.on_script_will_rerun(None)
+        finally:
+            over.set()
+        drawing.result()
 
 
 def test_a_widget_that_looks_up_its_own_entry_finds_what_all_of_them_say() -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import threading
-import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -15,22 +12,6 @@ from regviz.ui import judged
 
 class Thing:
     """Anything."""
-
-
-@pytest.fixture
-def restless() -> Iterator[None]:
-    """Have the garbage collector come all the time and let other threads go on, as it may where a
-    callback of its own waits for something."""
-    before = gc.get_threshold()
-
-    def pause(*_: object) -> None:
-        time.sleep(0)
-
-    gc.callbacks.append(pause)
-    gc.set_threshold(1)
-    yield
-    gc.set_threshold(*before)
-    gc.callbacks.remove(pause)
 
 
 def test_what_was_found_out_is_kept_as_long_as_there_is_room() -> None:

@@ -13,6 +13,7 @@ import signal
 import socket
 import stat
 import sys
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import CodeType
@@ -64,6 +65,7 @@ def prepare() -> None:
     on it that costs more than the run, so that is put out of the collector's sight.
     """
     send_at_once()
+    lock_once_for_a_visitor()
     look_up_one_by_one()
     say_the_theme_once()
     # a thread that wants the interpreter waits so long for one that computes: 5 ms by default, on
@@ -110,6 +112,32 @@ class _OneByOne(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+
+def lock_once_for_a_visitor() -> None:
+    """Have all threads that run a visitor's page share one lock on the visitor's session state.
+
+    After a next click a page runs in a new thread at once (Streamlit's ``runner.fastReruns``),
+    while the old one goes on up to its next element. Each had a lock of its own on the same
+    state, and a run could end with "dictionary changed size during iteration".
+    """
+    from streamlit.runtime.state import SessionState
+    from streamlit.runtime.state.safe_session_state import SafeSessionState
+
+    made = SafeSessionState.__init__
+    if hasattr(made, "__wrapped__"):
+        return
+    # by the state's identity: who has its lock also holds the state itself
+    locks: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+
+    @functools.wraps(made)
+    def init(
+        self: SafeSessionState, state: SessionState, yield_callback: Callable[[], None]
+    ) -> None:
+        made(self, state, yield_callback)
+        object.__setattr__(self, "_lock", locks.setdefault(id(state), self._lock))
+
+    SafeSessionState.__init__ = init  # type: ignore[method-assign]
 
 
 def look_up_one_by_one() -> None:
