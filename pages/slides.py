@@ -24,22 +24,27 @@ def _preview(entry: Entry) -> bytes:
     return drawn[key]
 
 
-def _move(place: int, to: int) -> None:
+# by a slide's number, not by its place: a second press may come before the first is drawn
+
+
+def _move(number: int, by: int) -> None:
     entries = list(slides.tray())
-    entries.insert(to, entries.pop(place))
-    slides.put(entries)
+    for place, entry in enumerate(entries):
+        if entry.number == number:
+            entries.insert(max(0, place + by), entries.pop(place))
+            slides.put(entries)
+            return
 
 
-def _remove(place: int) -> None:
-    entries = list(slides.tray())
-    del entries[place]
-    slides.put(entries)
+def _remove(number: int) -> None:
+    slides.put([entry for entry in slides.tray() if entry.number != number])
 
 
-def _rename(place: int, key: str) -> None:
-    entries = list(slides.tray())
-    entries[place] = dataclasses.replace(entries[place], title=st.session_state[key].strip())
-    slides.put(entries)
+def _rename(number: int, key: str) -> None:
+    title = st.session_state[key].strip()
+    slides.put(
+        [dataclasses.replace(e, title=title) if e.number == number else e for e in slides.tray()]
+    )
 
 
 def _deck() -> bytes:
@@ -82,14 +87,15 @@ for i, entry in enumerate(entries):
             max_chars=120,
             key=name,
             on_change=_rename,
-            args=(i, name),
+            args=(entry.number, name),
         )
         places.append(st.container(key=f"slide-picture-{i}"))
         with st.container(horizontal=True, gap="small"):
+            number, last = entry.number, i == len(entries) - 1
             for label, icon, act, arguments, off in (
-                ("Earlier", ":material/arrow_back:", _move, (i, i - 1), i == 0),
-                ("Later", ":material/arrow_forward:", _move, (i, i + 1), i == len(entries) - 1),
-                ("Remove", ":material/delete:", _remove, (i,), False),
+                ("Earlier", ":material/arrow_back:", _move, (number, -1), i == 0),
+                ("Later", ":material/arrow_forward:", _move, (number, 1), last),
+                ("Remove", ":material/delete:", _remove, (number,), False),
             ):
                 st.button(
                     label,

@@ -387,8 +387,8 @@ _tick()
 
 # --- one value after the other, in the browser --------------------------------------------------
 
-frame, lanes = visit.look()
 ended = job is not None and (job.state == "finished" or (job.state == "cancelled" and visit.kept))
+frame, lanes = visit.look()
 if ended and lanes == sweep.experiments and frame is not None and frame.epoch:
     if not frame.done:
         text = (

@@ -24,6 +24,8 @@ from regviz.palette import DARK, LIGHT
 from regviz.specs import EarlyStoppingSpec, Experiment
 from regviz.stopping import trace
 from regviz.training import train
+from regviz.ui import lesson as lessons
+from regviz.ui import run
 from tests.charts import charts, titles
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -170,6 +172,32 @@ def test_a_lesson_runs_and_says_what_it_measured(page: str) -> None:
     assert any(re.search(r"\d", s.value) for s in at.success)  # what the twins gave
     assert not at.error
     assert not [b for b in at.button if b.label == "Retry"]
+
+
+def test_the_table_judges_a_frame_by_the_experiments_it_is_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    judged: list[tuple[Experiment, ...]] = []
+    table = lessons._table
+
+    def noting(of: Any, labels: Any, frame: Frame, lanes: tuple[Experiment, ...]) -> Any:
+        judged.append(lanes)
+        return table(of, labels, frame, lanes)
+
+    monkeypatch.setattr(lessons, "_table", noting)
+    at = finished(opened("overfitting", short("overfitting")))
+    newest = judged[-1]
+    look = run.Visit.look
+
+    def before(visit: run.Visit) -> Any:  # the old run's, just before the new one's first frame
+        frame, lanes = look(visit)
+        return frame, tuple(e.replace("data.noise", 1.0) for e in lanes)
+
+    monkeypatch.setattr(run.Visit, "look", before)
+    judged.clear()
+    at.run()
+    assert judged
+    assert set(judged) == {newest}
 
 
 @every_lesson

@@ -6,7 +6,9 @@ import ast
 import json
 import os
 import signal
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -540,3 +542,41 @@ def test_a_session_s_jobs_on_all_its_pages_are_counted_together() -> None:
             engine.submit([long], session.owner, slot="one more")
     finally:
         engine.release(session.owner)
+
+
+def test_a_frame_comes_with_the_experiments_it_is_of_though_another_run_is_asked_for() -> None:
+    visit: Any = run.Visit(shared_engine())
+    asked_for: Any = SimpleNamespace(latest=lambda: None, experiments=("new",))
+
+    def latest() -> str:  # unpacking takes a while, and the page's next run begins
+        visit.job = asked_for
+        return "frame of the old"
+
+    old: Any = SimpleNamespace(latest=latest, experiments=("old",))
+    visit.job = old
+    for _ in range(2):  # until the new run has a frame
+        assert visit.look() == ("frame of the old", ("old",))
+
+
+def test_of_two_who_ask_at_once_the_later_one_gets_its_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow, quick = (SHORT.replace("training.seed", seed) for seed in (1, 2))
+    looking, go_on = threading.Event(), threading.Event()
+
+    def submit(lanes: tuple[Experiment, ...], *_: object, **__: object) -> object:
+        if lanes == (slow,):
+            looking.set()
+            assert go_on.wait(60)
+        return SimpleNamespace(state="running", experiments=lanes)
+
+    engine: Any = SimpleNamespace(submit=submit, limits=shared_engine().limits)
+    session = run.Session(engine)
+    monkeypatch.setattr(run, "_session", lambda: session)
+    visit: Any = run.Visit(engine, session.owner)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(run._submit, visit, (slow,))
+        assert looking.wait(60)
+        second = pool.submit(run._submit, visit, (quick,))
+        go_on.set()
+        first.result(60)
+        second.result(60)
+    assert visit.job.experiments == visit.lanes == (quick,)

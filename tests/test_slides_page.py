@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 from pptx import Presentation
+from streamlit.testing.v1 import AppTest
 
 from regviz import specs
+from regviz.slides import Slide, apart
 from regviz.specs import Experiment
-from tests.app_server import AppServer
+from regviz.ui import slides
+from tests.app_server import ROOT, AppServer
 from tests.browsing import settled
 
 SMALL = Experiment.from_dict(
@@ -72,3 +76,31 @@ def test_a_picture_in_one_click_and_a_deck_from_the_tray(page: Page) -> None:
     assert any("What L2 does" in text for text in texts)
     assert "regviz" in slides[0].notes_slide.notes_text_frame.text  # how to make it again
     assert complaints == []
+
+
+def test_a_second_press_before_the_first_is_drawn_takes_no_other_slide_along(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    picture = io.BytesIO()
+    Image.new("RGB", (1, 1)).save(picture, "png")
+    monkeypatch.setattr(apart, "render", lambda *_: picture.getvalue())
+    none: Any = None  # what was trained
+    entries = tuple(slides.Entry(i, f"slide {i}", none, Slide(("curves",))) for i in (1, 2, 3))
+
+    def pressed(label: str, number: int, meanwhile: tuple[slides.Entry, ...]) -> list[int]:
+        at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+        at.switch_page("pages/slides.py")
+        at.session_state[slides._TRAY] = entries
+        at.run()
+        assert not at.exception
+        button = at.button(key=f"slides.{label}.{number}")
+        at.session_state[slides._TRAY] = meanwhile
+        button.click().run()
+        assert not at.exception
+        return [entry.number for entry in at.session_state[slides._TRAY]]
+
+    assert pressed("remove", 1, entries) == [2, 3]
+    assert pressed("remove", 1, entries[1:]) == [2, 3]
+    assert pressed("later", 1, entries) == [2, 1, 3]
+    assert pressed("later", 1, (*entries[1:], entries[0])) == [2, 3, 1]
+    assert pressed("earlier", 3, entries[:2]) == [1, 2]

@@ -143,6 +143,7 @@ def from_values(values: Mapping[str, Any]) -> Experiment:
         "regularization": {},
         "training": {},
     }
+    values = dict(values)  # the page's next run may draw its controls already
     for path, value in values.items():
         group, _, name = path.partition(".")
         if group in groups and "." not in name:
@@ -184,7 +185,7 @@ def load(experiment: Experiment) -> None:
     values.setdefault("p", last_p)
     panel.loaded = dict(values)
     panel.loads += 1
-    for key in panel.keys:
+    for key in panel.keys.copy():
         if key in st.session_state:
             del st.session_state[key]
     panel.keys.clear()
@@ -233,7 +234,8 @@ def foreseen() -> Experiment | None:
     (the units of a layer just added)."""
     _catch_up()
     # the browser adds up steps in floating point, and a slider puts that right when it is drawn
-    near = {k: float(f"{v:.12g}") if isinstance(v, float) else v for k, v in _memory().items()}
+    now = _memory().copy()
+    near = {k: float(f"{v:.12g}") if isinstance(v, float) else v for k, v in now.items()}
     try:
         return from_values(near)
     except (SpecError, KeyError):
@@ -291,7 +293,8 @@ def _memory() -> dict[str, Any]:
 def _catch_up() -> None:
     """Take in what was just moved, because some widgets depend on others further down."""
     panel = _panel()
-    for key in panel.keys:  # not all of the session's state: to list that takes a millisecond
+    # not all of the session's state: to list that takes a millisecond
+    for key in panel.keys.copy():
         path, _, kind = key.removeprefix(panel.prefix).rpartition(":")
         if key in st.session_state and (path != "data.kind" or kind == _kind_of_choice(path)):
             panel.values[path] = st.session_state[key]

@@ -157,10 +157,10 @@ class Shown:
     def finished(self) -> tuple[Frame, Lanes] | None:
         """The finished frame and its lanes; None while there is none of this experiment."""
         job = self.visit.job
-        frame, lanes = self.visit.look()
-        if job is None or job.state != "finished" or frame is None:
+        if job is None or job.state != "finished":
             return None
-        return frame, lanes
+        frame = job.latest()
+        return None if frame is None else (frame, job.experiments)
 
     @property
     def last_finished(self) -> tuple[Frame, Lanes] | None:
@@ -250,7 +250,9 @@ def finish(shown: Shown) -> None:
     @layout.fragment(run_every=run.every(visit))
     def tick() -> None:
         now = run.current(lesson.page)
+        job = now.job
         frame, lanes = now.look()
+        of = lanes if job is None else job.experiments  # a frame may have come since the look
         with shown.status:
             st.html(layout.status(*run.status_text(now)))
         with shown.point:
@@ -260,9 +262,7 @@ def finish(shown: Shown) -> None:
                 st.html(layout.point(lesson.point(frame, lanes)))
                 if lesson.judged:
                     st.html(_statements(shown.labels, frame, lanes))
-        live.feed(
-            shown.channel, now.job, table=lambda look: _table(lesson, shown.labels, look, lanes)
-        )
+        live.feed(shown.channel, job, table=lambda look: _table(lesson, shown.labels, look, of))
         if run.outdated(visit, moving):
             st.rerun()
 
@@ -329,10 +329,12 @@ def further_run(name: str, button: str, lanes: Lanes, draw: Callable[[Frame, Lan
     @layout.fragment(run_every=run.every(visit, least=CHECK_TICK))
     def look() -> None:
         job = visit.job
+        # before the frame, which is then the last one of a run that is over
+        state = "" if job is None else job.state
         frame = None if job is None else job.latest()
-        if job is not None and job.state in ("failed", "cancelled"):
+        if job is not None and state in ("failed", "cancelled"):
             st.html(layout.note(job.reason or "It was stopped; ask again."))
-        elif job is None or frame is None or job.state != "finished":
+        elif job is None or frame is None or state != "finished":
             st.progress(0.0 if frame is None else frame.epoch / frame.epochs, "Training")
         else:
             draw(frame, job.experiments)

@@ -432,6 +432,7 @@ def feed(
     if job is None:
         data = pack_waiting(channel, "", state="none")
     else:
+        state = job.state  # before the frame: of a run that is over the last one is shown
         of = run
         if of is None:  # made of both experiments in full: not for each look at the same job
             of = told["of"] if told["job"] is job else _run_id(job)
@@ -443,14 +444,14 @@ def feed(
         run = told["run"]
         frame = job.latest()
         if frame is None:
-            data = pack_waiting(channel, run, state=job.state)
+            data = pack_waiting(channel, run, state=state)
         elif told["stored"]:
             told["stored"] = False
             data = pack_bundle(
                 channel,
                 run,
                 job.frames(),
-                state=job.state,
+                state=state,
                 table=table,
                 name=told["name"],
                 pooled=pooled,
@@ -462,7 +463,7 @@ def feed(
                 channel,
                 run,
                 frame,
-                state=job.state,
+                state=state,
                 table=table,
                 with_points=points,
                 name=told["name"],

@@ -8,6 +8,7 @@ back submits them again (a finished run then comes from the engine's cache).
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 import uuid
 from collections.abc import Sequence
@@ -46,6 +47,8 @@ class Visit:
 
     ``refused``: why the engine did not take ``unwanted``, which was asked for last. ``kept``: the
     visitor has cancelled the job, and what it came to stays.
+
+    Two threads may be at it: a page's run goes on for a moment beside the next one, which ends it.
     """
 
     engine: Engine
@@ -57,8 +60,7 @@ class Visit:
     unwanted: tuple[Experiment, ...] = ()
     step_to: int = 0
     kept: bool = False
-    seen: Frame | None = None
-    seen_lanes: tuple[Experiment, ...] = ()
+    seen: tuple[Frame | None, tuple[Experiment, ...]] = (None, ())
     interval: float = TICK
 
     @property
@@ -78,11 +80,12 @@ class Visit:
 
     def look(self) -> tuple[Frame | None, tuple[Experiment, ...]]:
         """Return the newest frame and its lanes; the old run's until the new one has a frame."""
-        if self.job is not None:
-            frame = self.job.latest()
-            if frame is not None:
-                self.seen, self.seen_lanes = frame, self.job.experiments
-        return self.seen, self.seen_lanes
+        job = self.job
+        frame = None if job is None else job.latest()
+        if job is None or frame is None:
+            return self.seen
+        self.seen = seen = frame, job.experiments
+        return seen
 
 
 class Part:
@@ -119,6 +122,8 @@ class Session:
     id: str = ""  # what Streamlit calls the session
     owner: str = field(default_factory=lambda: uuid.uuid4().hex)
     visits: dict[str, Visit] = field(default_factory=dict)  # the latest to ask for a run last
+    # held where runs are asked for; nothing of Streamlit's is touched under it
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def make_room(self, visit: Visit) -> None:
         """Cancel what other pages, the longest left first, still have trained where the session
@@ -167,11 +172,12 @@ def _session() -> Session:
 def current(page: str = "playground") -> Visit:
     """Return this session's visit of one page; each page follows a run of its own."""
     session = _session()
-    if session.engine is not shared_engine():  # that one was closed, and its jobs with it
-        session.engine, session.visits = shared_engine(), {}
-    if page not in session.visits:
-        session.visits[page] = Visit(session.engine, session.owner, page)
-    return session.visits[page]
+    with session.lock:
+        if session.engine is not shared_engine():  # that one was closed, and its jobs with it
+            session.engine, session.visits = shared_engine(), {}
+        if page not in session.visits:
+            session.visits[page] = Visit(session.engine, session.owner, page)
+        return session.visits[page]
 
 
 def follow(lanes: Sequence[Experiment], page: str = "playground") -> Visit:
@@ -186,6 +192,7 @@ def follow(lanes: Sequence[Experiment], page: str = "playground") -> Visit:
 
 def expect(lanes: Sequence[Experiment], page: str = "playground") -> Visit:
     """Have ``lanes`` trained like :func:`follow`, without waiting for a first frame."""
+    _end_if_overtaken()
     visit = current(page)
     wanted = tuple(lanes)
     job = visit.job
@@ -324,18 +331,22 @@ def _epoch(job: Job) -> int:
 def _submit(
     visit: Visit, lanes: tuple[Experiment, ...], *, fresh: bool = False, paused: bool = False
 ) -> None:
-    try:
-        _session().make_room(visit)
-        visit.job = visit.engine.submit(
-            lanes, visit.owner, fresh=fresh, paused=paused, slot=visit.page
-        )
-    except SpecError as error:
-        visit.refused, visit.unwanted = str(error), lanes
-        return
-    visit.refused = ""
-    visit.lanes = lanes
-    visit.step_to = 0
-    visit.kept = False
+    session = _session()
+    with session.lock:
+        try:
+            session.make_room(visit)
+            visit.job = visit.engine.submit(
+                lanes, visit.owner, fresh=fresh, paused=paused, slot=visit.page
+            )
+        except SpecError as error:
+            visit.refused, visit.unwanted = str(error), lanes
+            return
+        visit.refused = ""
+        visit.lanes = lanes
+        visit.step_to = 0
+        visit.kept = False
+    if runtime.exists():
+        _release(session)  # the tab may have been closed while the lanes were looked at
 
 
 def settle(visit: Visit) -> None:
@@ -351,8 +362,12 @@ def let_paint() -> None:
     until = time.monotonic() + PAINTING
     while time.monotonic() < until:
         time.sleep(0.01)
-        # here Streamlit ends this run of the script, if another one is asked for
-        st.session_state.get("run.session")
+        _end_if_overtaken()
+
+
+def _end_if_overtaken() -> None:
+    """Have Streamlit end this run of the page, if another one is asked for."""
+    st.session_state.get("run.session")
 
 
 def _await(visit: Visit) -> None:
