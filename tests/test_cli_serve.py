@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 import os
@@ -15,16 +16,27 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.NewSession_pb2 import CustomThemeConfig
 from streamlit.runtime import app_session
+from streamlit.runtime.app_session import AppSession
+from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequestType
 from streamlit.runtime.state import SessionState
 from streamlit.runtime.state.safe_session_state import SafeSessionState
 from streamlit.testing.v1 import AppTest
 
 from regviz.ui.live import ensure_plotly_js
-from regviz.ui.server import lock_once_for_a_visitor, once, say_the_theme_once, send_at_once
+from regviz.ui.server import (
+    hear_a_run_to_its_end,
+    lock_once_for_a_visitor,
+    once,
+    say_the_theme_once,
+    send_at_once,
+)
 from tests.app_server import ROOT, AppServer, running_app, trainers
 
 SERVE = ("-m", "regviz", "serve")
@@ -194,6 +206,44 @@ def test_what_is_made_once_is_made_once_though_it_is_defined_anew() -> None:
 
     assert [page(1), page(2)] == [1, 1]
     assert made == [1]
+
+
+def test_what_a_run_has_drawn_is_taken_in_before_the_look_that_comes_after_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    heard: list[str] = []
+
+    def at_once(session: Any, asked: ClientState | None) -> None:
+        heard.append("full" if asked is None or not asked.fragment_id else asked.fragment_id)
+
+    monkeypatch.setattr(AppSession, "request_rerun", at_once)
+    hear_a_run_to_its_end()
+    request: Callable[..., None] = AppSession.request_rerun
+    timer = ClientState(fragment_id="look", is_auto_rerun=True)
+    button = ClientState(fragment_id="button")
+
+    async def late(
+        state: ScriptRequestType, asked: ClientState | None, next_run: bool
+    ) -> list[str]:
+        """What is heard where a run's drawing still waits for the loop when something is asked."""
+        heard.clear()
+        loop = asyncio.get_running_loop()
+        runner = SimpleNamespace(_requests=SimpleNamespace(_state=state))
+        session = SimpleNamespace(_scriptrunner=runner, _event_loop=loop)
+        loop.call_soon(heard.append, "drawn")
+        request(session, asked)
+        if next_run:
+            session._scriptrunner = SimpleNamespace()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return list(heard)
+
+    ended, going_on = ScriptRequestType.STOP, ScriptRequestType.CONTINUE
+    assert asyncio.run(late(ended, timer, next_run=False)) == ["drawn", "look"]
+    assert asyncio.run(late(ended, timer, next_run=True)) == ["drawn"]
+    assert asyncio.run(late(going_on, timer, next_run=False)) == ["look", "drawn"]
+    assert asyncio.run(late(ended, button, next_run=False)) == ["button", "drawn"]
+    assert asyncio.run(late(ended, None, next_run=False)) == ["full", "drawn"]
 
 
 @pytest.mark.usefixtures("restless")

@@ -65,6 +65,7 @@ def prepare() -> None:
     on it that costs more than the run, so that is put out of the collector's sight.
     """
     send_at_once()
+    hear_a_run_to_its_end()
     lock_once_for_a_visitor()
     look_up_one_by_one()
     say_the_theme_once()
@@ -138,6 +139,40 @@ def lock_once_for_a_visitor() -> None:
         object.__setattr__(self, "_lock", locks.setdefault(id(state), self._lock))
 
     SafeSessionState.__init__ = init  # type: ignore[method-assign]
+
+
+def hear_a_run_to_its_end() -> None:
+    """Have Streamlit take in all that a run has drawn before a look at what it drew begins.
+
+    What a run draws waits for the server's loop. Where the loop is late, and a browser's timer asks
+    for a part of the page meanwhile, Streamlit makes a new runner for that, as the old one has
+    ended, and from then on hears no more of the old one: the rest of the page was lost, and with it
+    the timers that look at the run. A page stood still until it was touched again.
+    """
+    from streamlit.proto.ClientState_pb2 import ClientState
+    from streamlit.runtime.app_session import AppSession
+    from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequestType
+
+    at_once = AppSession.request_rerun
+    if hasattr(at_once, "__wrapped__"):
+        return
+
+    @functools.wraps(at_once)
+    def request_rerun(self: AppSession, client_state: ClientState | None) -> None:
+        runner = self._scriptrunner
+        by_timer = client_state is not None and client_state.is_auto_rerun
+        ended = runner is not None and runner._requests._state == ScriptRequestType.STOP
+        if not (by_timer and ended):
+            at_once(self, client_state)
+            return
+
+        def afterwards() -> None:
+            if self._scriptrunner in (None, runner):  # else a newer run looks by itself
+                at_once(self, client_state)
+
+        self._event_loop.call_soon(afterwards)
+
+    AppSession.request_rerun = request_rerun  # type: ignore[method-assign]
 
 
 def look_up_one_by_one() -> None:
