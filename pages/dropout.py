@@ -7,7 +7,12 @@ import streamlit as st
 
 from regviz import lesson_figures, metrics
 from regviz.frames import Frame
-from regviz.scratch.dropout import classic_dropout, dropout_backward, dropout_forward
+from regviz.scratch.dropout import (
+    alpha_dropout_forward,
+    classic_dropout,
+    dropout_backward,
+    dropout_forward,
+)
 from regviz.specs import Experiment
 from regviz.ui import charts, layout, lesson, live
 from regviz.ui.lesson import Lanes
@@ -23,9 +28,10 @@ START = Experiment.from_dict(
 REPEATS = 2000
 SWEEP = tuple(k / 10 for k in range(10))
 USUAL = (
-    "**Usual p of dropping:** input 0.1–0.3, with many features · hidden 0.3–0.5 · before the "
-    "output none · attention 0.1 · recurrent 0.2–0.3 · convolution rarely, as neighbours in a map "
-    "tell the same: whole maps are dropped instead"
+    "**Usual p of dropping:** input 0.1–0.3, with many features · hidden 0.3–0.5, also on the last "
+    "hidden layer, before the output layer · on the output itself none · attention 0.1 · recurrent "
+    "0.2–0.3 · convolution rarely, as neighbours in a map tell the same: whole maps are dropped "
+    "instead"
 )
 
 
@@ -70,13 +76,22 @@ def code_ran(frame: Frame, lanes: Lanes) -> str:
     p = max((*lanes[1].dropout_rates, lanes[1].regularization.input_dropout))
     ran = both_conventions(p, lanes[1].training.seed)
     x, inverted, classic = ran["x"], ran["inverted"], ran["classic"]
+    rng = np.random.default_rng(lanes[1].training.seed)
+    z = rng.standard_normal((REPEATS, 4))
+    selu = 1.0507 * np.where(z > 0, z, 1.67326 * np.expm1(z))
+    means, variances = [], []
+    for h in (selu, np.maximum(z, 0)):
+        dropped, _ = alpha_dropout_forward(h, p, training=True, rng=rng)
+        means.append(f"{h.mean():.2f} → {dropped.mean():.2f}")
+        variances.append(f"{h.var():.2f} → {dropped.var():.2f}")
     return (
         f"x = {row(x)} at p = {p:g}, mean of {REPEATS} masks. Inverted: {row(inverted.mean(0))} in "
         f"training, {row(ran['inverted_use'])} in use; variance {row(inverted.var(0))}, where "
         f"x²p/(1-p) says {row(x**2 * p / (1 - p))}. Classic: {row(classic.mean(0))} in training, "
         f"{row(ran['classic_use'])} in use. Each convention agrees with itself, the classic one at "
         f"the scale 1-p = {1 - p:g}. A gradient of 1 comes back as {ran['back'].mean():.2f} on "
-        "average."
+        f"average. Alpha dropout at this p, before → after: of SELU's outputs mean {means[0]}, "
+        f"variance {variances[0]}; of ReLU's mean {means[1]}, variance {variances[1]}."
     )
 
 
@@ -181,7 +196,7 @@ LESSON = lesson.Lesson(
         outcome,
     ),
     point=point,
-    code=(dropout_forward, dropout_backward, classic_dropout),
+    code=(dropout_forward, dropout_backward, classic_dropout, alpha_dropout_forward),
     code_ran=code_ran,
     tasks=(
         lesson.Task(

@@ -44,6 +44,17 @@ def point(frame: Frame, lanes: Lanes) -> str:
             f"epoch {full.epoch}."
         )
     wait, patience = frame.lanes[1].wait, rule(lanes[1]).patience
+    if frame.lanes[1].status == "finished":
+        back = (
+            f"the best weights, of epoch {stopped.best_epoch}, were restored"
+            if frame.lanes[1].restored
+            else f"its last weights stay (its best epoch was {stopped.best_epoch})"
+        )
+        return (
+            f"The model with early stopping reached its last epoch, {stopped.trained}, before "
+            f"{patience} epochs without an improvement; {back}: validation loss "
+            f"{stopped.val_loss:.3f}. The other one is at {full.val_loss:.3f}, epoch {full.epoch}."
+        )
     return (
         f"Best validation loss so far {stopped.best_val_loss:.3f} at epoch {stopped.best_epoch}; "
         f"{wait} of {patience} epochs of patience are used up."

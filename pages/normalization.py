@@ -40,7 +40,10 @@ STRESSES = {
     "Batch size": (
         "batch size",
         "At learning rate 0.01, for 15 epochs. Batch norm takes mean and variance from the batch: "
-        "of two points they are mostly chance. Layer norm takes them from one point.",
+        "of two points they are mostly chance. Layer norm takes them from one point. A last batch "
+        "of one point would have no variance: torch raises an error there, fastai drops it; here a "
+        "remainder of one point, or of at most a quarter of the batch size, joins the batch before "
+        "it.",
     ),
     "Position": (
         "learning rate",
@@ -98,13 +101,17 @@ def code_ran(frame: Frame, lanes: Lanes) -> str:
         )
     used, *_ = batch_norm(x, one, zero, running_mean, running_var, training=False)
     layered = layer_norm(x, one, zero)
+    alone, _, var = batch_norm(x[:1], one, zero, running_mean, running_var, training=True)
+    kept = "as they are" if np.array_equal(var, running_var) else "changed"
     return (
         f"Numbers with the mean {mean:.2f} and standard deviation {std:.2f} of layer {last + 1}'s "
         f"inputs without a norm, in batches of {len(x)}. Batch norm in training: mean "
         f"{y.mean():.1e}, std {y.std():.3f}; after 100 batches its running statistics are "
         f"{running_mean.mean():.2f} and √{running_var.mean():.2f}, and in use it gives mean "
         f"{used.mean():.2f}, std {used.std():.3f}. Layer norm: mean {layered.mean():.1e}, std "
-        f"{layered.std():.3f}, the same in both modes."
+        f"{layered.std():.3f}, the same in both modes. Of a batch of one sample batch norm makes "
+        f"{np.abs(alone).max():g} everywhere and leaves its running statistics {kept}; "
+        "torch.nn.BatchNorm1d raises an error."
     )
 
 
@@ -174,6 +181,9 @@ LESSON = lesson.Lesson(
         "Ioffe & Szegedy 2015: batch norm, meant to remove “covariate shift”",
         "Santurkar et al. 2018: later evidence that it smooths the loss instead. Both are told; "
         "the picture here shows the inputs, and does not decide which is the cause",
+        "torch.nn.BatchNorm1d: raises an error for one sample in training, and torch's DataLoader "
+        "keeps a small last batch unless `drop_last=True`, as fastai has it in training. Here such "
+        "a remainder joins the batch before it, with and without a norm",
         "Ba et al. 2016, arXiv 1607.06450: layer norm, no batch and no running statistics",
         "Li et al. 2019, arXiv 1801.05134: dropout *before* batch norm shifts the variance "
         "between training and use",

@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from regviz import lesson_figures, metrics
+from regviz.cautions import L1_MEASURED, cautions
 from regviz.frames import Frame
 from regviz.scratch.penalties import (
     elastic_net_penalty,
@@ -197,6 +198,15 @@ LESSON = lesson.Lesson(
             seen,
         ),
         lesson.Task(
+            "L1 alone on a linear model, by plain SGD on mini-batches: how many noise inputs are "
+            "switched off? And how many with Adam?",
+            START.replace("model.hidden", [])
+            .replace("regularization.l2", 0.0)
+            .replace("training.optimizer", "sgd")
+            .replace("training.lr", 0.05),
+            seen,
+        ),
+        lesson.Task(
             "No L1, no L2, but weight decay 0.05 with AdamW: does a larger decay give larger or "
             "smaller weights?",
             START.replace("regularization.l1", 0.0)
@@ -218,6 +228,8 @@ LESSON = lesson.Lesson(
         "Hoerl & Kennard 1970 (ridge); Tibshirani 1996 (lasso); Zou & Hastie 2005 (elastic net)",
         "Parikh & Boyd 2014, *Proximal Algorithms*, section 6.5.2: the soft threshold. Adding "
         "λ·Σ|w| to the loss and taking subgradient steps gives no exact zeros",
+        "Xiao 2010; Lee & Wright 2012: proximal SGD on mini-batches does not find L1's zeros. "
+        f"{L1_MEASURED}",
         "Loshchilov & Hutter 2019, arXiv 1711.05101: decoupled weight decay (AdamW)",
         "van Laarhoven 2017: before batch norm, L2 changes the step size and not the function",
     ),
@@ -310,7 +322,9 @@ def over_epochs(frames: list[Frame], lanes: Lanes) -> None:
         alt=told,
         about=charts.of_runs(lanes),
     )
-    st.html(layout.point(f"Inputs switched off, all their weights exactly 0 – {told}."))
+    text = f"Inputs switched off, all their weights exactly 0 – {told}."
+    said = cautions(lanes[1]).get("regularization.l1")  # of L1 alone
+    st.html(layout.point(text if said is None else f"{text} {said}"))
 
 
 def draw_path(frame: Frame, lanes: Lanes) -> None:
@@ -340,7 +354,8 @@ def draw_path(frame: Frame, lanes: Lanes) -> None:
         f" The validation loss is lowest ({metrics.read(frame.lanes[best]).val_loss:.3f}) at λ = "
         f"{PATH[best]:g}, with {switched_off(norms[best], matter)} off."
     )
-    st.html(layout.point(text))
+    said = cautions(lanes[-1]).get("regularization.l1")
+    st.html(layout.point(text if said is None else f"{text} {said}"))
 
 
 def draw_grid(frame: Frame, lanes: Lanes) -> None:

@@ -131,11 +131,6 @@ def _table(frame: Frame, experiment: Experiment) -> live.Table:
             return "–"
         return f"{value:.3f}" if value < 1000 else f"{value:.1e}"
 
-    def best(r: metrics.Reading) -> str:
-        if not r.best_epoch:
-            return "–"
-        return f"{r.best_epoch} (stop {r.stopped_epoch})" if r.stopped_epoch else str(r.best_epoch)
-
     rows: list[tuple[Cell, ...]] = [
         ("Verdict", *((v.kind, tones.get(v.kind, "bad")) for v in verdicts)),
         ("Train accuracy", *(metrics.percent(r.train_accuracy) for r in readings)),
@@ -145,7 +140,7 @@ def _table(frame: Frame, experiment: Experiment) -> live.Table:
         ("Validation loss", *(loss(r.val_loss) for r in readings)),
         ("Penalty", *(loss(r.penalty) for r in readings)),
         ("Exact zeros", *(f"{r.zeros:,} / {r.weights:,}" for r in readings)),
-        ("Best epoch", *(best(r) for r in readings)),
+        ("Best epoch", *(judged.best_epoch(r) for r in readings)),
     ]
     return live.Table(("", *LABELS), tuple(rows))
 

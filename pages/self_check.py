@@ -10,6 +10,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from regviz import metrics
+from regviz.cautions import L1_MEASURED
 from regviz.frames import Frame, LaneFrame
 from regviz.scratch.attention import attention_with_dropout
 from regviz.scratch.augmentation import affine
@@ -93,7 +94,8 @@ def zeros(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     return right, (
         f"{l1.zeros:,} of {l1.weights:,} weights are exactly 0 with L1, {l2.zeros:,} with L2; ‖w‖ "
         f"is {size(frame.lanes[0]):.2f} and {size(frame.lanes[1]):.2f}. L1 pulls equally hard at "
-        "small weights, L2 ever more weakly."
+        "small weights, L2 ever more weakly. This was Adam; SGD on mini-batches leaves most "
+        f"of the zeros only near 0. {L1_MEASURED}"
     )
 
 

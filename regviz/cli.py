@@ -600,6 +600,13 @@ def _summary(runs: Sequence[dict[str, Any]], seconds: float) -> str:
             f"  {shown[0]:>13}  {shown[1]:>15}  {shown[2]:>13}  {label}"
         )
         lines.append(line.rstrip())
+    back = [str(n) for n, run in enumerate(runs, 1) if run["restored_best_weights"]]
+    if back:
+        which = ", ".join(back) if len(back) <= 10 else f"{len(back)} of {len(runs)}"
+        lines.append(
+            f"best weights restored: {'run' if len(back) == 1 else 'runs'} {which}; weights and "
+            "boundary in the result are those of the best epoch"
+        )
     models = "1 model" if len(runs) == 1 else f"{len(runs)} models"
     return "\n".join([*lines, f"{models} in {seconds:.1f} s"])
 

@@ -203,8 +203,12 @@ class BatchNorm:
     running ones in evaluation.
 
     The biased variance normalizes, the unbiased one feeds the running variance; a running
-    statistic moves by 0.1 of the way to each new batch's (torch's momentum). A batch of one
-    sample is all mean: its output is β.
+    statistic moves by 0.1 of the way to each new batch's (torch's momentum).
+
+    One sample has no variance: its output is β whatever it is, no gradient passes to x, and the
+    running statistics stay as they are, where torch raises an error. Training never gets there:
+    :func:`regviz.specs.batch_ends` makes no batch of one, and an experiment that asks for
+    batches of one is refused.
 
     Source: Ioffe & Szegedy 2015; ``torch.nn.BatchNorm1d``.
     """
@@ -226,8 +230,9 @@ class BatchNorm:
         variance = centred.square().mean(dim=1, keepdim=True)
         self.inverse = torch.rsqrt(variance + BATCH_NORM_EPS)
         self.normal = centred.mul_(self.inverse)
-        seen = torch.cat([mean, variance * (n / max(n - 1, 1))], dim=1)
-        self.running.lerp_(seen, BATCH_NORM_MOMENTUM)
+        if n > 1:
+            seen = torch.cat([mean, variance * (n / (n - 1))], dim=1)
+            self.running.lerp_(seen, BATCH_NORM_MOMENTUM)
         return torch.addcmul(self.beta, self.normal, self.gamma)
 
     def backward(self, dy: Float[Tensor, "lanes batch units"]) -> Tensor:

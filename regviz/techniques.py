@@ -37,6 +37,14 @@ TECHNIQUES: tuple[Technique, ...] = (
         "Srivastava et al. 2014",
     ),
     Technique(
+        "Alpha dropout",
+        "regularization.dropout_kind",
+        "pages/dropout.py",
+        "regviz.layers:dropout_masks",
+        "regviz.scratch.dropout:alpha_dropout_forward",
+        "Klambauer et al. 2017",
+    ),
+    Technique(
         "Spatial dropout",
         "regularization.dropout_kind",
         "pages/images.py",

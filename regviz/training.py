@@ -48,7 +48,7 @@ from regviz.layers import (
 from regviz.optimizers import OPTIMIZERS, Optimizer, Strengths
 from regviz.penalties import l1_penalty, l2_penalty
 from regviz.sequence import LSTMNetwork, TransformerNetwork, attention_maps
-from regviz.specs import IMAGE_KINDS, Experiment, SpecError
+from regviz.specs import IMAGE_KINDS, Experiment, SpecError, batch_ends
 from regviz.stopping import StopState, watch
 
 EXPLODED = 1e3
@@ -173,7 +173,7 @@ class _Stack:
         self.n_classes = datasets[0].n_classes
         self.n_train, self.n_val = first.n_train, first.n_val
         self.epochs = first.training.epochs
-        self.batch = min(first.training.batch_size or self.n_train, self.n_train)
+        self.ends = batch_ends(self.n_train, first.training.batch_size)
         self.shape = Shape(
             inputs=datasets[0].n_features,
             hidden=first.model.hidden,
@@ -449,16 +449,19 @@ class _Stack:
 
     def train_epoch(self) -> Iterator[None]:
         """Train one epoch of the lanes still running, then look at all of it in eval mode."""
-        n, batch, network = self.n_train, self.batch, self.network
+        ends, network = self.ends, self.network
         x, y = self._shuffled()
         targets = self._targets(y)
-        block = max(1, _DRAW_LIMIT // (batch * network.widest)) * batch
+        # numbers are drawn for so many batches at a time
+        drawn = max(1, _DRAW_LIMIT // (ends[0] * network.widest))
         logits = torch.empty_like(targets)
         softmax = self.n_classes > 2
         backward, forward, step = network.backward, network.forward, self.optimizer.step
         since = time.perf_counter()
-        for start in range(0, n, block):
-            rows = min(block, n - start)
+        start = 0
+        for first in range(0, len(ends), drawn):
+            block = ends[first : first + drawn]
+            rows = block[-1] - start
             masks = self._set_masks(rows)
             xs = x[:, start : start + rows]
             if self.augmentation is not None:
@@ -467,8 +470,8 @@ class _Stack:
             if self.sigma is not None:
                 noise = self.noise_draws.take(rows, self.used_seeds, self.seed_of)
                 xs = gaussian_noise(xs, self.sigma, noise)
-            for a in range(0, rows, batch):
-                b = min(a + batch, rows)
+            a = 0
+            for b in (end - start for end in block):
                 for drop, scale, shift in masks:
                     drop.scale = scale[:, a:b]
                     drop.shift = None if shift is None else shift[:, a:b]
@@ -479,9 +482,11 @@ class _Stack:
                 # d(cross-entropy)/d(logit) = probability - target, for both losses
                 backward(probability.sub_(targets[:, at]).mul_(1 / (b - a)))
                 step()
+                a = b
                 if time.perf_counter() - since > _SLICE:
                     yield
                     since = time.perf_counter()
+            start = block[-1]
         self._look(cross_entropy(logits, targets).mean(dim=1))
 
     def _judge(self, logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
@@ -1138,6 +1143,8 @@ class Result:
             "status": self.status,
             "best_epoch": lane.best_epoch or None,
             "stopped_epoch": lane.stopped_epoch or None,
+            # then the weights and the boundary are those of best_epoch
+            "restored_best_weights": lane.restored,
             "history": history,
             "weights": [
                 {"layer": name, "shape": list(shape), "zeros": int(zeros), "norm": float(norm)}

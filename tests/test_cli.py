@@ -57,7 +57,8 @@ def test_run_writes_the_result_of_the_contract(spec: str, tmp_path: Path) -> Non
     assert result["seconds"] > 0
     (run,) = result["runs"]
     assert set(run) == {
-        "experiment", "status", "best_epoch", "stopped_epoch", "history", "weights", "boundary"
+        "experiment", "status", "best_epoch", "stopped_epoch", "restored_best_weights", "history",
+        "weights", "boundary"
     }  # fmt: skip
     assert run["experiment"] == Experiment.from_dict(SMALL).to_dict()
     assert run["status"] == "finished"

@@ -472,6 +472,7 @@ def test_result_has_the_contracts_shape() -> None:
         "status",
         "best_epoch",
         "stopped_epoch",
+        "restored_best_weights",
         "history",
         "weights",
         "boundary",

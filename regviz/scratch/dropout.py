@@ -44,6 +44,29 @@ def classic_dropout(x: Array, p: float, *, training: bool, rng: np.random.Genera
     return x * kept
 
 
+def alpha_dropout_forward(
+    x: Array, p: float, *, training: bool, rng: np.random.Generator
+) -> tuple[Array, Array]:
+    """Alpha dropout: y = a·(x where kept, α' where dropped) + b in training, y = x in evaluation.
+
+    α' = -1.7581 is what SELU tends to for very negative inputs. With q = 1 - p,
+    a = (q + α'²·q·(1-q))^(-1/2) and b = -a·(1-q)·α' bring back mean 0 and variance 1, if x had
+    them: so it is with SELU, and with no other activation here. Returns y and which units were
+    kept, both shaped like x (batch, units).
+
+    Raises ``ValueError`` unless 0 <= p < 1. Source: Klambauer et al. 2017; torch.nn.AlphaDropout.
+    """
+    if not 0 <= p < 1:
+        raise ValueError(f"p: got {p}; give a probability of dropping from 0 up to below 1.")
+    if not training:
+        return x, np.ones_like(x)
+    alpha, q = -1.7580993408473766, 1 - p
+    kept = rng.random(x.shape) >= p
+    a = (q + alpha**2 * q * (1 - q)) ** -0.5
+    b = -a * (1 - q) * alpha
+    return a * np.where(kept, x, alpha) + b, kept.astype(np.float64)
+
+
 def spatial_dropout_forward(
     x: Array, p: float, *, training: bool, rng: np.random.Generator
 ) -> tuple[Array, Array]:

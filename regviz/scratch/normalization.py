@@ -23,7 +23,9 @@ def batch_norm(
 
     Training takes μ, σ² from this batch and moves the running ones by ``momentum`` (torch's
     convention: the weight of the *new* batch); evaluation uses the running ones. The biased
-    variance normalizes, the unbiased one is remembered. Returns y, running mean, running var.
+    variance normalizes, the unbiased one is remembered. One sample has no variance: y is β, and
+    the running statistics stay as they are (torch raises an error). Returns y, running mean,
+    running var.
 
     Source: Ioffe & Szegedy 2015; torch.nn.BatchNorm1d.
     """
@@ -33,8 +35,9 @@ def batch_norm(
     n = len(x)
     mean, var = x.mean(axis=0), x.var(axis=0)
     y = gamma * (x - mean) / np.sqrt(var + eps) + beta
-    running_mean = (1 - momentum) * running_mean + momentum * mean
-    running_var = (1 - momentum) * running_var + momentum * var * n / max(n - 1, 1)
+    if n > 1:
+        running_mean = (1 - momentum) * running_mean + momentum * mean
+        running_var = (1 - momentum) * running_var + momentum * var * n / (n - 1)
     return y, running_mean, running_var
 
 

@@ -11,10 +11,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from html import escape
 from typing import Any
 
 import streamlit as st
 
+from regviz.cautions import cautions
 from regviz.specs import (
     ACTIVATIONS,
     NORM_POSITIONS,
@@ -71,6 +73,7 @@ class _Panel:
     values: dict[str, Any] = field(default_factory=lambda: dict(_DEFAULTS))
     loaded: dict[str, Any] | None = None
     loads: int = 0
+    cautions: dict[str, str] = field(default_factory=dict)  # by path
     moved: Callable[[], None] | None = None  # called when a slider of little consequence is
 
 
@@ -211,6 +214,7 @@ def some(names: Sequence[str]) -> Experiment:
         If the values do not fit together.
     """
     _catch_up()
+    _take_care()
     for name in names:
         WIDGETS[name]()
     return from_values(_memory())
@@ -263,6 +267,7 @@ def panel(
         If the values do not fit together (say, a validation fraction that leaves no point).
     """
     _catch_up()
+    _take_care()
     _panel().moved = moved
     names = list(WIDGETS)
     for group, (first, last) in _GROUPS.items():
@@ -298,6 +303,15 @@ def _catch_up() -> None:
         path, _, kind = key.removeprefix(panel.prefix).rpartition(":")
         if key in st.session_state and (path != "data.kind" or kind == _kind_of_choice(path)):
             panel.values[path] = st.session_state[key]
+
+
+def _take_care() -> None:
+    """Find out once, for all controls, what they are about to say a word of caution about."""
+    try:
+        found = cautions(from_values(_memory()))
+    except (SpecError, KeyError):  # the page says what does not fit
+        found = {}
+    _panel().cautions = found
 
 
 # --- one widget each: seeded from the memory when it appears, written back when it answers -----
@@ -440,7 +454,8 @@ def _dropout() -> None:
     p_help = (
         "The probability that a hidden unit is dropped in a training step; what stays is scaled "
         "by 1/(1-p), and nothing is dropped when the model is used. Usual: 0.3-0.5 on hidden "
-        "layers, 0.1-0.3 on inputs, none before the output."
+        "layers, the last one (before the output layer) included, 0.1-0.3 on inputs, none on the "
+        "output itself."
     )
     if values["per_layer"] and layers:
         for i in range(layers):
@@ -449,7 +464,8 @@ def _dropout() -> None:
     else:
         _slider("Dropout p", "p", 0.0, 0.9, 0.05, help=p_help)
     if values["model.kind"] == "mlp" and layers:
-        _usual("0.3–0.5, on the output none")
+        _usual("0.3–0.5 on hidden layers")
+    _caution("regularization.dropout")
 
 
 def _input_dropout() -> None:
@@ -467,6 +483,21 @@ def _input_dropout() -> None:
 def _usual(text: str) -> None:
     """Draw the usual range of the slider above it."""
     st.html(f'<p class="rv-note rv-usual">usual {text}</p>')
+
+
+def _caution(path: str) -> None:
+    """Say below its control where another setting gets in the way of this one."""
+    said = _panel().cautions.get(path)
+    if said is not None:
+        st.html(f'<p class="rv-note rv-caution">{escape(said)}</p>')
+
+
+def _with_caution(path: str, draw: Callable[[], None]) -> Callable[[], None]:
+    def widget() -> None:
+        draw()
+        _caution(path)
+
+    return widget
 
 
 def _dropout_per_layer() -> None:
@@ -544,12 +575,16 @@ _DROPPED = {
 
 WIDGETS: dict[str, Callable[[], None]] = {
     "dropout": _dropout,
-    "l1": lambda: _stops(
-        "L1 λ",
+    "l1": _with_caution(
         "regularization.l1",
-        LAMBDAS,
-        help="Adds λ·Σ|w| to the objective, by a proximal step, so weights become exactly 0. "
-        "Biases are not penalized.",
+        lambda: _stops(
+            "L1 λ",
+            "regularization.l1",
+            LAMBDAS,
+            help="Adds λ·Σ|w| to the objective, by a proximal step, so weights become exactly 0 – "
+            "with Adam, AdamW or the full batch. Plain SGD on mini-batches leaves most of them "
+            "only near 0. Biases are not penalized.",
+        ),
     ),
     "l2": lambda: _stops(
         "L2 λ",
@@ -588,14 +623,17 @@ WIDGETS: dict[str, Callable[[], None]] = {
         help="Stop when the validation loss has not improved for a while. Moving a slider below "
         "switches it on.",
     ),
-    "patience": lambda: _slider(
-        "Patience",
+    "patience": _with_caution(
         f"{_EARLY}.patience",
-        0,
-        100,
-        1,
-        help="Epochs in a row without an improvement before the run stops.",
-        on_change=_turn_on_early_stopping,
+        lambda: _slider(
+            "Patience",
+            f"{_EARLY}.patience",
+            0,
+            100,
+            1,
+            help="Epochs in a row without an improvement before the run stops.",
+            on_change=_turn_on_early_stopping,
+        ),
     ),
     "min_delta": lambda: _stops(
         "Min delta",
@@ -607,15 +645,19 @@ WIDGETS: dict[str, Callable[[], None]] = {
     "restore_best_weights": lambda: _switch(
         "Restore best weights",
         f"{_EARLY}.restore_best_weights",
-        help="After stopping, go back to the weights of the best epoch.",
+        help="At the end of the run, go back to the weights of the best epoch; also where the run "
+        "reaches its last epoch without stopping.",
     ),
     "input_dropout": _input_dropout,
     "dropout_per_layer": _dropout_per_layer,
-    "dropout_kind": lambda: _choice(
-        "Dropout kind",
+    "dropout_kind": _with_caution(
         "regularization.dropout_kind",
-        ("standard", "alpha"),
-        help="Alpha dropout keeps mean and variance of SELU networks.",
+        lambda: _choice(
+            "Dropout kind",
+            "regularization.dropout_kind",
+            ("standard", "alpha"),
+            help="Alpha dropout keeps mean and variance of SELU networks, and of no others.",
+        ),
     ),
     "data_set": _data_set,
     "samples": lambda: _of_made_data(
@@ -664,11 +706,14 @@ WIDGETS: dict[str, Callable[[], None]] = {
         INIT_SCALES,
         help="Multiplies the usual initial weights, not the biases. Far from 1 is a bad start.",
     ),
-    "norm": lambda: _choice(
-        "Normalization",
+    "norm": _with_caution(
         "model.norm",
-        (None, *NORMS),
-        show=lambda v: "none" if v is None else f"{v} norm",
+        lambda: _choice(
+            "Normalization",
+            "model.norm",
+            (None, *NORMS),
+            show=lambda v: "none" if v is None else f"{v} norm",
+        ),
     ),
     "norm_position": lambda: _choice(
         "Normalization position",
@@ -686,11 +731,16 @@ WIDGETS: dict[str, Callable[[], None]] = {
         help="The step size. Far too large and the run diverges.",
     ),
     "momentum": _momentum,
-    "batch_size": lambda: _stops(
-        "Batch size",
+    "batch_size": _with_caution(
         "training.batch_size",
-        BATCH_SIZES,
-        show=str,
+        lambda: _stops(
+            "Batch size",
+            "training.batch_size",
+            BATCH_SIZES,
+            show=str,
+            help="Training points in one step. A remainder of one point, or of at most a quarter "
+            "of the batch size, joins the last batch.",
+        ),
     ),
     "epochs": lambda: _slider("Epochs", "training.epochs", 10, 1000, 10),
     "seed": lambda: _whole(

@@ -54,6 +54,16 @@ def judge(frame: Frame, experiment: Experiment) -> Judged:
     return found
 
 
+def best_epoch(reading: metrics.Reading) -> str:
+    """Return a lane's best epoch as a table says it: with the epoch at which the run was stopped,
+    or, after a run that went to its end, that the weights of the best epoch were restored."""
+    if not reading.best_epoch:
+        return "–"
+    if reading.stopped_epoch:
+        return f"{reading.best_epoch} (stop {reading.stopped_epoch})"
+    return f"{reading.best_epoch}{' (restored)' if reading.epoch < reading.trained else ''}"
+
+
 def _known(frame: Frame, experiment: Experiment) -> float:
     assert frame.data is not None
     view = frame.data[0]

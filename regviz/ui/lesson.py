@@ -210,6 +210,7 @@ def begin(lesson: Lesson) -> Shown:
         st.caption("Move a control; the models train again.")
         try:
             experiment = controls.some(lesson.controls)
+            lesson.lanes(experiment)  # which change it, and may ask for what does not fit
         except SpecError as error:
             experiment, said = st.session_state.get(kept, lesson.start), str(error)
         st.button(
@@ -428,7 +429,7 @@ def readings_table(frame: Frame, labels: Sequence[str]) -> live.Table:
         ("Penalty", *(_loss(r.penalty) for r in readings)),
         ("Objective", *(_loss(r.train_loss + r.penalty) for r in readings)),
         ("Exact zeros", *(f"{r.zeros:,} / {r.weights:,}" for r in readings)),
-        ("Best epoch", *(str(r.best_epoch or "–") for r in readings)),
+        ("Best epoch", *(judged.best_epoch(r) for r in readings)),
     ]
     return live.Table(("", *labels), tuple(rows))
 
@@ -444,10 +445,12 @@ def _from_link(lesson: Lesson) -> Experiment:
     if link is None:
         return lesson.start
     try:
-        return specs.from_link(link)
+        experiment = specs.from_link(link)
+        lesson.lanes(experiment)
     except SpecError as error:
         st.error(layout.plain(f"{error} Shown is the lesson's start."), icon=":material/error:")
         return lesson.start
+    return experiment
 
 
 def _load(page: str, experiment: Experiment) -> None:

@@ -1,0 +1,69 @@
+"""Cautions: where two settings together do something else than each of their names says.
+
+Nothing here is refused: such experiments are worth a look. But nobody should take what comes out
+for what the technique does.
+"""
+
+from __future__ import annotations
+
+from regviz.specs import Experiment, batch_ends
+
+SMALL_BATCH = 8
+"""Points below which batch norm's mean and variance are mostly chance."""
+AVERAGING = 0.9
+"""SGD's momentum from which on L1 finds its zeros on mini-batches, too."""
+
+L1_MEASURED = (
+    "Of 18 irrelevant inputs of a linear model it switched off 2–7 in ten runs; Adam, AdamW, "
+    f"momentum {AVERAGING:g} or the full batch 14–18."
+)
+"""What L1 at λ = 0.03 came to on ``linear`` data, 300 points, noise 0.3, seeds 0–9 of data and
+training, learning rates 0.01–0.2, batches of 32; a test measures it again."""
+
+
+def cautions(e: Experiment) -> dict[str, str]:
+    """Return one sentence for each setting that another one gets in the way of, by its field."""
+    found: dict[str, str] = {}
+    r, model, training = e.regularization, e.model, e.training
+    drops = any(e.dropout_rates)
+    if model.kind == "mlp" and not model.hidden:
+        dropout = r.dropout if isinstance(r.dropout, tuple) else (r.dropout,)
+        if any(dropout):
+            found["regularization.dropout"] = (
+                "A linear model has no hidden layer: dropout has no effect."
+            )
+        if model.norm is not None:
+            found["model.norm"] = "A linear model has no hidden layer: there is nothing to norm."
+    elif drops and r.dropout_kind == "alpha" and model.activation != "selu":
+        found["regularization.dropout_kind"] = (
+            f"Alpha dropout is made for SELU. With {model.activation} it keeps neither mean nor "
+            "variance, and a dropped unit is set to a value far from 0; choose selu or standard."
+        )
+    elif drops and r.dropout_kind == "standard" and model.activation == "selu":
+        found["regularization.dropout_kind"] = (
+            "SELU keeps mean 0 and variance 1 from layer to layer; standard dropout changes the "
+            "variance, alpha dropout keeps both."
+        )
+    small = training.batch_size is not None and training.batch_size < SMALL_BATCH
+    if model.norm == "batch" and model.hidden and small and e.n_train > SMALL_BATCH:
+        found["training.batch_size"] = (
+            f"Batch norm takes mean and variance from {training.batch_size} points: they are "
+            "mostly chance."
+        )
+    plain = training.optimizer == "sgd" and training.momentum < AVERAGING
+    if r.l1 and plain and len(batch_ends(e.n_train, training.batch_size)) > 1:
+        found["regularization.l1"] = (
+            "SGD on mini-batches leaves most of L1's zeros only near 0, at any learning rate: the "
+            f"noise of a batch moves a weight further than lr·λ takes back. {L1_MEASURED}"
+        )
+    stop = r.early_stopping
+    if stop is not None and stop.patience >= training.epochs:
+        end = (
+            "at its end the weights of the best epoch are restored"
+            if stop.restore_best_weights
+            else "the weights of its last epoch stay"
+        )
+        found["regularization.early_stopping.patience"] = (
+            f"Longer than the run of {training.epochs} epochs: it cannot stop it; {end}."
+        )
+    return found
