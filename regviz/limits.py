@@ -21,8 +21,6 @@ from regviz.specs import (
     SpecError,
 )
 
-_N_DIGITS = 10
-
 
 @dataclass(frozen=True)
 class Limits:
@@ -93,7 +91,7 @@ class Limits:
                     f"training.epochs: got {e.training.epochs:,}; this server trains at most "
                     f"{self.epochs:,} epochs."
                 )
-            key = (e.model, e.data.kind, e.data.irrelevant_features)
+            key = (e.model, e.data.kind, e.data.n_classes, e.data.irrelevant_features)
             if key not in sizes:
                 sizes[key] = parameter_count(e)
             if sizes[key] > self.parameters:
@@ -113,7 +111,7 @@ def parameter_count(experiment: Experiment) -> int:
     """Return the number of weights, biases and norm parameters of an experiment's model."""
     data, model = experiment.data, experiment.model
     images, hidden = data.kind in IMAGE_KINDS, model.hidden
-    outputs = _N_DIGITS if images else 1
+    outputs = 1 if data.n_classes == 2 else data.n_classes
     width = model.embedding
     if model.kind == "lstm":
         units = hidden[0]

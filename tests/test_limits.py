@@ -1,10 +1,21 @@
 from __future__ import annotations
 
+import contextlib
+import itertools
+
 import pytest
 
-from regviz.layers import Network, Shape
 from regviz.limits import Limits, parameter_count
-from regviz.specs import Experiment, SpecError
+from regviz.specs import (
+    DATA_KINDS,
+    MODEL_KINDS,
+    NORM_POSITIONS,
+    NORMS,
+    OWN_KIND,
+    Experiment,
+    SpecError,
+)
+from regviz.training import Run
 
 
 def test_defaults_allow_what_the_pages_offer() -> None:
@@ -51,21 +62,54 @@ def test_exactly_the_limit_is_allowed() -> None:
         limits.check([e.replace("model.hidden", [64, 65])])
 
 
-@pytest.mark.parametrize("position", ["before", "after"])
-@pytest.mark.parametrize("norm", [None, "batch", "layer"])
-@pytest.mark.parametrize("hidden", [(), (5,), (7, 3)])
-@pytest.mark.parametrize(("kind", "inputs", "outputs"), [("moons", 2, 1), ("digits", 64, 10)])
-def test_parameter_count_is_the_network_s(
-    norm: str | None, position: str, hidden: tuple[int, ...], kind: str, inputs: int, outputs: int
-) -> None:
-    e = Experiment.from_dict(
-        {
-            "data": {"kind": kind, "irrelevant_features": 4},
-            "model": {"hidden": list(hidden), "norm": norm, "norm_position": position},
-        }
-    )
-    network = Network(Shape(inputs + 4, hidden, outputs, "relu", norm, position), 1, "cpu")
-    assert parameter_count(e) == network.parameters.flat.numel()
+def own(classes: int) -> dict[str, object]:
+    """Return own data of so many classes, four points each."""
+    return {"kind": "csv", "points": [[i, i % 3, i % classes] for i in range(max(4 * classes, 10))]}
+
+
+MODELS: list[dict[str, object]] = [
+    *({"hidden": hidden} for hidden in ([], [5], [7, 3])),
+    *({"kind": "cnn", "hidden": hidden} for hidden in ([4], [3, 5], [2, 3, 4, 5])),
+    *({"kind": "lstm", "hidden": [6], "embedding": width} for width in (4, 8)),
+    *({"kind": "transformer", "hidden": hidden, "embedding": 6} for hidden in ([5], [4, 7])),
+]
+DATA: list[dict[str, object]] = [
+    *({"kind": kind} for kind in DATA_KINDS),
+    *({"kind": kind, "irrelevant_features": 4} for kind in ("linear", "digits")),
+    *(own(classes) for classes in (2, 3, 7, 10)),
+    own(3) | {"irrelevant_features": 4},
+]
+
+
+def every_network() -> list[Experiment]:
+    """Return an experiment for each data set, kind of model, norm and position that go together."""
+    found = []
+    for data, model, norm, position in itertools.product(
+        DATA, MODELS, (None, *NORMS), NORM_POSITIONS
+    ):
+        whole = {"data": data, "model": model | {"norm": norm, "norm_position": position}}
+        with contextlib.suppress(SpecError):
+            found.append(Experiment.from_dict(whole))
+    return found
+
+
+def test_parameter_count_is_the_trained_network_s() -> None:
+    walked = every_network()
+    assert {e.model.kind for e in walked} == set(MODEL_KINDS)
+    assert {e.data.kind for e in walked} == {*DATA_KINDS, OWN_KIND}
+    for e in walked:
+        network = Run([e])._parts[0].stack.network
+        assert parameter_count(e) == network.parameters.flat.numel(), (e.model, e.data.kind)
+
+
+def test_own_data_has_an_output_for_each_of_more_than_two_classes() -> None:
+    three = Experiment.from_dict({"data": own(3), "model": {"hidden": [8]}})
+    two = Experiment.from_dict({"data": own(2), "model": {"hidden": [8]}})
+    assert (parameter_count(three), parameter_count(two)) == (51, 33)
+    # in one job, too, where equal shapes are counted once
+    with pytest.raises(SpecError, match="84"):
+        Limits(total_parameters=83).check([two, three])
+    Limits(total_parameters=84).check([two, three])
 
 
 def test_the_environment_sets_limits() -> None:

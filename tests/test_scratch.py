@@ -13,7 +13,12 @@ import torch
 
 from regviz import scratch
 from regviz.scratch.calibration import expected_calibration_error, reliability_bins
-from regviz.scratch.dropout import classic_dropout, dropout_backward, dropout_forward
+from regviz.scratch.dropout import (
+    alpha_dropout_forward,
+    classic_dropout,
+    dropout_backward,
+    dropout_forward,
+)
 from regviz.scratch.early_stopping import early_stopping
 from regviz.scratch.label_smoothing import logit_gap, smoothed_cross_entropy, soft_targets
 from regviz.scratch.noise import flipped_labels, noise_penalty, noisy_inputs
@@ -70,6 +75,35 @@ def test_dropout_limits_and_eval(rng: np.random.Generator) -> None:
     for p in (1.0, -0.1, math.nan):
         with pytest.raises(ValueError, match=r"^p: got"):
             dropout_forward(x, p, training=True, rng=rng)
+
+
+@pytest.mark.parametrize("p", [0.1, 0.3, 0.6])
+def test_alpha_dropout_keeps_mean_0_and_variance_1_and_of_relu_neither(
+    p: float, rng: np.random.Generator
+) -> None:
+    x = rng.normal(size=(200_000, 2))
+    y, kept = alpha_dropout_forward(x, p, training=True, rng=rng)
+    assert kept.mean() == pytest.approx(1 - p, abs=0.01)
+    assert (y.mean(), y.var()) == (pytest.approx(0, abs=0.02), pytest.approx(1, abs=0.03))
+    relu = np.maximum(x, 0)
+    y, _ = alpha_dropout_forward(relu, p, training=True, rng=rng)
+    assert abs(y.mean() - relu.mean()) > 0.02
+    assert y.var() > 1.2 * relu.var()
+
+
+def test_alpha_dropout_limits_and_torch(rng: np.random.Generator) -> None:
+    x = rng.normal(size=(50, 4))
+    np.testing.assert_allclose(alpha_dropout_forward(x, 0.0, training=True, rng=rng)[0], x)
+    assert alpha_dropout_forward(x, 0.9, training=False, rng=rng)[0] is x
+    with pytest.raises(ValueError, match=r"^p: got"):
+        alpha_dropout_forward(x, 1.0, training=True, rng=rng)
+    ours, kept = alpha_dropout_forward(x, 0.4, training=True, rng=rng)
+    theirs = torch.nn.functional.alpha_dropout(torch.tensor(x), 0.4, training=True).numpy()
+    # what is dropped becomes one value, what is kept a·x + b: the same two in torch
+    dropped = np.isclose(theirs, ours[kept == 0][0], atol=1e-5)
+    assert 0.2 < dropped.mean() < 0.6
+    a, b = np.polyfit(x[kept == 1], ours[kept == 1], 1)
+    np.testing.assert_allclose(theirs[~dropped], a * x[~dropped] + b, atol=1e-5)
 
 
 def test_dropout_backward_is_autograds(rng: np.random.Generator) -> None:
@@ -195,6 +229,19 @@ def test_batch_norm_is_torchs(rng: np.random.Generator) -> None:
     np.testing.assert_allclose(var, module.running_var.numpy())
     y, *_ = batch_norm(x, gamma, beta, mean, var, training=False)
     np.testing.assert_allclose(y, module.eval()(torch.tensor(x)).detach().numpy())
+
+
+def test_batch_norm_learns_nothing_from_one_sample(rng: np.random.Generator) -> None:
+    gamma, beta, mean = rng.normal(size=(3, 5))
+    var = rng.uniform(1, 2, 5)
+    y, new_mean, new_var = batch_norm(
+        rng.normal(size=(1, 5)), gamma, beta, mean, var, training=True
+    )
+    np.testing.assert_allclose(y[0], beta)
+    assert np.array_equal(new_mean, mean)
+    assert np.array_equal(new_var, var)
+    with pytest.raises(ValueError, match="more than 1 value"):  # what the lesson says of torch
+        torch.nn.BatchNorm1d(5)(torch.zeros(1, 5))
 
 
 def test_layer_norm_is_torchs(rng: np.random.Generator) -> None:

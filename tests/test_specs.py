@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import math
 from typing import Any
@@ -21,6 +22,7 @@ from regviz.specs import (
     AugmentationSpec,
     Experiment,
     SpecError,
+    batch_ends,
     canonical_key,
     experiments_from_json,
     experiments_to_json,
@@ -72,6 +74,7 @@ def experiments(draw: st.DrawFn) -> Experiment:
             "restore_best_weights": st.booleans(),
         },
     )
+    norm = draw(st.none() | st.sampled_from(NORMS))
     # what goes with which network is a table of its own, below
     kind = draw(st.sampled_from([k for k in DATA_KINDS if k not in SEQUENCE_KINDS]))
     return Experiment.from_dict(
@@ -88,7 +91,7 @@ def experiments(draw: st.DrawFn) -> Experiment:
             "model": {
                 "hidden": hidden,
                 "activation": draw(st.sampled_from(ACTIVATIONS)),
-                "norm": draw(st.none() | st.sampled_from(NORMS)),
+                "norm": norm,
                 "norm_position": draw(st.sampled_from(NORM_POSITIONS)),
                 "init_scale": real(0, 1000),
             },
@@ -106,7 +109,7 @@ def experiments(draw: st.DrawFn) -> Experiment:
             "training": {
                 "optimizer": draw(st.sampled_from(OPTIMIZERS)),
                 "lr": real(0, 1e6),
-                "batch_size": draw(st.none() | st.integers(1, 100_000)),
+                "batch_size": draw(st.none() | st.integers(2 if norm == "batch" else 1, 100_000)),
                 "epochs": draw(st.integers(1, 100_000)),
                 "seed": draw(st.integers(0, 2**31 - 1)),
                 "momentum": draw(rate),
@@ -473,6 +476,15 @@ def test_a_link_that_would_unpack_to_a_bomb_is_refused() -> None:
             },
             "data.noise",
         ),
+        ({"model": {"norm": "batch"}, "training": {"batch_size": 1}}, "training.batch_size"),
+        (
+            {
+                "data": {"kind": "digits"},
+                "model": {"kind": "cnn", "norm": "batch"},
+                "training": {"batch_size": 1},
+            },
+            "training.batch_size",
+        ),
     ],
 )
 def test_what_does_not_go_together_is_refused_by_its_field(
@@ -482,6 +494,46 @@ def test_what_does_not_go_together_is_refused_by_its_field(
         Experiment.from_dict(mapping)
     assert str(caught.value).startswith(f"{field}: got ")
     assert_one_sentence(str(caught.value), field)
+
+
+# --- mini-batches -----------------------------------------------------------------------------
+
+
+@given(n=st.integers(2, 5000), size=st.integers(1, 6000))
+@example(n=385, size=32)
+@example(n=33, size=32)
+@example(n=3, size=2)
+@example(n=2, size=2)
+def test_batches_hold_all_points_and_none_is_small(n: int, size: int) -> None:
+    ends = batch_ends(n, size)
+    sizes = [b - a for a, b in itertools.pairwise([0, *ends])]
+    assert ends[-1] == n
+    assert all(s == size for s in sizes[:-1])
+    if size > 1:
+        assert sizes[-1] > 1
+    assert sizes[-1] == n or size / 4 < sizes[-1] <= max(size + 1, 1.25 * size)
+
+
+@pytest.mark.parametrize(
+    ("n", "size", "ends"),
+    [
+        (64, 32, [32, 64]),
+        (65, 32, [32, 65]),  # one
+        (66, 32, [32, 66]),  # two
+        (72, 32, [32, 72]),  # a quarter
+        (73, 32, [32, 64, 73]),
+        (33, 32, [33]),
+        (31, 32, [31]),
+        (3, 2, [3]),
+        (4, 2, [2, 4]),
+        (3, 1, [1, 2, 3]),
+        (7, None, [7]),
+    ],
+)
+def test_a_small_remainder_joins_the_batch_before_it(
+    n: int, size: int | None, ends: list[int]
+) -> None:
+    assert batch_ends(n, size) == ends
 
 
 @pytest.mark.parametrize(
