@@ -48,6 +48,68 @@ def strict_json(text: str) -> Any:
 # --- run ---------------------------------------------------------------------------------------
 
 
+def ran(tmp_path: Path, *experiments: dict[str, Any]) -> list[dict[str, Any]]:
+    """Run experiments from a file and return the runs of the result, read strictly."""
+    spec, out = tmp_path / "several.json", tmp_path / "result.json"
+    assert main(["run", write(spec, {"experiments": experiments}), "-o", str(out)]) == 0
+    runs = strict_json(out.read_text())["runs"]
+    assert isinstance(runs, list)
+    return runs
+
+
+def test_nothing_moves_at_learning_rate_0(tmp_path: Path) -> None:
+    still = {
+        **SMALL,
+        "regularization": {"dropout": 0.7, "input_noise": 0.5},
+        "training": {"epochs": 5, "lr": 0.0, "seed": 3},
+    }
+    one, two = ran(tmp_path, still, still)
+    (again,) = ran(tmp_path, still)
+    for name in ("train_loss", "val_loss", "train_accuracy", "val_accuracy"):
+        assert len(set(one["history"][name])) == 1, name
+    # in train mode masks and noise are drawn anew
+    assert len(set(one["history"]["train_loss_train_mode"])) == 5
+    assert one == two == again
+
+
+def test_a_lane_that_diverges_is_named_and_its_neighbours_do_not_notice(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = {**SMALL, "training": {"optimizer": "sgd", "lr": 0.1, "epochs": 20}}
+    wild = {**SMALL, "training": {"optimizer": "sgd", "lr": 1000.0, "epochs": 20}}
+    first, bad, third = ran(tmp_path, good, wild, good)
+    said = capsys.readouterr().err
+    assert [r["status"] for r in (first, bad, third)] == ["finished", "diverged", "finished"]
+    assert re.search(r"2  diverged .* lr=1000\.0$", said, re.MULTILINE)
+    assert first == third
+    (alone,) = ran(tmp_path, good)
+    for name in HISTORY:
+        assert first["history"][name] == pytest.approx(alone["history"][name], rel=1e-4), name
+
+
+def test_a_run_that_reaches_its_end_says_that_the_best_weights_were_restored(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def patient(restore: bool) -> dict[str, Any]:
+        return {
+            "data": {"n_samples": 60, "noise": 0.4},
+            "model": {"hidden": [32]},
+            "regularization": {
+                "early_stopping": {"patience": 1000, "restore_best_weights": restore}
+            },
+            "training": {"epochs": 60, "lr": 0.05},
+        }
+
+    back, stays = ran(tmp_path, patient(True), patient(False))
+    said = capsys.readouterr().err
+    assert (back["status"], back["stopped_epoch"]) == ("finished", None)
+    assert back["best_epoch"] == stays["best_epoch"] < 60
+    assert (back["restored_best_weights"], stays["restored_best_weights"]) == (True, False)
+    norms = [[w["norm"] for w in run["weights"]] for run in (back, stays)]
+    assert norms[0] != pytest.approx(norms[1], rel=1e-2)
+    assert "best weights restored: run 1;" in said
+
+
 def test_run_writes_the_result_of_the_contract(spec: str, tmp_path: Path) -> None:
     out = tmp_path / "result.json"
     assert main(["run", spec, "-o", str(out), "--device", "cpu"]) == 0

@@ -291,6 +291,47 @@ def test_a_link_that_is_none_is_one_sentence() -> None:
     assert "Shown is the lesson's start." in error.value
 
 
+@pytest.mark.parametrize(
+    ("page", "changes", "field"),
+    [
+        # the lesson compares it with batch norm, which one point has no variance for
+        ("normalization", {"training": {"batch_size": 1, "epochs": 2}}, "training.batch_size"),
+        # the lesson compares it with ten times of it
+        (
+            "penalties",
+            {"regularization": {"weight_decay": 1e6}, "training": {"epochs": 2}},
+            "regularization.weight_decay",
+        ),
+    ],
+)
+def test_a_link_whose_comparison_does_not_fit_is_one_sentence(
+    page: str, changes: dict[str, Any], field: str
+) -> None:
+    at = opened(page, Experiment.from_dict({**SHORT, **changes}))
+    (error,) = at.error
+    assert error.value.startswith(f"{field}: got 1")
+    assert "Shown is the lesson's start." in error.value
+    assert shown(at) != Experiment.from_dict({**SHORT, **changes})
+
+
+def test_a_run_that_outlasts_its_patience_says_what_its_weights_are() -> None:
+    patient = {"early_stopping": {"patience": 1000}}
+    noisy = {"n_samples": 60, "noise": 0.4}
+    training = {"epochs": 40, "lr": 0.05}
+    for restore in (True, False):
+        patient["early_stopping"]["restore_best_weights"] = restore
+        e = Experiment.from_dict(
+            {**SHORT, "data": noisy, "regularization": patient, "training": training}
+        )
+        at = finished(opened("early_stopping", e))
+        (said,) = [h.value for h in at.html if "before 1000 epochs" in h.value]
+        assert ("were restored" in said) == restore
+        assert ("its last weights stay" in said) == (not restore)
+        cautions = [h.value for h in at.html if "rv-caution" in h.value and "<style" not in h.value]
+        (caution,) = cautions
+        assert ("weights of the best epoch are restored" in caution) == restore
+
+
 def test_the_self_check_trains_only_after_the_answer() -> None:
     at = opened("self_check")
     assert "Answer first" in "".join(h.value for h in at.html)

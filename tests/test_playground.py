@@ -580,3 +580,37 @@ def test_of_two_who_ask_at_once_the_later_one_gets_its_run(monkeypatch: pytest.M
         first.result(60)
         second.result(60)
     assert visit.job.experiments == visit.lanes == (quick,)
+
+
+# --- settings that do not go together, or get in each other's way ------------------------------
+
+
+def test_batches_of_one_and_batch_norm_are_refused_in_a_sentence_and_can_be_mended() -> None:
+    at = open_app(SHORT.replace("training.batch_size", 1))
+    assert shown(at).training.batch_size == 1  # without batch norm it is a run like any other
+    control(at, "Normalization").set_value("batch").run()
+    assert not at.exception
+    assert any(e.value.startswith("training.batch_size: got 1;") for e in at.error)
+    control(at, "Batch size").set_value(2).run()
+    assert not at.exception
+    assert not at.error
+    assert (shown(at).training.batch_size, shown(at).model.norm) == (2, "batch")
+
+
+def caution(at: AppTest) -> list[str]:
+    return [h.value for h in at.html if "rv-caution" in h.value and "<style" not in h.value]
+
+
+def test_a_control_says_where_another_one_gets_in_its_way() -> None:
+    at = open_app(SHORT.replace("regularization.dropout", 0.2).replace("regularization.l1", 0.001))
+    assert caution(at) == []
+    control(at, "Dropout kind").set_value("alpha").run()
+    (said,) = caution(at)
+    assert "made for SELU" in said
+    control(at, "Activation").set_value("selu").run()
+    assert caution(at) == []
+    control(at, "Optimizer").set_value("sgd").run()
+    (said,) = caution(at)
+    assert "plain SGD switched off 2–7" in said
+    control(at, "Batch size").set_value("all").run()
+    assert caution(at) == []
