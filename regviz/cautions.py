@@ -39,16 +39,20 @@ def cautions(e: Experiment) -> dict[str, str]:
             f"Alpha dropout is made for SELU. With {model.activation} it keeps neither mean nor "
             "variance, and a dropped unit is set to a value far from 0; choose selu or standard."
         )
-    elif drops and r.dropout_kind == "standard" and model.activation == "selu":
+    elif (
+        drops
+        and r.dropout_kind == "standard"
+        and model.activation == "selu"
+        and _self_normalizing(e)
+    ):
         found["regularization.dropout_kind"] = (
             "SELU keeps mean 0 and variance 1 from layer to layer; standard dropout changes the "
             "variance, alpha dropout keeps both."
         )
-    small = training.batch_size is not None and training.batch_size < SMALL_BATCH
-    if model.norm == "batch" and model.hidden and small and e.n_train > SMALL_BATCH:
+    size = min(training.batch_size or e.n_train, e.n_train)
+    if model.norm == "batch" and model.kind == "mlp" and model.hidden and size < SMALL_BATCH:
         found["training.batch_size"] = (
-            f"Batch norm takes mean and variance from {training.batch_size} points: they are "
-            "mostly chance."
+            f"Batch norm takes mean and variance from {size} points: they are mostly chance."
         )
     plain = training.optimizer == "sgd" and training.momentum < AVERAGING
     if r.l1 and plain and len(batch_ends(e.n_train, training.batch_size)) > 1:
@@ -67,3 +71,8 @@ def cautions(e: Experiment) -> dict[str, str]:
             f"Longer than the run of {training.epochs} epochs: it cannot stop it; {end}."
         )
     return found
+
+
+def _self_normalizing(e: Experiment) -> bool:
+    """Whether it is the activation alone that keeps mean and variance from layer to layer."""
+    return e.model.kind in ("mlp", "cnn") and e.model.norm is None

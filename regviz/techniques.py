@@ -37,6 +37,14 @@ TECHNIQUES: tuple[Technique, ...] = (
         "Srivastava et al. 2014",
     ),
     Technique(
+        "Input dropout",
+        "regularization.input_dropout",
+        "pages/dropout.py",
+        "regviz.layers:Dropout",
+        "regviz.scratch.dropout:dropout_forward",
+        "Srivastava et al. 2014",
+    ),
+    Technique(
         "Alpha dropout",
         "regularization.dropout_kind",
         "pages/dropout.py",

@@ -50,7 +50,11 @@ def changed(mapping: dict[str, Any], path: str | None, value: Any) -> Experiment
         (
             {"model": {"activation": "selu"}, "regularization": {"dropout": [0.0, 0.1]}},
             "regularization.dropout_kind",
-            [("regularization.dropout_kind", "alpha"), ("model.activation", "relu")],
+            [
+                ("regularization.dropout_kind", "alpha"),
+                ("model.activation", "relu"),
+                ("model.norm", "layer"),
+            ],
         ),
         (
             {"model": {"hidden": []}, "regularization": {"dropout": 0.1}},
@@ -66,6 +70,11 @@ def changed(mapping: dict[str, Any], path: str | None, value: Any) -> Experiment
             BN | {"training": {"batch_size": 2}},
             "training.batch_size",
             [("training.batch_size", 32), ("model.norm", "layer")],
+        ),
+        (
+            BN | {"data": {"n_samples": 10}, "training": {"batch_size": None}},
+            "training.batch_size",
+            [("data.n_samples", 20)],
         ),
         (
             PATIENT,

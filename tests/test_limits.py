@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+from typing import Any
 
 import pytest
 
@@ -62,18 +63,18 @@ def test_exactly_the_limit_is_allowed() -> None:
         limits.check([e.replace("model.hidden", [64, 65])])
 
 
-def own(classes: int) -> dict[str, object]:
+def own(classes: int) -> dict[str, Any]:
     """Return own data of so many classes, four points each."""
     return {"kind": "csv", "points": [[i, i % 3, i % classes] for i in range(max(4 * classes, 10))]}
 
 
-MODELS: list[dict[str, object]] = [
+MODELS: list[dict[str, Any]] = [
     *({"hidden": hidden} for hidden in ([], [5], [7, 3])),
     *({"kind": "cnn", "hidden": hidden} for hidden in ([4], [3, 5], [2, 3, 4, 5])),
     *({"kind": "lstm", "hidden": [6], "embedding": width} for width in (4, 8)),
     *({"kind": "transformer", "hidden": hidden, "embedding": 6} for hidden in ([5], [4, 7])),
 ]
-DATA: list[dict[str, object]] = [
+DATA: list[dict[str, Any]] = [
     *({"kind": kind} for kind in DATA_KINDS),
     *({"kind": kind, "irrelevant_features": 4} for kind in ("linear", "digits")),
     *(own(classes) for classes in (2, 3, 7, 10)),

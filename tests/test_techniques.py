@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import inspect
 import re
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from regviz.specs import field_names
+from regviz.specs import DROPOUT_KINDS, NORMS, RegularizationSpec, field_names
 from regviz.techniques import TECHNIQUES, Technique
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -72,6 +73,17 @@ def test_the_paper_is_among_the_pages_or_the_twins_sources(row: Technique) -> No
 def test_the_twin_is_tested(row: Technique) -> None:
     code = (ROOT / row.test).read_text(encoding="utf-8")
     assert calls(code, row.twin.split(":")[1])
+
+
+def test_every_field_of_regularization_and_every_kind_of_its_choices_has_a_row() -> None:
+    rows: dict[str, list[str]] = {row.field: [] for row in TECHNIQUES}
+    for row in TECHNIQUES:
+        rows[row.field].append(row.name.lower())
+    for f in dataclasses.fields(RegularizationSpec):
+        assert rows.get(f"regularization.{f.name}"), f.name
+    for kind in set(DROPOUT_KINDS) - {"standard"}:
+        assert f"{kind} dropout" in rows["regularization.dropout_kind"]
+    assert rows["model.norm"] == [f"{norm} norm" for norm in NORMS]
 
 
 def test_the_readme_holds_the_same_table() -> None:

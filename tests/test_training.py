@@ -256,9 +256,9 @@ def test_batch_norm_trains_as_torch_does_on_the_same_batches() -> None:
             nn.functional.binary_cross_entropy_with_logits(logits, y[part]).backward()
             optimizer.step()
     network, _ = stack.one(0)
-    for i, module in enumerate(m for m in model if isinstance(m, nn.BatchNorm1d)):
-        assert module.running_var is not None
-        torch.testing.assert_close(network.running[i][0, 1], module.running_var, rtol=1e-3, atol=0)
+    for i, norm in enumerate(m for m in model if isinstance(m, nn.BatchNorm1d)):
+        assert norm.running_var is not None
+        torch.testing.assert_close(network.running[i][0, 1], norm.running_var, rtol=1e-3, atol=0)
     for module, name in zip(linears, ("hidden 1", "hidden 2", "output"), strict=True):
         ours = network.parameters[name][0].T
         torch.testing.assert_close(ours, module.weight.detach(), rtol=1e-2, atol=1e-3)

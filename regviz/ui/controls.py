@@ -780,15 +780,18 @@ WIDGETS: dict[str, Callable[[], None]] = {
         show=lambda v: {"before": "before a sub-layer", "after": "after its sum"}[v],
     ),
     # of images, beyond the panel's groups
-    "map_dropout_kind": lambda: _choice(
-        "Dropout kind",
+    "map_dropout_kind": _with_caution(
         "regularization.dropout_kind",
-        ("spatial", "standard"),
-        show=lambda v: {
-            "spatial": "whole maps (Dropout2d)",
-            "standard": "single units (Dropout)",
-        }.get(v, v),
-        help="Spatial dropout drops a map with all its places at once.",
+        lambda: _choice(
+            "Dropout kind",
+            "regularization.dropout_kind",
+            ("spatial", "standard"),
+            show=lambda v: {
+                "spatial": "whole maps (Dropout2d)",
+                "standard": "single units (Dropout)",
+            }.get(v, v),
+            help="Spatial dropout drops a map with all its places at once.",
+        ),
     ),
     "map_norm": lambda: _choice(
         "Normalization",
