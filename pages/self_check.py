@@ -95,7 +95,7 @@ def zeros(frame: Frame, lanes: Lanes) -> tuple[int, str]:
         f"{l1.zeros:,} of {l1.weights:,} weights are exactly 0 with L1, {l2.zeros:,} with L2; ‖w‖ "
         f"is {size(frame.lanes[0]):.2f} and {size(frame.lanes[1]):.2f}. L1 pulls equally hard at "
         "small weights, L2 ever more weakly. This was Adam; SGD on mini-batches leaves most "
-        f"of the zeros only near 0. {L1_MEASURED}"
+        f"of the zeros only near 0: {L1_MEASURED}."
     )
 
 
