@@ -61,6 +61,10 @@ def cautions(e: Experiment) -> dict[str, str]:
             "SGD on mini-batches leaves most of L1's zeros only near 0, at any learning rate: "
             f"{L1_MEASURED}."
         )
+    if training.momentum and training.optimizer != "sgd":
+        found["training.momentum"] = (
+            f"Only SGD has momentum; {training.optimizer} trains without it."
+        )
     stop = r.early_stopping
     if stop is not None and stop.patience >= training.epochs:
         end = (
@@ -69,7 +73,7 @@ def cautions(e: Experiment) -> dict[str, str]:
             else "the weights of its last epoch stay"
         )
         found["regularization.early_stopping.patience"] = (
-            f"Longer than the run of {training.epochs} epochs: it cannot stop it; {end}."
+            f"Patience is longer than the run of {training.epochs} epochs and cannot stop it; {end}."
         )
     return found
 

@@ -23,6 +23,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
+from regviz.cautions import cautions
 from regviz.specs import (
     MAX_LANES,
     Experiment,
@@ -483,6 +484,8 @@ def _train(experiments: Sequence[Experiment], arguments: argparse.Namespace) -> 
         # strict, because NaN is no JSON and other programs read this file
         write(json.dumps(document, allow_nan=False) + "\n")
     print(_summary(runs, seconds), file=sys.stderr)
+    for said in _cautions(experiments):
+        print(said, file=sys.stderr)
     return INTERRUPTED if interrupted else 0
 
 
@@ -609,6 +612,19 @@ def _summary(runs: Sequence[dict[str, Any]], seconds: float) -> str:
         )
     models = "1 model" if len(runs) == 1 else f"{len(runs)} models"
     return "\n".join([*lines, f"{models} in {seconds:.1f} s"])
+
+
+def _cautions(experiments: Sequence[Experiment]) -> list[str]:
+    """Return what is to be said of settings that get in each other's way, once each."""
+    found: dict[str, list[int]] = {}
+    for number, e in enumerate(experiments, 1):
+        for field, said in cautions(e).items():
+            found.setdefault(f"{field}: {said}", []).append(number)
+    if len(experiments) == 1:
+        return list(found)
+    return [
+        f"{said} (in {len(numbers)} of {len(experiments)} runs)" for said, numbers in found.items()
+    ]
 
 
 def _labels(runs: Sequence[dict[str, Any]]) -> list[str]:

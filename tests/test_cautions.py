@@ -77,6 +77,11 @@ def changed(mapping: dict[str, Any], path: str | None, value: Any) -> Experiment
             [("data.n_samples", 20)],
         ),
         (
+            {"training": {"optimizer": "adam", "momentum": 0.9}},
+            "training.momentum",
+            [("training.optimizer", "sgd"), ("training.momentum", 0.0)],
+        ),
+        (
             PATIENT,
             "regularization.early_stopping.patience",
             [("training.epochs", 301), ("regularization.early_stopping", None)],

@@ -108,6 +108,10 @@ def test_a_run_that_reaches_its_end_says_that_the_best_weights_were_restored(
     norms = [[w["norm"] for w in run["weights"]] for run in (back, stays)]
     assert norms[0] != pytest.approx(norms[1], rel=1e-2)
     assert "best weights restored: run 1;" in said
+    assert (
+        said.count("regularization.early_stopping.patience: Patience is longer than the run") == 2
+    )
+    assert said.count("(in 1 of 2 runs)") == 2
 
 
 def test_run_writes_the_result_of_the_contract(spec: str, tmp_path: Path) -> None:
