@@ -73,7 +73,8 @@ def cautions(e: Experiment) -> dict[str, str]:
             else "the weights of its last epoch stay"
         )
         found["regularization.early_stopping.patience"] = (
-            f"Patience is longer than the run of {training.epochs} epochs and cannot stop it; {end}."
+            f"Patience is longer than the run of {training.epochs} epochs and cannot stop it; "
+            f"{end}."
         )
     return found
 
