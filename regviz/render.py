@@ -99,7 +99,11 @@ def _lane(entry: Mapping[str, Any], experiment: Experiment, where: str) -> LaneF
     except (TypeError, KeyError, IndexError, ValueError, OverflowError):
         raise _foreign(f"{where}.weights") from None
     stopping, status = experiment.regularization.early_stopping, entry["status"]
-    restored = stopping is not None and stopping.restore_best_weights
+    asked = stopping is not None and stopping.restore_best_weights
+    # files from before the field was there restored at the end of whatever did not diverge
+    restored = entry.get("restored_best_weights", asked and status in ("finished", "stopped"))
+    if not isinstance(restored, bool):
+        raise _foreign(f"{where}.restored_best_weights")
     layers = len(names)
     return LaneFrame(
         status="running" if status == "cancelled" else status,
@@ -107,7 +111,7 @@ def _lane(entry: Mapping[str, Any], experiment: Experiment, where: str) -> LaneF
         best_epoch=_epoch(entry.get("best_epoch"), epochs, f"{where}.best_epoch"),
         stopped_epoch=_epoch(entry.get("stopped_epoch"), epochs, f"{where}.stopped_epoch"),
         wait=0,
-        restored=restored and status in ("finished", "stopped"),
+        restored=restored,
         history=np.array(rows, np.float32),
         layers=names,
         shapes=shapes,

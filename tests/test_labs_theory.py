@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from regviz.labs import LABS, noise
-from regviz.labs.early_stopping import BOUND
+from regviz.labs.early_stopping import BOUND, BOUND_AT
 from regviz.labs.lasso import kkt
 from regviz.labs.microscope import Weights
 from tests.test_labs import run_lab
@@ -103,7 +103,11 @@ def test_a_large_step_exceeds_the_small_step_bound_and_says_so() -> None:
 
 def test_the_bound_is_the_largest_gap_of_small_steps() -> None:
     x = np.linspace(0, 50, 1_000_001)
-    assert abs(np.abs(1 - np.exp(-x) - x / (1 + x)).max() - BOUND) < 1e-4
+    gap = np.abs(1 - np.exp(-x) - x / (1 + x))
+    assert abs(gap.max() - BOUND) < 1e-4
+    # where it is met: e⁻ˣ = 1/(1 + x)², so that the gap's slope is 0
+    assert np.exp(-BOUND_AT) == pytest.approx(1 / (1 + BOUND_AT) ** 2, rel=1e-3)
+    assert abs(x[gap.argmax()] - BOUND_AT) < 0.02
 
 
 # --- the lasso -----------------------------------------------------------------------------------
