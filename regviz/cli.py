@@ -2,8 +2,9 @@
 or start the app (``serve``).
 
 The result goes to the file of ``-o``, else to standard output; progress and the summary go to
-standard error. Exit code 0: trained; 2: refused, with one sentence on standard error; 130:
-interrupted, what was trained until then is written.
+standard error. ``-`` is standard input where a file is read. Exit code 0: trained; 2: refused,
+with one sentence on standard error, or the result is in another file than the one asked for,
+which the sentence names; 130: interrupted, what was trained until then is written.
 """
 
 from __future__ import annotations
@@ -23,11 +24,14 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
+from regviz._version import __version__
 from regviz.cautions import cautions
+from regviz.outputs import STANDARD, bytes_output, open_standard_streams, say, silence, text_output
 from regviz.specs import (
     MAX_LANES,
     Experiment,
     SpecError,
+    did_you_mean,
     experiments_from_json,
     parse_json,
     to_link,
@@ -41,28 +45,62 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 REFUSED = 2
+_MOST_BYTES = 512 << 20  # of a file that is read; more is no spec, and may never end
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    open_standard_streams()
     parser = _parser()
-    arguments = parser.parse_args(argv)
-    if arguments.command is None:
-        parser.print_help()
-        return 0
     try:
+        arguments, others = parser.parse_known_args(argv)
+        if others:  # told by the command that was asked for, which knows its options
+            arguments.parser.error(f"unrecognized arguments: {' '.join(others)}")
+        if arguments.command is None:
+            parser.print_help()
+            return 0
         code: int = arguments.command(arguments)
     except SpecError as error:
-        print(error, file=sys.stderr)
+        say(str(error))
         return REFUSED
+    except MemoryError:
+        say("This takes more memory than there is; give fewer or smaller models.")
+        return REFUSED
+    except KeyboardInterrupt:  # before there was anything to keep
+        return INTERRUPTED
+    finally:
+        _flush()
     return code
+
+
+def _flush() -> None:
+    """Send what is buffered, as the help is; a reader that has left (``| head``) is no failure."""
+    if sys.stdout is not None:
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError:
+            silence(sys.stdout)
+        except OSError as error:
+            silence(sys.stdout)
+            say(f"standard output: cannot be written: {error.strerror}.")
+            raise SystemExit(REFUSED) from None
 
 
 class _Parser(argparse.ArgumentParser):
     """argparse, but a mistake is answered with one sentence instead of the usage text."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(REFUSED, f"{message[:1].upper()}{message[1:]}; see {self.prog} --help.\n")
+        message = f"{message[:1].upper()}{message[1:]}{self._meant(message)}"
+        self.exit(REFUSED, f"{message}; see {self.prog} --help.\n")
+
+    def _meant(self, message: str) -> str:
+        choice = re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)$", message)
+        if choice:
+            return did_you_mean(choice[1], re.findall(r"[\w-]+", choice[2]))
+        option = re.match(r"unrecognized arguments: (--[\w-]+)", message)
+        if option:
+            return did_you_mean(option[1], re.findall(r"--[a-z][\w-]*", self.format_help()))
+        return ""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -71,13 +109,14 @@ def _parser() -> argparse.ArgumentParser:
         description="See what regularization does to a neural network.",
         allow_abbrev=False,
     )
-    parser.set_defaults(command=None)
+    parser.add_argument("--version", action="version", version=f"regviz {__version__}")
+    parser.set_defaults(command=None, parser=parser)
     commands = parser.add_subparsers(title="commands", metavar="{run,sweep,render,serve}")
 
     run = commands.add_parser(
         "run", help="train the experiments of a file", description="Train a file's experiments."
     )
-    run.set_defaults(command=_run)
+    run.set_defaults(command=_run, parser=run)
 
     sweep = commands.add_parser(
         "sweep",
@@ -101,10 +140,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="train each with N seeds, from the file's training.seed upward (default: 1)",
     )
-    sweep.set_defaults(command=_sweep)
+    sweep.set_defaults(command=_sweep, parser=sweep)
 
     for command in (run, sweep):
-        command.add_argument("spec", metavar="SPEC.json", help="the experiment file")
+        command.add_argument(
+            "spec", metavar="SPEC.json", help="the experiment file, - for standard input"
+        )
         command.add_argument(
             "-o",
             "--output",
@@ -124,7 +165,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     serve.add_argument("--port", type=int, help="port to listen on (default: 8501)")
     serve.add_argument("--address", help="address to listen on (default: all of the machine's)")
-    serve.set_defaults(command=_serve)
+    serve.set_defaults(command=_serve, parser=serve)
     return parser
 
 
@@ -137,7 +178,9 @@ def _add_render(commands: argparse._SubParsersAction[Any]) -> None:
         "animation) is trained again.",
         epilog="example: python -m regviz render spec.json -o slide.png -o deck.pptx --twin",
     )
-    render.add_argument("source", metavar="SPEC-or-RESULT.json", help="what to draw")
+    render.add_argument(
+        "source", metavar="SPEC-or-RESULT.json", help="what to draw, - for standard input"
+    )
     render.add_argument(
         "-o",
         "--output",
@@ -204,15 +247,17 @@ def _add_render(commands: argparse._SubParsersAction[Any]) -> None:
     render.add_argument(
         "--device", choices=("auto", "cpu", "cuda"), default="cpu", help="default: cpu"
     )
-    render.set_defaults(command=_render)
+    render.set_defaults(command=_render, parser=render)
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    _check_apart(arguments.spec, arguments.output)
     experiments = _read(arguments.spec)
     return _train(experiments, arguments)
 
 
 def _sweep(arguments: argparse.Namespace) -> int:
+    _check_apart(arguments.spec, arguments.output)
     axes = [_axis(text) for text in arguments.over]
     experiments = sweep_experiments(_read(arguments.spec), axes, seeds=arguments.seeds)
     return _train(experiments, arguments)
@@ -222,6 +267,10 @@ def _render(arguments: argparse.Namespace) -> int:
     from regviz import slides
 
     formats = [_format(path, tuple(slides.FORMATS)) for path in arguments.output]
+    targets = [os.path.realpath(path) for path in arguments.output]
+    for path, target in zip(arguments.output, targets, strict=True):
+        if targets.count(target) > 1 and path not in ("/dev/null", "/dev/stdout"):
+            raise SpecError(f"-o: {path} is given twice; give each file once.")
     slides.check_figures(arguments.figure or (), (slides.SWEEP,))
     swept = slides.SWEEP in (arguments.figure or ())
     _check_swept(arguments, formats, swept=swept)
@@ -244,7 +293,7 @@ def _render(arguments: argparse.Namespace) -> int:
         link = _address(arguments.link, source.experiments[-1])
         slide = dataclasses.replace(slide, link=link)
     with contextlib.ExitStack() as stack:
-        writers = [stack.enter_context(_output_bytes(path)) for path in arguments.output]
+        writers = [stack.enter_context(bytes_output(path)) for path in arguments.output]
         interrupted = stack.enter_context(_interruption())
         device = "cpu"
         if arguments.device != "cpu":
@@ -285,10 +334,18 @@ def _render(arguments: argparse.Namespace) -> int:
         for write, file in zip(writers, files, strict=True):
             write(file)
     if remark:
-        print(f"{arguments.source}: {remark}", file=sys.stderr)
+        say(f"{arguments.source}: {remark}")
     for path, file in zip(arguments.output, files, strict=True):
-        print(f"{path}: {len(file) / 1000:,.0f} kB", file=sys.stderr)
+        say(f"{path}: {len(file) / 1000:,.0f} kB")
     return 0
+
+
+def _check_apart(source: str, output: str | None) -> None:
+    """Refuse to write the result over the experiment that it comes from."""
+    if output is not None:
+        with contextlib.suppress(OSError):
+            if os.path.isfile(output) and os.path.samefile(source, output):
+                raise SpecError(f"-o: {output} is the experiment file itself; give another name.")
 
 
 def _check_swept(arguments: argparse.Namespace, formats: Sequence[str], *, swept: bool) -> None:
@@ -329,9 +386,9 @@ def _source(arguments: argparse.Namespace) -> Source:
     from regviz.render import Source, source_from_value
     from regviz.slides import MAX_RUNS
 
-    path = arguments.source
+    path = _named(arguments.source)
     try:
-        source = source_from_value(parse_json(_bytes(path)))
+        source = source_from_value(parse_json(_bytes(arguments.source)))
     except SpecError as error:
         raise SpecError(f"{path}: {error}") from None
     if arguments.runs is not None:
@@ -377,10 +434,26 @@ def _serve(arguments: argparse.Namespace) -> int:
 
 
 def _bytes(path: str) -> bytes:
+    """Return what is in a file, or in standard input for ``-``."""
     try:
-        return Path(path).read_bytes()
+        if path != STANDARD:
+            with open(path, "rb") as file:
+                content = file.read(_MOST_BYTES + 1)
+        elif sys.stdin is not None:
+            content = sys.stdin.buffer.read(_MOST_BYTES + 1)
+        else:
+            raise SpecError("standard input: it is closed; give a file, or - with something in it.")
     except OSError as error:
-        raise SpecError(f"{path}: cannot be read: {error.strerror}.") from None
+        raise SpecError(f"{_named(path)}: cannot be read: {error.strerror}.") from None
+    if len(content) > _MOST_BYTES:
+        raise SpecError(
+            f"{_named(path)}: holds more than {_MOST_BYTES >> 20} MiB; give an experiment file."
+        )
+    return content
+
+
+def _named(path: str) -> str:
+    return "standard input" if path == STANDARD else path
 
 
 def _read(path: str) -> tuple[Experiment, ...]:
@@ -388,13 +461,13 @@ def _read(path: str) -> tuple[Experiment, ...]:
     try:
         return experiments_from_json(text)
     except SpecError as error:
-        raise SpecError(f"{path}: {error}") from None
+        raise SpecError(f"{_named(path)}: {error}") from None
 
 
 def _axis(text: str) -> tuple[str, list[Any]]:
     """Read ``FIELD=V1,V2``: the values are JSON, and a bare word is a string."""
     field, equals, values = text.partition("=")
-    if not equals or not values.strip():
+    if not equals or not field.strip() or not values.strip():
         raise SpecError(f'--over: got "{text}"; give FIELD=VALUE,VALUE.')
     try:
         return field, list(json.loads(f"[{values}]"))
@@ -430,8 +503,8 @@ def sweep_experiments(
         If a field or value does not exist, a field is given twice, or there would be more than
         1024 experiments.
     """
-    if seeds < 1:
-        raise SpecError(f"--seeds: got {seeds}; give a whole number of at least 1.")
+    if not 1 <= seeds <= MAX_LANES:
+        raise SpecError(f"--seeds: got {seeds}; give a whole number from 1 to {MAX_LANES}.")
     if seeds > 1:
         axes = [*axes, ("training.seed", range(seeds))]
     paths = [path for path, _ in axes]
@@ -464,7 +537,7 @@ def _train(experiments: Sequence[Experiment], arguments: argparse.Namespace) -> 
     # small models lose by more threads, thirtyfold on a machine that is busy; and the trainers of
     # the app have one each, so both get the same numbers
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    with _output(arguments.output) as write, _interruption() as interrupted:
+    with text_output(arguments.output) as write, _interruption() as interrupted:
         from regviz.training import fit, pick_device
 
         device = pick_device(
@@ -483,67 +556,25 @@ def _train(experiments: Sequence[Experiment], arguments: argparse.Namespace) -> 
         document = {"runs": runs, "device": device, "seconds": round(seconds, 3)}
         # strict, because NaN is no JSON and other programs read this file
         write(json.dumps(document, allow_nan=False) + "\n")
-    print(_summary(runs, seconds), file=sys.stderr)
+    say(_summary(runs, seconds))
     for said in _cautions(experiments):
-        print(said, file=sys.stderr)
+        say(said)
     return INTERRUPTED if interrupted else 0
 
 
 @contextlib.contextmanager
-def _output(path: str | None) -> Iterator[Callable[[str], object]]:
-    """Open the result for writing and yield the function that writes it, whole or not at all.
-
-    It is opened before the training starts, so that a path that cannot be written is refused at
-    once and not after an hour.
-    """
-    if path is None:
-        yield sys.stdout.write
-        return
-    with _output_bytes(path) as write:
-        yield lambda text: write(text.encode())
-
-
-@contextlib.contextmanager
-def _output_bytes(path: str) -> Iterator[Callable[[bytes], object]]:
-    """Open a file for writing, as :func:`_output` does, and yield what writes its bytes."""
-    target = Path(os.path.realpath(path))
-    # a pipe or /dev/null is written to; a file is replaced when the new one is complete
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    in_place = target.exists() and not target.is_file()
-
-    def refused(error: OSError) -> SpecError:
-        return SpecError(f"{path}: cannot be written: {error.strerror}.")
-
-    try:
-        file = (target if in_place else part).open("wb")
-    except OSError as error:
-        raise refused(error) from None
-
-    def write(content: bytes) -> None:
-        try:
-            with file:
-                file.write(content)
-            if not in_place:
-                part.replace(target)
-        except OSError as error:
-            raise refused(error) from None
-
-    try:
-        yield write
-    finally:
-        file.close()
-        if not in_place:
-            part.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
 def _interruption() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM in a list, so that training can end in good order.
+    """Collect SIGINT, SIGTERM and SIGHUP (the terminal was closed; not under ``nohup``) in a list,
+    so that training can end in good order.
 
     Only the first is caught: a second one ends the process at once.
     """
     caught: list[int] = []
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    hang_up = getattr(signal, "SIGHUP", None)
+    if hang_up is not None and signal.getsignal(hang_up) != signal.SIG_IGN:
+        numbers.append(hang_up)
+    before = {number: signal.getsignal(number) for number in numbers}
 
     def restore() -> None:
         for number, handler in before.items():
@@ -562,9 +593,9 @@ def _interruption() -> Iterator[list[int]]:
 
 
 @contextlib.contextmanager
-def _progress_bar(stream: TextIO) -> Iterator[Callable[[int, int], None] | None]:
+def _progress_bar(stream: TextIO | None) -> Iterator[Callable[[int, int], None] | None]:
     """Yield the function that redraws the bar, or None where nobody would see it."""
-    if not stream.isatty():
+    if stream is None or not stream.isatty():
         yield None
         return
     start = time.monotonic()
@@ -578,14 +609,19 @@ def _progress_bar(stream: TextIO) -> Iterator[Callable[[int, int], None] | None]
         drawn = int(now * 10)
         bar = "█" * (width * epoch // epochs)
         left = f", {now * (epochs - epoch) / epoch:.0f} s left" if now > 1 else ""
-        stream.write(f"\r{bar:░<{width}} epoch {epoch}/{epochs}{left} \x1b[K")
-        stream.flush()
+        draw(f"\r{bar:░<{width}} epoch {epoch}/{epochs}{left} \x1b[K")
+
+    def draw(text: str) -> None:
+        try:
+            stream.write(text)
+            stream.flush()
+        except (OSError, ValueError):  # the terminal is gone; the training is not
+            silence(stream)
 
     try:
         yield show
     finally:
-        stream.write("\r\x1b[K")
-        stream.flush()
+        draw("\r\x1b[K")
 
 
 def _summary(runs: Sequence[dict[str, Any]], seconds: float) -> str:

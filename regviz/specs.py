@@ -59,6 +59,47 @@ _LINK_LIMIT = 20_000  # characters of a link that are looked at, and bytes it ma
 class SpecError(ValueError):
     """What a person wrote does not describe an experiment; the text says what to change."""
 
+    def __init__(self, text: str) -> None:
+        # half a surrogate pair, which JSON can spell, goes into no terminal and no page
+        super().__init__(text.encode("utf-8", "backslashreplace").decode())
+
+
+# --- what was meant ---------------------------------------------------------------------------
+
+_OTHER_NAMES = {"learning_rate": "lr", "p": "dropout", "rate": "dropout"}
+"""What other libraries call a field, and its name here."""
+
+
+def did_you_mean(word: str, known: Sequence[str]) -> str:
+    """Return `` (did you mean this?)`` with the name that a mistyped one is closest to, or "".
+
+    Case does not count. A field that stands in the wrong group, or in none, is found by its own
+    name.
+    """
+    if len(word) > 80:
+        return ""
+    import difflib  # only here: it is needed for a mistake alone
+
+    group, _, last = word.lower().rpartition(".")
+    last = _OTHER_NAMES.get(last, last)
+    for of_group in (True, False):
+        by_last: dict[str, str] = {}
+        for name in known:
+            its_group, _, its_last = name.lower().rpartition(".")
+            if its_group == group or not of_group:
+                by_last.setdefault(its_last, name)
+        close = difflib.get_close_matches(last, by_last, n=1, cutoff=0.7)
+        if close:
+            return f" (did you mean {by_last[close[0]]}?)"
+    return ""
+
+
+@functools.cache
+def known_paths() -> tuple[str, ...]:
+    """Return the paths of all groups and fields, those of own data too."""
+    groups = tuple(f.name for f in dataclasses.fields(Experiment))
+    return (*groups, *field_names(), *(f"data.{name}" for name in OWN_FIELDS))
+
 
 # --- checks: each takes (field name, value) and returns the value in its one canonical form ---
 
@@ -114,7 +155,10 @@ def _whole(low: int, high: int) -> Check:
 def _choice(*options: str) -> Check:
     def check(name: str, value: Any) -> str:
         if not isinstance(value, str) or value not in options:
-            raise SpecError(f"{name}: got {_shown(value)}; choose one of {', '.join(options)}.")
+            meant = did_you_mean(value, options) if isinstance(value, str) else ""
+            raise SpecError(
+                f"{name}: got {_shown(value)}{meant}; choose one of {', '.join(options)}."
+            )
         return value
 
     return check
@@ -609,7 +653,10 @@ class Experiment(_Checked):
                 at[name] = _to_mapping(_NESTED[name]())
             at = at.get(name) if isinstance(at, dict) else None
         if not isinstance(at, dict) or (last not in at and path not in field_names()):
-            raise SpecError(f"{path}: no such field; choose one of {', '.join(field_names())}.")
+            meant = did_you_mean(path, known_paths())
+            raise SpecError(
+                f"{path[:80]}: no such field{meant}; choose one of {', '.join(field_names())}."
+            )
         at[last] = value
         return Experiment.from_dict(mapping)
 
@@ -707,7 +754,10 @@ def _from_mapping(cls: type[_S], name: str, mapping: object) -> _S:
     for key in mapping:
         if key not in known:
             path = f"{name}.{key}" if name else str(key)
-            raise SpecError(f"{path[:80]}: unknown field; known here are {', '.join(known)}.")
+            meant = did_you_mean(path, known_paths())
+            raise SpecError(
+                f"{path[:80]}: unknown field{meant}; known here are {', '.join(known)}."
+            )
     return cls(**mapping)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pty
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -14,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from regviz import outputs
+from regviz._version import __version__
 from regviz.cli import main, sweep_experiments
 from regviz.frames import HISTORY
 from regviz.specs import MAX_LANES, Experiment, SpecError
@@ -381,6 +385,229 @@ def test_a_full_disk_is_said_in_one_sentence(spec: str, capsys: pytest.CaptureFi
     assert "cannot be written" in refused(["run", spec, "-o", "/dev/full"], capsys)
 
 
+# --- what was meant ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("document", "meant"),
+    [
+        ({"data": {"nois": 0.1}}, "data.noise"),
+        ({"data": {"kind": "moon"}}, "moons"),
+        ({"training": {"optimizer": "AdamW"}}, "adamw"),
+        ({"dropout": 0.5}, "regularization.dropout"),
+        ({"data": {"l2": 0.5}}, "regularization.l2"),
+        ({"model": {"n_samples": 50}}, "data.n_samples"),
+        ({"Training": {}}, "training"),
+        ({"training": {"learning_rate": 0.1}}, "training.lr"),
+        ({"regularization": {"early_stopping": {"min-delta": 1}}},
+         "regularization.early_stopping.min_delta"),
+        ({"data": {"xyzzy": 1}}, None),
+        ({"data": {"kind": "x" * 5000}}, None),
+    ],
+)  # fmt: skip
+def test_a_mistyped_name_is_answered_with_the_one_that_was_meant(
+    document: Any, meant: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = refused(["run", write(tmp_path / "s.json", document)], capsys)
+    assert f"(did you mean {meant}?)" in said if meant else "did you mean" not in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        (["swepe", "s.json"], "sweep"),
+        (["run", "s.json", "--devise", "cpu"], "--device"),
+        (["run", "s.json", "--device", "gpu"], None),
+        (["render", "s.json", "-o", "a.png", "--titel", "x"], "--title"),
+        (["sweep", "SPEC", "--over", "data.nois=1"], "data.noise"),
+        (["sweep", "SPEC", "--over", "weightdecay=1"], "regularization.weight_decay"),
+        (["sweep", "SPEC", "--over", "data.kind=moons,circle"], "circles"),
+    ],
+)
+def test_a_mistyped_command_option_or_field_too(
+    arguments: list[str], meant: str | None, spec: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = refused([spec if part == "SPEC" else part for part in arguments], capsys)
+    assert f"(did you mean {meant}?)" in said if meant else "did you mean" not in said
+
+
+# --- nonsense ----------------------------------------------------------------------------------
+
+NUMBERS = ("-1", "0", "1e9", "1e999", "nan", "", "x", "1,000", "99999999999999999999")
+
+
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        ("sweep", [["--seeds", n] for n in NUMBERS]),
+        ("sweep", [["--over", f"training.seed={n}"] for n in ("-1", "1e9", "nan", "2147483648")]),
+        ("sweep", [["--over", "=1"], ["--over", ","], ["--over", "data.noise=0,,1"]]),
+        ("render", [["--epoch", n] for n in NUMBERS]),
+        ("render", [["--frames", n] for n in NUMBERS]),
+        ("render", [["--seconds", n] for n in NUMBERS]),
+        ("render", [["--scale", n] for n in NUMBERS]),
+        ("render", [["--font-size", n] for n in NUMBERS]),
+        ("render", [["--runs", n] for n in NUMBERS]),
+        ("render", [["--layout", "three"], ["--theme", "dim"], ["--figure", "pie"]]),
+        ("render", [["--link", "javascript:alert(1)"], ["--measure", "val_loss"]]),
+        ("render", [["-o", "a.bmp"], ["-o", "-"], ["-o", ""], ["--label", "a", "--label", "b"]]),
+        ("run", [["--device", "cuda"], ["--device", ""], ["-o", ""]]),
+        ("serve", [["--port", n] for n in NUMBERS if n != "0"]),
+    ],
+)
+def test_nonsense_is_refused_in_one_sentence(
+    command: str, options: list[list[str]], spec: str, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    needed = {
+        "run": [spec],
+        "sweep": [spec, *([] if "--over" in options[0] else ["--over", "data.noise=0.1"])],
+        "render": [spec, "-o", "a.png"],
+        "serve": [],
+    }[command]
+    for option in options:
+        refused([command, *needed, *option], capsys)
+    assert sorted(os.listdir(tmp_path)) == ["spec.json"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"", b"  ", b"\x00\x01\xff", b"[" * 100_000, b'{"data":' * 5000, b"null", b"1",
+        b'"x"', b"[1]",
+        b'{"data": {"noise": NaN}}', b'{"data": {"noise": -Infinity}}',
+        b'{"data": {"noise": 1e999}}',
+        b'{"data": {"n_samples": ' + b"9" * 10_000 + b"}}", b'{"data": {}, "data": {}}',
+        b'{"data": {"seed": -1}}', b'{"experiments": []}', b'{"experiments": {}}', b'{"runs": []}',
+        b"{'data': {}}", b'{"data": {"noise": "0.1"}}', b'{"data": {"noise": true}}', b"{}{}",
+        b'{"model": {"hidden": 8}}', b'{"training": {"epochs": 1.5}}',
+        '{"dätä": 1}'.encode("latin-1"),
+        b'{"data": {"kind": "\\ud800"}}', b"\xff\xfe{\x00}\x00",
+    ],
+)  # fmt: skip
+def test_a_file_of_nonsense_is_refused_in_one_sentence(
+    content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "s.json"
+    path.write_bytes(content)
+    for command in (["run", str(path)], ["render", str(path), "-o", str(tmp_path / "a.png")]):
+        assert len(refused(command, capsys)) < 500
+    assert os.listdir(tmp_path) == ["s.json"]
+
+
+def test_a_byte_order_mark_is_no_nonsense(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "s.json"
+    path.write_bytes(b"\xef\xbb\xbf" + json.dumps(SMALL).encode())
+    assert main(["run", str(path)]) == 0
+    assert len(strict_json(capsys.readouterr().out)["runs"]) == 1
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="this system has no /dev/zero")
+def test_a_file_without_an_end_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("regviz.cli._MOST_BYTES", 1 << 20)
+    assert "more than 1 MiB" in refused(["run", "/dev/zero"], capsys)
+
+
+# --- where the result goes ---------------------------------------------------------------------
+
+
+def test_the_experiment_is_not_written_over(
+    spec: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "link.json").symlink_to(spec)
+    for target in (spec, str(tmp_path / "link.json")):
+        assert "experiment file itself" in refused(["run", spec, "-o", target], capsys)
+    twice = ["render", spec, "-o", "a.png", "-o", "./a.png"]
+    assert "given twice" in refused(twice, capsys)
+    assert json.loads(Path(spec).read_text()) == SMALL
+
+
+def test_what_killed_runs_have_left_is_removed_and_nothing_else(spec: str, tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    out = tmp_path / "r.json"
+    mine, other = f".r.json.{dead.pid}.part", f".other.json.{dead.pid}.part"
+    kept = [
+        f".r.json.{os.getppid()}.part",
+        other,
+        ".r.json.part",
+        ".r.json.x1.part",
+        "r.json.1.part",
+    ]
+    for name in (mine, *kept):
+        (tmp_path / name).write_text("half")
+    assert main(["run", spec, "-o", str(out)]) == 0
+    assert sorted(os.listdir(tmp_path)) == sorted([*kept, "r.json", "spec.json"])
+
+
+def test_a_part_that_somebody_holds_is_left_alone(spec: str, tmp_path: Path) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    part = tmp_path / f".r.json.{dead.pid}.part"
+    with part.open(
+        "wb"
+    ) as file:  # as a process of another container does, whose number says nothing
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX)
+        assert main(["run", spec, "-o", str(tmp_path / "r.json")]) == 0
+        assert part.exists()
+
+
+def test_a_long_name_is_written_and_one_too_long_refused(
+    spec: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    long = tmp_path / f"{'ä' * 124}.json"  # 253 bytes of the 255 that a file system has
+    assert main(["run", spec, "-o", str(long)]) == 0
+    assert long.exists()
+    capsys.readouterr()
+    assert "cannot be written" in refused(["run", spec, "-o", str(tmp_path / ("a" * 300))], capsys)
+
+
+def test_a_write_protected_result_is_not_replaced(
+    spec: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "r.json"
+    out.write_text("old")
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write everywhere
+    assert "Permission denied" in refused(["run", spec, "-o", str(out)], capsys)
+    assert out.read_text() == "old"
+
+
+def test_a_result_that_cannot_be_written_after_all_is_kept(
+    spec: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(part: Path, target: Path) -> Path:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    monkeypatch.setattr(Path, "replace", full)
+    said = refused(["run", spec, "-o", str(tmp_path / "r.json")], capsys)
+    assert "No space left" in said
+    (kept,) = work.iterdir()
+    assert str(kept) in said
+    assert len(strict_json(kept.read_text())["runs"]) == 1
+    assert sorted(os.listdir(tmp_path)) == ["spec.json", "work"]
+
+
+def test_what_can_be_kept_nowhere_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("cwd", "home"):
+        monkeypatch.setattr(Path, name, lambda: tmp_path / "none")
+    monkeypatch.setattr("tempfile.gettempdir", lambda: "/dev/null")
+    assert outputs.keep(b"x", ".json") is None
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    kept = outputs.keep(b"x", ".json")
+    assert kept is not None
+    assert kept.parent == tmp_path
+
+
 # --- as a process ------------------------------------------------------------------------------
 
 
@@ -442,3 +669,93 @@ def test_an_interrupted_run_keeps_what_is_trained(tmp_path: Path) -> None:
     assert 1 <= len(runs[1]["history"]["epoch"]) < 100_000
     assert "Traceback" not in shown.decode()
     assert sorted(os.listdir(tmp_path)) == ["result.json", "s.json"]
+
+
+def shell(command: str, cwd: Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    """Run a shell command, in which ``regviz`` is ours, and return the exit code of that."""
+    program = f'regviz() {{ {shlex.quote(sys.executable)} -m regviz "$@"; }}\n{command}'
+    return subprocess.run(
+        ["bash", "-c", f"{program}\nexit ${{PIPESTATUS[0]}}"], cwd=cwd, input=stdin,
+        capture_output=True, text=True, timeout=60, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("redirection", "reason"),
+    [(">/dev/full", "No space left"), (">&-", "closed"), ("-o /dev/full", "No space left"),
+     ("-o - >/dev/full", "No space left"), ("-o none/r.json", "No such file")],
+)  # fmt: skip
+def test_a_place_that_takes_nothing_is_said_before_the_training(
+    redirection: str, reason: str, tmp_path: Path
+) -> None:
+    if "/dev/full" in redirection and not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    write(tmp_path / "long.json", {"training": {"epochs": 100_000}})
+    done = shell(f"regviz run long.json {redirection}", tmp_path)
+    assert done.returncode == 2
+    assert reason in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert os.listdir(tmp_path) == ["long.json"]
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_result_whose_reader_has_left_is_kept(unbuffered: str, tmp_path: Path) -> None:
+    # the document is longer than a pipe holds, so that its end meets nobody
+    write(tmp_path / "s.json", {**SMALL, "training": {"epochs": 400}})
+    command = "regviz sweep s.json --over data.noise=0.1,0.2 --seeds 4 | head -c 10"
+    done = shell(f"export PYTHONUNBUFFERED={unbuffered}\n{command}", tmp_path)
+    assert done.stdout == '{"runs": ['
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    (kept,) = tmp_path.glob("regviz-result-*.json")
+    assert str(kept) in done.stderr
+    assert len(strict_json(kept.read_text())["runs"]) == 8
+
+
+def test_closed_streams_harm_no_result(tmp_path: Path) -> None:
+    write(tmp_path / "s.json", SMALL)
+    done = shell("regviz run s.json -o r.json <&- >&- 2>&-", tmp_path)
+    assert done.returncode == 0
+    assert len(strict_json((tmp_path / "r.json").read_text())["runs"]) == 1
+    done = shell("regviz run s.json 2>&-", tmp_path)
+    assert len(strict_json(done.stdout)["runs"]) == 1
+    assert shell("regviz run - <&-", tmp_path).stderr.startswith("standard input: it is closed")
+    done = shell("regviz --help | true", tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_minus_is_standard_input(tmp_path: Path) -> None:
+    done = shell("regviz run - -o -", tmp_path, json.dumps(SMALL))
+    assert strict_json(done.stdout)["runs"][0]["experiment"]["data"]["n_samples"] == 60
+    done = shell("regviz sweep - --over data.noise=0.1 | regviz render - -o a.svg", tmp_path,
+                 json.dumps(SMALL))  # fmt: skip
+    assert "a.svg: " in done.stderr
+    assert os.listdir(tmp_path) == ["a.svg"]
+    said = shell("regviz run -", tmp_path, '{"data": 1}').stderr
+    assert said.startswith("standard input: data: got 1")
+
+
+def test_the_version_is_told() -> None:
+    assert python("-m", "regviz", "--version").stdout == f"regviz {__version__}\n"
+
+
+def test_a_run_whose_terminal_is_closed_keeps_what_is_trained(tmp_path: Path) -> None:
+    spec = write(tmp_path / "s.json", {**SMALL, "training": {"epochs": 100_000}})
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "regviz", "run", spec, "-o", str(tmp_path / "r.json")],
+        cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=slave,
+    )  # fmt: skip
+    os.close(slave)
+    shown = b""
+    try:
+        while not re.search(rb"epoch ([2-9]|\d\d+)/100000", shown):
+            shown += os.read(master, 4096)
+        os.close(master)  # and what is drawn from now on meets nobody
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(30) == 130
+    finally:
+        process.kill()
+        process.wait()
+    (run,) = strict_json((tmp_path / "r.json").read_text())["runs"]
+    assert run["status"] == "cancelled"
