@@ -40,7 +40,7 @@ from regviz import labs, log, reuse
 from regviz._version import __version__
 from regviz.frames import Frame, FrameStore
 from regviz.labs.frame import LabFrame
-from regviz.limits import Limits
+from regviz.limits import Limits, available_memory, trainer_memory
 from regviz.processes import TrainerProcess
 from regviz.reuse import MOST_LANES, TrainedLane
 from regviz.specs import Experiment, SpecError, canonical_key
@@ -387,7 +387,8 @@ class Engine:
     start_seconds
         The same for a trainer that starts: importing torch from a cold disk is slow.
     memory_bytes
-        Resident memory above which a trainer is replaced. ``None``: 2 GiB, with CUDA 8 GiB.
+        Resident memory above which a trainer is replaced. ``None``: 2 GiB, with CUDA 8 GiB,
+        or less where the container or the machine has no room for that.
 
     Raises
     ------
@@ -412,7 +413,9 @@ class Engine:
         count = _count(len(gpus)) if trainers is None else max(1, trainers)
         self._seats = [_Seat(gpus[i % len(gpus)] if gpus else None) for i in range(count)]
         self._hang_seconds, self._start_seconds = hang_seconds, start_seconds
-        self._memory_bytes = _MEMORY[self._device] if memory_bytes is None else memory_bytes
+        if memory_bytes is None:
+            memory_bytes = trainer_memory(_MEMORY[self._device], count, available_memory())
+        self._memory_bytes = memory_bytes
         self._lock = threading.RLock()
         self._numbers = itertools.count(1)
         # owner -> slot -> its newest job; a run and a lab in slots of one name are two
@@ -993,6 +996,7 @@ def shared_engine() -> Engine:
                 version=__version__,
                 trainers=len(engine.trainers()),
                 device=engine._device,
+                trainer_mib=engine._memory_bytes >> 20,
                 limits=dataclasses.asdict(engine.limits),
             )
         return _the_engine

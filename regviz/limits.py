@@ -6,10 +6,13 @@ them. A person's own computer is served by the same defaults; the environment ra
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 
 from regviz.specs import (
     ALPHABET,
@@ -135,6 +138,44 @@ def parameter_count(experiment: Experiment) -> int:
     # a bias right before batch normalization would be subtracted again: there is none
     biases = outputs + (0 if (model.norm, model.norm_position) == ("batch", "before") else units)
     return weights + biases + (2 * units if model.norm is not None else 0)
+
+
+# --- memory ------------------------------------------------------------------------------------
+
+SERVER_MEMORY = 1 << 30
+"""Bytes left to the web process, its sessions and ``/tmp`` where the memory is bounded."""
+LEAST_MEMORY = 512 << 20
+"""Bytes that a trainer may take in any case: it needs 330 MB at rest."""
+
+
+def trainer_memory(most: int, trainers: int, available: int | None) -> int:
+    """Return the bytes above which a trainer is replaced: ``most``, or an equal share of what is
+    left beside the server.
+
+    Else the system would end a process of its own choice first, with no word to anybody.
+    """
+    if available is None:
+        return most
+    return min(most, max(LEAST_MEMORY, (available - SERVER_MEMORY) // trainers))
+
+
+def available_memory(root: str = "/") -> int | None:
+    """Return the bytes that this container, or else this machine, has; None where the system
+    does not tell (Linux does)."""
+    bounds = []
+    groups = {"sys/fs/cgroup/memory.max", "sys/fs/cgroup/memory/memory.limit_in_bytes"}
+    with contextlib.suppress(OSError):
+        for line in Path(root, "proc/self/cgroup").read_text().splitlines():
+            if line.startswith("0::/"):  # as services of systemd are; a container sees "/"
+                path = PurePosixPath(line[len("0::") :])
+                groups |= {f"sys/fs/cgroup{at}/memory.max" for at in (path, *path.parents)}
+    for group in groups:
+        with contextlib.suppress(OSError, ValueError):  # "max" is no bound
+            bounds.append(int(Path(root, group).read_text()))
+    with contextlib.suppress(OSError):
+        total = re.search(r"^MemTotal: +(\d+) kB", Path(root, "proc/meminfo").read_text(), re.M)
+        bounds += [int(total[1]) << 10] if total else []
+    return min(bounds, default=None)
 
 
 def _positive(

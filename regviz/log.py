@@ -10,12 +10,30 @@ from __future__ import annotations
 import json
 import logging
 import os
+import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from regviz.specs import SpecError
 
 FORMATS = ("text", "json")
+
+MOST_A_MINUTE = 5
+"""Lines of one kind that others may write in a minute: a client can cause as many as it likes."""
+
+_FROM_OUTSIDE = (
+    "streamlit.net_util",
+    "streamlit.runtime.app_session",
+    "streamlit.runtime.websocket_session_manager",
+    "streamlit.web.server.starlette.starlette_auth_routes",
+    "streamlit.web.server.starlette.starlette_routes",
+    "streamlit.web.server.starlette.starlette_websocket",
+    "uvicorn.error",
+    "asyncio",
+)
+"""Who writes of what a client has sent."""
+_LONGEST = 500  # characters of a line of theirs: some quote what was sent
 
 _OTHERS = ("streamlit", "uvicorn", "websockets")  # who also writes where the server runs
 
@@ -35,6 +53,8 @@ def setup() -> None:
     if not any(isinstance(handler, _Handler) for handler in ours.handlers):
         ours.addHandler(_Handler())
         ours.setLevel(logging.INFO)
+    for other in _FROM_OUTSIDE:
+        logging.getLogger(other).addFilter(_sparing)  # once, however often it is added
     if name == "text":
         return
     for handler in ours.handlers:
@@ -48,6 +68,66 @@ def setup() -> None:
 def event(logger: logging.Logger, name: str, /, level: int = logging.INFO, **facts: Any) -> None:
     """Write one line: what happened, and numbers or words that belong to it."""
     logger.log(level, name, extra={"facts": facts})
+
+
+class Sparing(logging.Filter):
+    """Lets a few lines of one kind through in a minute, and counts the others.
+
+    A damaged message is the client's fault and has one line; of other failures the first in a
+    minute has its traceback.
+
+    Parameters
+    ----------
+    clock
+        Seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._kinds: dict[tuple[str, str, str], tuple[float, int, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether the line is written; it may be shortened."""
+        error = record.exc_info[1] if record.exc_info else None
+        kind = (record.name, str(record.msg)[:_LONGEST], type(error).__name__)
+        now = self._clock()
+        with self._lock:
+            began, seen, left_out = self._kinds.get(kind, (now, 0, 0))
+            if now - began >= 60:
+                began, seen = now, 0
+            if seen >= MOST_A_MINUTE:
+                self._kinds[kind] = (began, seen, left_out + 1)
+                return False
+            if len(self._kinds) >= 500:  # some lines are not made of a pattern and its values
+                self._kinds.clear()
+            self._kinds[kind] = (began, seen + 1, 0)
+        text = record.getMessage()
+        if error is not None and _is_damaged(error):
+            text = f"A client sent a damaged message and was cut off ({type(error).__name__})."
+            record.exc_info = record.exc_text = None
+        elif error is not None and seen:  # the traceback stands with the first
+            text = f"{text}: {type(error).__name__}: {error}"
+            record.exc_info = record.exc_text = None
+        if len(text) > _LONGEST:
+            text = text[:_LONGEST] + "..."
+        if left_out:
+            text += f" ({left_out:,} more lines of this kind were left out.)"
+        record.msg, record.args = text, ()
+        return True
+
+
+def _is_damaged(error: BaseException) -> bool:
+    """Whether a client has sent what is no message: bytes that cannot be read, or text."""
+    at = error.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    read_text = at is not None and at.tb_frame.f_code.co_name == "receive_bytes"
+    return read_text or type(error).__name__ == "DecodeError"
+
+
+_sparing = Sparing()
 
 
 class _Handler(logging.StreamHandler[Any]):

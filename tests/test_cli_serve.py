@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import itertools
 import json
 import os
+import random
 import re
 import select
 import signal
@@ -20,6 +22,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.NewSession_pb2 import CustomThemeConfig
 from streamlit.runtime import app_session
@@ -28,7 +31,12 @@ from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequestTy
 from streamlit.runtime.state import SessionState
 from streamlit.runtime.state.safe_session_state import SafeSessionState
 from streamlit.testing.v1 import AppTest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Subprotocol
 
+from regviz.specs import SpecError
+from regviz.ui import sockets
 from regviz.ui.live import ensure_plotly_js
 from regviz.ui.server import (
     hear_a_run_to_its_end,
@@ -37,7 +45,7 @@ from regviz.ui.server import (
     say_the_theme_once,
     send_at_once,
 )
-from tests.app_server import ROOT, AppServer, running_app, trainers
+from tests.app_server import ROOT, AppServer, find_free_port, running_app, trainers
 
 SERVE = ("-m", "regviz", "serve")
 
@@ -132,8 +140,10 @@ def test_a_port_in_use_is_said() -> None:
             text=True,
             timeout=60,
         )
-    assert done.returncode != 0
-    assert f"Port {server.port} is not available" in done.stdout + done.stderr
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert f"Port {server.port} is not available" in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -143,6 +153,12 @@ def test_a_port_in_use_is_said() -> None:
         ("REGVIZ_DEVICE", "tpu"),
         ("REGVIZ_MAX_EPOCHS", "-1"),
         ("REGVIZ_LOG", "xml"),
+        ("STREAMLIT_SERVER_PORT", "abc"),
+        ("STREAMLIT_SERVER_PORT", "99999"),
+        ("STREAMLIT_SERVER_PORT", "-1"),
+        ("STREAMLIT_SERVER_PORT", "8e3"),
+        ("STREAMLIT_SERVER_ADDRESS", "203.0.113.5"),
+        ("STREAMLIT_SERVER_ADDRESS", "no such name"),
     ],
 )
 def test_a_wrong_setting_is_refused_in_one_sentence(name: str, value: str) -> None:
@@ -158,6 +174,177 @@ def test_a_wrong_setting_is_refused_in_one_sentence(name: str, value: str) -> No
     assert done.stdout == ""
     assert done.stderr.startswith(f"{name}: ")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "named"),
+    [
+        (["--port", "99999"], {}, "--port: got 99999"),
+        (["--port", "-1"], {}, "--port: got -1"),
+        (["--address", "203.0.113.5"], {}, "203.0.113.5"),
+        (["--address", "203.0.113.5", "--port", "8501"], {}, "203.0.113.5"),
+        (["--address", "2001:db8::1"], {}, "2001:db8::1"),
+        (["--address", ""], {}, "--address: got ''"),
+        (["--address", "unix:///tmp/x"], {}, "--address: got 'unix"),
+        (["--address", "0.0.0.0.0"], {}, "0.0.0.0.0"),
+        # what is given counts, and not what the variable says
+        (["--port", "99999"], {"STREAMLIT_SERVER_PORT": "8501"}, "--port: got 99999"),
+        ([], {"STREAMLIT_SERVER_MAX_UPLOAD_SIZE": "big"}, "STREAMLIT_SERVER_MAX_UPLOAD_SIZE"),
+        ([], {"STREAMLIT_SERVER_SSL_CERT_FILE": "/none"}, "server.sslKeyFile"),
+        ([], {"STREAMLIT_SERVER_SSL_CERT_FILE": "/none", "STREAMLIT_SERVER_SSL_KEY_FILE": "/none"},
+         "server.sslCertFile: got '/none'"),
+    ],
+)  # fmt: skip
+def test_a_place_where_nothing_can_listen_is_refused_in_one_sentence(
+    options: list[str], environment: dict[str, str], named: str
+) -> None:
+    done = subprocess.run(
+        [sys.executable, *SERVE, *options],
+        cwd=ROOT,
+        env={**os.environ, "REGVIZ_TRAINERS": "1", **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    said = [line for line in done.stderr.splitlines() if not re.match(r"\d{4}-\d\d-\d\d ", line)]
+    assert len(said) == 1
+    assert named in said[0]
+    if not environment:
+        assert done.stderr.count("\n") == 1
+
+
+def test_a_port_in_a_file_of_settings_is_looked_at_too(tmp_path: Path) -> None:
+    (tmp_path / ".streamlit").mkdir()
+    (tmp_path / ".streamlit/config.toml").write_text("[server]\nport = 99999\n")
+    done = subprocess.run(
+        [sys.executable, *SERVE],
+        cwd=ROOT,
+        env={**os.environ, "REGVIZ_TRAINERS": "1", "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("server.port: got 99999")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_port_that_needs_rights_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(sockets, "_bind", refuse)
+    with pytest.raises(SpecError, match=r"^--port: Port 80 is not available: .*above 1023\.$"):
+        sockets.check_place(80, None, {})
+
+
+def test_a_free_place_is_not_refused() -> None:
+    for address in (None, "127.0.0.1", "localhost", "0.0.0.0"):
+        sockets.check_place(find_free_port(), address, {})
+        sockets.check_place(0, address, {})
+        sockets.check_place(None, address, {"STREAMLIT_SERVER_PORT": str(find_free_port())})
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken = other.getsockname()[1]
+        for address in (None, "127.0.0.1"):
+            with pytest.raises(SpecError, match=f"Port {taken} is not available"):
+                sockets.check_place(taken, address, {})
+
+
+# --- many connections --------------------------------------------------------------------------
+
+
+def under_a_limit(soft: int, hard: int) -> tuple[str, ...]:
+    """Return ``regviz serve``, for ``python``, as started where few descriptors are allowed."""
+    code = (
+        f"import resource, sys; resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard})); "
+        "from regviz.cli import main; sys.exit(main(['serve']))"
+    )
+    return ("-c", code)
+
+
+def test_idle_connections_do_not_keep_the_health_check_from_answering() -> None:
+    quiet = {"REGVIZ_TRAINERS": "1"}
+    with running_app(under_a_limit(256, 4096), environment=quiet) as server:
+        idle = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(700)]
+        try:
+            for _ in range(3):
+                assert server.get("_stcore/health") == b"ok"
+            open_now = len(os.listdir(f"/proc/{server.process.pid}/fd"))
+            assert open_now > 700  # they are all taken in, none waits or was refused
+        finally:
+            for one in idle:
+                one.close()
+
+
+def test_the_limit_goes_up_as_far_as_the_system_allows() -> None:
+    code = (
+        "import resource; from regviz.ui import sockets; "
+        "limit = resource.RLIMIT_NOFILE; resource.setrlimit(limit, (100, {hard})); "
+        "print(sockets.raise_descriptor_limit(), *resource.getrlimit(limit))"
+    )
+    for hard in (100, 300):
+        done = subprocess.run(
+            [sys.executable, "-c", code.format(hard=hard)], cwd=ROOT, capture_output=True, text=True
+        )
+        assert done.stdout.split() == [str(hard)] * 3
+
+
+def test_descriptors_that_run_out_are_in_the_log_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "regviz")
+    used = iter([10, 81, 90, 70, 81, 59, 60, 100])
+    monkeypatch.setattr(sockets, "open_descriptors", lambda: next(used))
+    watch = sockets.DescriptorWatch(100)
+    for _ in range(8):
+        watch.look()
+    scarce, free = "descriptors nearly used up", "descriptors free again"
+    assert [r.getMessage() for r in caplog.records] == [scarce, free, scarce]
+    assert caplog.records[0].__dict__["facts"] == {"open": 81, "limit": 100}
+    with ThreadPoolExecutor(1):
+        monkeypatch.undo()
+        opened = sockets.open_descriptors()
+        assert opened is not None
+        assert opened > 2
+
+
+def hear_out(client: ClientConnection) -> None:
+    while True:
+        client.recv(timeout=20)
+
+
+def test_damaged_messages_fill_no_log_and_stop_nobody() -> None:
+    quiet = {"REGVIZ_TRAINERS": "1"}
+    with running_app(SERVE, environment=quiet) as server:
+        address = f"ws://127.0.0.1:{server.port}/_stcore/stream"
+        garbage = random.Random(5)
+        bytes_of_nothing = BackMsg(debug_shutdown_runtime=True).SerializeToString()
+
+        def refused(message: bytes | str) -> None:
+            with connect(address, subprotocols=[Subprotocol("streamlit")]) as client:
+                client.send(message)
+                with pytest.raises(ConnectionClosed):
+                    hear_out(client)
+
+        with connect(address, subprotocols=[Subprotocol("streamlit")]) as other:
+            started = len(server.output)
+            for _ in range(1000):
+                refused(b"\xff" + garbage.randbytes(60))
+            for _ in range(100):
+                refused("some text")
+            for _ in range(1000):
+                other.send(bytes_of_nothing)  # no damage, but a warning each
+            other.send(BackMsg(rerun_script=ClientState()).SerializeToString())
+            assert isinstance(other.recv(timeout=60), bytes)  # the page is drawn for them
+        assert server.get("_stcore/health") == b"ok"
+        written = "".join(server.output[started:])
+    assert 3 <= written.count("\n") < 100
+    assert "A client sent a damaged message" in written
+    assert "Traceback" not in written
 
 
 def test_small_messages_are_sent_at_once() -> None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from regviz import limits
 from regviz.cli import _parser
+from regviz.engine import _MEMORY
+from regviz.ui.sockets import MOST_DESCRIPTORS
 from tests.app_server import ROOT
 
 SERVER = "deploy/server.yaml"
@@ -59,6 +63,71 @@ def test_every_container_is_closed_in(file: str, name: str, service: dict[str, A
         assert "volumes" not in service
         assert service["user"] == re.search(r"^USER (\S+)$", text("Dockerfile"), re.M)[1]  # type: ignore[index]
         assert not service["user"].startswith("0")
+
+
+def gibibytes(text: str) -> float:
+    found = re.fullmatch(r"(?:\$\{\w+:-)?(\d+)([gm])\}?", text)
+    assert found is not None
+    return int(found[1]) / (1 if found[2] == "g" else 1024)
+
+
+def test_the_trainers_of_a_container_fit_into_its_memory() -> None:
+    server = services(SERVER)["server"]
+    memory = gibibytes(server["mem_limit"])
+    trainers = int(re.search(r"(\d+)", server["cpus"])[1])  # type: ignore[index]  # one per core
+    most = _MEMORY["cpu"] >> 30
+    assert memory >= limits.SERVER_MEMORY / (1 << 30) + trainers * most
+    page = text("docs/deploy.md")
+    assert f"| 8501, {trainers}, {memory:g}g |" in page
+    assert f"replaced above {most} GiB (8 GiB with CUDA)" in page
+    assert f"{memory:g}g for two trainers" in page
+    assert f"raise `REGVIZ_MEMORY` by {most}g for each more" in page
+    assert f"not below {limits.LEAST_MEMORY >> 20} MiB" in page
+    assert f"more than {most} GiB (with CUDA 8 GiB)" in text("docs/security.md")
+
+
+def test_trainers_share_what_memory_there_is() -> None:
+    gib = 1 << 30
+    share = limits.trainer_memory
+    assert share(2 * gib, 2, None) == share(2 * gib, 2, 5 * gib) == share(2 * gib, 2, 64 * gib)
+    assert share(2 * gib, 2, 5 * gib) == 2 * gib
+    assert share(2 * gib, 2, 3 * gib) == gib
+    assert share(2 * gib, 7, 5 * gib) == 4 * gib // 7
+    assert share(2 * gib, 2, gib // 2) == limits.LEAST_MEMORY
+    for trainers in (1, 2, 3, 5):  # whatever there is: all of them and the server fit
+        for available in (3 * gib, 4 * gib, 8 * gib):
+            least = trainers * limits.LEAST_MEMORY + gib
+            whole = trainers * share(2 * gib, trainers, available) + gib
+            assert whole <= max(available, least)
+
+
+def test_the_memory_of_the_container_counts(tmp_path: Path) -> None:
+    def put(name: str, content: str) -> None:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+
+    assert limits.available_memory(str(tmp_path)) is None
+    put("proc/meminfo", "MemFree:  1 kB\nMemTotal:       8388608 kB\n")
+    assert limits.available_memory(str(tmp_path)) == 8 << 30
+    put("sys/fs/cgroup/memory.max", "max\n")
+    put("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n")
+    assert limits.available_memory(str(tmp_path)) == 8 << 30
+    put("sys/fs/cgroup/memory/memory.limit_in_bytes", f"{6 << 30}\n")
+    assert limits.available_memory(str(tmp_path)) == 6 << 30
+    put("sys/fs/cgroup/memory.max", f"{5 << 30}\n")
+    assert limits.available_memory(str(tmp_path)) == 5 << 30
+    put("proc/self/cgroup", "0::/system.slice/regviz.service\n")
+    put("sys/fs/cgroup/system.slice/memory.max", f"{4 << 30}\n")
+    assert limits.available_memory(str(tmp_path)) == 4 << 30
+    put("sys/fs/cgroup/system.slice/regviz.service/memory.max", f"{3 << 30}\n")
+    assert limits.available_memory(str(tmp_path)) == 3 << 30
+
+
+def test_descriptors_are_bounded_in_the_compose_files_as_in_the_server() -> None:
+    for _, _, service in ALL:
+        assert service["ulimits"] == {"nofile": dict.fromkeys(("soft", "hard"), MOST_DESCRIPTORS)}
+    assert f"{MOST_DESCRIPTORS:,}" in text("docs/deploy.md")
 
 
 def test_the_health_check_of_the_compose_files_is_the_image_s() -> None:

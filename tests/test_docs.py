@@ -42,7 +42,8 @@ def project_files() -> list[str]:
 def pins(name: str) -> dict[str, str]:
     """Return the exact versions that a requirements file asks for."""
     lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
-    return dict(line.split("==") for line in lines if not line.startswith("-"))
+    named = (line.split(";")[0].strip() for line in lines if not line.startswith("-"))
+    return dict(line.split("==") for line in named)
 
 
 # --- README ------------------------------------------------------------------------------------
@@ -124,7 +125,14 @@ def test_every_pin_is_exact_and_agrees_with_the_constraints() -> None:
 
 
 def test_the_package_asks_for_what_is_pinned() -> None:
-    assert set(PYPROJECT["project"]["dependencies"]) == set(pins("requirements.txt"))
+    asked = {line.split(";")[0].strip() for line in PYPROJECT["project"]["dependencies"]}
+    assert asked == set(pins("requirements.txt"))
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "constraints.txt", "pyproject.toml"])
+def test_windows_is_not_asked_for_what_it_cannot_have(name: str) -> None:
+    (line,) = [text for text in (ROOT / name).read_text().splitlines() if "uvloop" in text]
+    assert re.search(r"uvloop\S* ; sys_platform != 'win32'", line)
 
 
 def test_everything_that_is_imported_is_pinned() -> None:

@@ -73,6 +73,85 @@ def test_what_others_write_becomes_json_too(monkeypatch: pytest.MonkeyPatch) -> 
     assert json.loads(lines.getvalue())["event"] == "Uncaught error"
 
 
+class Client(logging.Handler):
+    """Keeps what is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(self.format(record))
+
+
+@pytest.fixture
+def outside() -> Iterator[tuple[logging.Logger, list[str], list[float]]]:
+    """A logger of somebody else's with a filter, what it writes, and the clock."""
+    now = [0.0]
+    logger, handler = logging.getLogger("regviz_test.outside"), Client()
+    logger.filters[:] = [log.Sparing(lambda: now[0])]
+    logger.addHandler(handler)
+    logger.propagate = False
+    yield logger, handler.lines, now
+    logger.removeHandler(handler)
+
+
+def test_what_clients_cause_is_written_five_times_a_minute(
+    outside: tuple[logging.Logger, list[str], list[float]],
+) -> None:
+    logger, lines, now = outside
+    for number in range(1000):
+        logger.warning("refused %s", number)
+        logger.warning("closed")
+    assert lines == [x for number in range(5) for x in (f"refused {number}", "closed")]
+    now[0] = 60
+    logger.warning("refused %s", "x" * 10_000)
+    logger.warning("refused again")
+    assert lines[-1] == "refused again"
+    assert lines[-2].startswith("refused xxx")
+    assert lines[-2].endswith("(995 more lines of this kind were left out.)")
+    assert len(lines[-2]) < 600
+
+
+def test_one_traceback_a_minute_and_none_of_a_damaged_message(
+    outside: tuple[logging.Logger, list[str], list[float]],
+) -> None:
+    logger, lines, _ = outside
+
+    class DecodeError(Exception):
+        pass
+
+    def receive_bytes() -> None:  # as Starlette's, which meets text
+        raise KeyError("bytes")
+
+    def fail() -> None:
+        raise KeyError("a bug of ours")
+
+    def damaged() -> None:
+        raise DecodeError("secret things of theirs")
+
+    for cause in (damaged, receive_bytes, fail):
+        del lines[:]
+        for _ in range(9):
+            try:
+                cause()
+            except Exception:
+                logger.exception("met an error")
+        assert len(lines) == 5
+        tracebacks = [line for line in lines if "Traceback" in line]
+        assert tracebacks == (lines[:1] if cause is fail else [])
+        assert "secret" not in "".join(lines)
+        logger.filters[:] = [log.Sparing(lambda: 0.0)]
+
+
+def test_the_filter_is_where_others_write_of_clients() -> None:
+    log.setup()
+    log.setup()
+    for name in ("uvicorn.error", "streamlit.web.server.starlette.starlette_websocket"):
+        kinds = [type(f) for f in logging.getLogger(name).filters]
+        assert kinds.count(log.Sparing) == 1
+
+
 def test_another_form_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REGVIZ_LOG", "yaml")
     with pytest.raises(SpecError, match="REGVIZ_LOG: got 'yaml'; choose one of text, json"):

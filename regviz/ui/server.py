@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import socket
+import ssl
 import stat
 import sys
 import weakref
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from regviz import log
 from regviz.engine import shared_engine
 from regviz.specs import SpecError
+from regviz.ui import sockets
 
 if TYPE_CHECKING:
     from streamlit.runtime.state.safe_session_state import SafeSessionState
@@ -226,25 +228,76 @@ def serve(*, port: int | None = None, address: str | None = None) -> None:
     Raises
     ------
     SpecError
-        If a setting of the environment is wrong, or the pages are not here: they are not part
-        of the installed package.
+        If a setting of the environment is wrong, nothing can listen at that place, or the pages
+        are not here: they are not part of the installed package.
     """
+    if os.name == "nt":
+        raise SpecError("serve: needs Linux or macOS; on Windows use WSL 2, or the Docker image.")
     if not APP.is_file():
         raise SpecError(f"{APP}: not found; start the app from a checkout of the project.")
     log.setup()
+    sockets.check_place(port, address)
+    limit = sockets.raise_descriptor_limit()
     # a container's first process ends by no signal that it does not handle; Streamlit does so only
     # once it listens
     signal.signal(signal.SIGTERM, _end)
     engine = shared_engine()
+    watch = sockets.DescriptorWatch(limit)
     try:
         # half a second, while the trainers start
         from streamlit.web import cli
 
         for name, value in DEFAULTS.items():
             os.environ.setdefault(name, value)
+        _check_settings(port, address)
         options = {"server.port": port, "server.address": address}
         given = [f"--{name}={value}" for name, value in options.items() if value is not None]
-        cli.main(["run", str(APP), *given], standalone_mode=False)
+        watch.start()
+        try:
+            cli.main(["run", str(APP), *given], standalone_mode=False)
+        except Exception as error:
+            sentence = getattr(error, "format_message", None)  # click's: a wrong STREAMLIT_...
+            if sentence is None:
+                raise
+            raise SpecError(" ".join(sentence().split())) from None
     finally:
+        watch.stop()
         engine.close()
         log.event(_log, "stopped")
+
+
+def _check_settings(port: int | None, address: str | None) -> None:
+    """Refuse what no server can start with, once Streamlit has read all its settings: its files
+    may name a place, too."""
+    from streamlit import config
+
+    def check() -> None:
+        stop()  # a file that changes later is read anew, and then this server holds the port
+        set_here = {n: config.get_option(n) for n in _CHECKED if config.is_manually_set(n)}
+        certificate, key = (set_here.get(n) for n in _CHECKED[2:])
+        if bool(certificate) != bool(key):
+            raise SpecError(f"{_CHECKED[2]} and {_CHECKED[3]} go together; give both or none.")
+        if certificate:
+            try:
+                ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+            except (OSError, ValueError) as error:
+                raise SpecError(
+                    f"{_CHECKED[2]}: got {str(certificate)[:200]!r}, which cannot be used "
+                    f"({getattr(error, 'strerror', None) or error}); give a certificate and its "
+                    "key."
+                ) from None
+        # what the command line or a variable says was looked at before anything was started
+        named = [n for n, given in zip(_CHECKED, (port, address), strict=False) if given is None]
+        if any(n in set_here and _variable(n) not in os.environ for n in named):
+            sockets.check_place(
+                set_here.get(_CHECKED[0]), set_here.get(_CHECKED[1]), names=_CHECKED[:2]
+            )
+
+    stop = config.on_config_parsed(check, force_connect=True)
+
+
+_CHECKED = ("server.port", "server.address", "server.sslCertFile", "server.sslKeyFile")
+
+
+def _variable(name: str) -> str:
+    return "STREAMLIT_" + name.replace(".", "_").upper()
