@@ -26,7 +26,9 @@ from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from regviz._version import __version__
 from regviz.cautions import cautions
-from regviz.outputs import STANDARD, bytes_output, open_standard_streams, say, silence, text_output
+from regviz.outputs import STANDARD, open_standard_streams, say, silence
+from regviz.outputs import bytes_output as _output_bytes
+from regviz.outputs import text_output as _output
 from regviz.specs import (
     MAX_LANES,
     Experiment,
@@ -293,7 +295,7 @@ def _render(arguments: argparse.Namespace) -> int:
         link = _address(arguments.link, source.experiments[-1])
         slide = dataclasses.replace(slide, link=link)
     with contextlib.ExitStack() as stack:
-        writers = [stack.enter_context(bytes_output(path)) for path in arguments.output]
+        writers = [stack.enter_context(_output_bytes(path)) for path in arguments.output]
         interrupted = stack.enter_context(_interruption())
         device = "cpu"
         if arguments.device != "cpu":
@@ -387,8 +389,9 @@ def _source(arguments: argparse.Namespace) -> Source:
     from regviz.slides import MAX_RUNS
 
     path = _named(arguments.source)
+    content = _bytes(arguments.source)  # says the path itself
     try:
-        source = source_from_value(parse_json(_bytes(arguments.source)))
+        source = source_from_value(parse_json(content))
     except SpecError as error:
         raise SpecError(f"{path}: {error}") from None
     if arguments.runs is not None:
@@ -537,7 +540,7 @@ def _train(experiments: Sequence[Experiment], arguments: argparse.Namespace) -> 
     # small models lose by more threads, thirtyfold on a machine that is busy; and the trainers of
     # the app have one each, so both get the same numbers
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    with text_output(arguments.output) as write, _interruption() as interrupted:
+    with _output(arguments.output) as write, _interruption() as interrupted:
         from regviz.training import fit, pick_device
 
         device = pick_device(

@@ -319,6 +319,8 @@ def test_files_that_are_none_are_refused(
     assert "not JSON" in refused(["run", str(tmp_path / "picture.png")], capsys)
     assert "cannot be read" in refused(["run", str(tmp_path / "none.json")], capsys)
     assert "cannot be read" in refused(["run", str(tmp_path)], capsys)
+    said = refused(["render", str(tmp_path / "none.json"), "-o", str(tmp_path / "a.png")], capsys)
+    assert said.count("none.json") == 1
 
 
 @pytest.mark.parametrize(
@@ -419,6 +421,9 @@ def test_a_mistyped_name_is_answered_with_the_one_that_was_meant(
         (["run", "s.json", "--devise", "cpu"], "--device"),
         (["run", "s.json", "--device", "gpu"], None),
         (["render", "s.json", "-o", "a.png", "--titel", "x"], "--title"),
+        (["render", "SPEC", "-o", "a.png", "--figure", "boundry"], "boundary"),
+        (["render", "SPEC", "-o", "a.png", "--theme", "Dark"], "dark"),
+        (["render", "SPEC", "-o", "a.png", "--layout", "gird"], "grid"),
         (["sweep", "SPEC", "--over", "data.nois=1"], "data.noise"),
         (["sweep", "SPEC", "--over", "weightdecay=1"], "regularization.weight_decay"),
         (["sweep", "SPEC", "--over", "data.kind=moons,circle"], "circles"),

@@ -29,7 +29,7 @@ from typing import Any
 
 from regviz.frames import Frame
 from regviz.palette import DARK, LIGHT, Palette
-from regviz.specs import Experiment, SpecError
+from regviz.specs import Experiment, SpecError, did_you_mean
 
 __all__ = [
     "FIGURES",
@@ -167,7 +167,8 @@ def _smallest(figures: int) -> str:
 
 def _choose(name: str, value: object, options: Any) -> None:
     if value not in options:
-        raise SpecError(f'{name}: got "{value}"; choose one of {", ".join(options)}.')
+        meant = did_you_mean(str(value), tuple(options))
+        raise SpecError(f'{name}: got "{value}"{meant}; choose one of {", ".join(options)}.')
 
 
 def _within(name: str, value: float, low: float, high: float) -> None:

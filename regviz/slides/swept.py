@@ -5,14 +5,15 @@ from __future__ import annotations
 from regviz import sweep_figures, sweeps
 from regviz.palette import Palette
 from regviz.slides import SWEEP, Chart, words
-from regviz.specs import SpecError, experiments_to_json
+from regviz.specs import SpecError, did_you_mean, experiments_to_json
 from regviz.sweeps import MEASURES, Outcome, Sweep
 
 
 def check(measure: str) -> None:
     """Refuse a measure that does not exist."""
     if measure not in MEASURES:
-        raise SpecError(f'measure: got "{measure}"; choose one of {", ".join(MEASURES)}.')
+        meant = did_you_mean(measure, tuple(MEASURES))
+        raise SpecError(f'measure: got "{measure}"{meant}; choose one of {", ".join(MEASURES)}.')
 
 
 def title(sweep: Sweep, measure: str) -> str:

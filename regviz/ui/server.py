@@ -66,6 +66,7 @@ def prepare() -> None:
     Streamlit collects garbage after every run; over a heap with all that the imports have left
     on it that costs more than the run, so that is put out of the collector's sight.
     """
+    sockets.raise_descriptor_limit()  # as serve does; streamlit run comes here first
     send_at_once()
     hear_a_run_to_its_end()
     lock_once_for_a_visitor()
