@@ -161,7 +161,11 @@ class _Json(logging.Formatter):
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False, default=str)
+        try:
+            return json.dumps(line, ensure_ascii=False, default=str, allow_nan=False)
+        except ValueError:  # NaN is no JSON, and other programs read these lines
+            line = {k: str(v) if isinstance(v, float) else v for k, v in line.items()}
+            return json.dumps(line, ensure_ascii=False, default=repr)
 
 
 def _word(value: object) -> str:

@@ -191,6 +191,28 @@ def test_a_diverged_run_is_said_so_in_json_that_others_can_read(
     assert "diverged" in err
 
 
+def test_whatever_becomes_of_a_run_its_result_is_json_that_others_can_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wild = [
+        {"data": {"n_samples": 40, "noise": noise}, "model": {"hidden": hidden, "norm": norm,
+         "init_scale": scale}, "regularization": regularization,
+         "training": {"optimizer": "sgd", "lr": lr, "epochs": 3}}
+        for noise, hidden, norm, scale, regularization, lr in (
+            (0.3, [8], None, 1, {}, 1e6), (0.3, [8], "batch", 1, {}, 1e6),
+            (0.3, [8], "layer", 1, {}, 1e6), (0.3, [8], None, 0, {}, 0.0),
+            (10, [8], None, 1000, {}, 1.0), (0.3, [], None, 1, {}, 1e6),
+            (0.3, [8], None, 1, {"l1": 1e6}, 0.1), (0.3, [8], None, 1, {"l2": 1e6}, 0.1),
+            (0.3, [8], None, 1, {"dropout": 0.999999, "input_noise": 100}, 1.0),
+            (0.3, [8], None, 1, {"label_smoothing": 0.9999}, 1e3),
+            (0.3, [8], None, 1, {"early_stopping": {"patience": 0, "min_delta": 1000}}, 1e6),
+        )
+    ]  # fmt: skip
+    assert main(["run", write(tmp_path / "s.json", {"experiments": wild})]) == 0
+    runs = strict_json(capsys.readouterr().out)["runs"]
+    assert {run["status"] for run in runs} >= {"diverged", "finished"}
+
+
 def test_early_stopping_is_in_the_result(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

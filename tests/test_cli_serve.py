@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import itertools
 import json
@@ -278,6 +279,37 @@ def test_idle_connections_do_not_keep_the_health_check_from_answering() -> None:
         finally:
             for one in idle:
                 one.close()
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_INFO"), reason="asks the Linux kernel")
+def test_who_never_asks_is_cut_off_and_nobody_else() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening, contextlib.ExitStack() as stack:
+        place = listening.getsockname()
+        clients, accepted = {}, {}
+        for name in ("silent", "half", "answered", "greeted"):
+            clients[name] = stack.enter_context(socket.create_connection(place))
+            accepted[name] = stack.enter_context(listening.accept()[0])
+        clients["half"].sendall(b"GET / HT")
+        clients["answered"].sendall(b"GET")
+        accepted["answered"].sendall(b"200")
+        accepted["greeted"].sendall(b"hello")  # whom the server speaks to it knows
+        for name in ("answered", "greeted"):
+            clients[name].recv(8)
+        assert sockets.close_idle(60) == 0
+        closed = 0
+        while closed < 2:  # until they have been silent for so long
+            closed += sockets.close_idle(0.05)
+        assert closed == 2
+        for name, one in clients.items():
+            one.settimeout(20 if name in ("silent", "half") else 0.05)
+            if name in ("silent", "half"):
+                assert one.recv(1) == b""
+            else:
+                with pytest.raises(TimeoutError):
+                    one.recv(1)
+        assert sockets.close_idle(0.0) == 0
+        with socket.create_connection(place), listening.accept()[0]:  # it still listens
+            pass
 
 
 def test_the_limit_goes_up_as_far_as_the_system_allows() -> None:

@@ -41,7 +41,12 @@ def test_json_is_one_object_a_line(
     log.setup()
     log.setup()  # not twice over
     write()
-    lost, failed = (json.loads(line) for line in capsys.readouterr().err.splitlines())
+    log.event(logging.getLogger("regviz.test"), "measured", loss=float("nan"), epochs=3)
+    lost, failed, measured = (
+        json.loads(line, parse_constant=pytest.fail)
+        for line in capsys.readouterr().err.splitlines()
+    )
+    assert (measured["loss"], measured["epochs"]) == ("nan", 3)
     assert (lost["event"], lost["level"]) == ("trainer lost", "warning")
     assert (lost["pid"], lost["reason"]) == (7, 'two\nlines, "λ"')
     assert failed["event"] == "A run failed, reference 7-1."

@@ -3,10 +3,13 @@ the connections of a class."""
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import os
 import socket
+import stat
+import struct
 import sys
 import threading
 from collections.abc import Mapping, Sequence
@@ -21,6 +24,8 @@ _log = logging.getLogger(__name__)
 
 MOST_DESCRIPTORS = 65_536
 """More than any class needs; a system may allow millions, and some tools try them all."""
+IDLE_SECONDS = 60.0
+"""For so long a client may say nothing before it has had its first answer."""
 NEARLY, AGAIN = 0.8, 0.6
 """Shares of the limit: above the first it is said, and said anew after it fell below the second."""
 
@@ -155,13 +160,69 @@ def open_descriptors() -> int | None:
         return MOST_DESCRIPTORS if error.errno == errno.EMFILE else None
 
 
+def close_idle(seconds: float) -> int:
+    """Cut off connections that this process has accepted and never answered, and on which the
+    client has sent nothing for so long; return how many. Linux only: elsewhere it is 0.
+
+    uvicorn bounds the time between two requests of a connection (5 s), not the wait for the first
+    one or for its end. A WebSocket is answered at once, and is no such connection.
+    """
+    if not hasattr(socket, "TCP_INFO"):
+        return 0
+    connections: list[socket.socket] = []
+    ports: set[int] = set()
+    closed = 0
+    try:
+        for name in os.listdir("/dev/fd"):
+            with contextlib.suppress(OSError, ValueError):
+                # a descriptor of our own, which stays that socket's, whoever closes the other
+                one = _tcp_socket(int(name))
+                if one is not None and one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                    ports.add(one.getsockname()[1])
+                if one is not None:
+                    connections.append(one)
+        for one in connections:
+            with contextlib.suppress(OSError):
+                if one.getsockname()[1] in ports and _is_idle(one, seconds):
+                    one.shutdown(socket.SHUT_RDWR)
+                    closed += 1
+    except OSError:  # not even one descriptor is left to look with
+        pass
+    finally:
+        for one in connections:
+            one.close()
+    return closed
+
+
+def _tcp_socket(descriptor: int) -> socket.socket | None:
+    if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+        return None
+    one = socket.socket(fileno=os.dup(descriptor))
+    if one.family in (socket.AF_INET, socket.AF_INET6) and one.type == socket.SOCK_STREAM:
+        return one
+    one.close()
+    return None
+
+
+def _is_idle(one: socket.socket, seconds: float) -> bool:
+    """Ask the kernel (struct tcp_info): established, nothing received lately, nothing ever sent."""
+    told = one.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 160)
+    if len(told) < 160:
+        return False
+    established = told[0] == 1
+    (last_received,) = struct.unpack_from("I", told, 52)  # milliseconds ago, or since the start
+    (sent,) = struct.unpack_from("I", told, 156)  # segments with data
+    return established and not sent and last_received > 1000 * seconds
+
+
 class DescriptorWatch:
-    """A thread that says in the log when the descriptors run out, and when they no longer do.
+    """A thread that says in the log when the descriptors run out, and when they no longer do, and
+    that cuts off connections on which nothing is asked.
 
     Parameters
     ----------
     limit
-        How many there are.
+        How many there are; 0 where that is not known.
     every
         Seconds between two looks.
     """
@@ -174,8 +235,7 @@ class DescriptorWatch:
 
     def start(self) -> None:
         """Begin to look."""
-        if self._limit:
-            self._thread.start()
+        self._thread.start()
 
     def stop(self) -> None:
         """End the thread."""
@@ -183,8 +243,11 @@ class DescriptorWatch:
 
     def look(self) -> None:
         """Look once."""
+        closed = close_idle(IDLE_SECONDS)
+        if closed:
+            log.event(_log, "idle connections closed", connections=closed)
         used = open_descriptors()
-        if used is None:
+        if used is None or not self._limit:
             return
         facts = {"open": min(used, self._limit), "limit": self._limit}
         if not self._scarce and used > NEARLY * self._limit:
