@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import pty
@@ -703,7 +704,7 @@ def shell(command: str, cwd: Path, stdin: str = "") -> subprocess.CompletedProce
     program = f'regviz() {{ {shlex.quote(sys.executable)} -m regviz "$@"; }}\n{command}'
     return subprocess.run(
         ["bash", "-c", f"{program}\nexit ${{PIPESTATUS[0]}}"], cwd=cwd, input=stdin,
-        capture_output=True, text=True, timeout=60, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, timeout=300, env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
 
 
@@ -725,12 +726,12 @@ def test_a_place_that_takes_nothing_is_said_before_the_training(
     assert os.listdir(tmp_path) == ["long.json"]
 
 
-@pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_a_result_whose_reader_has_left_is_kept(unbuffered: str, tmp_path: Path) -> None:
+def test_a_result_whose_reader_has_left_is_kept(tmp_path: Path) -> None:
     # the document is longer than a pipe holds, so that its end meets nobody
     write(tmp_path / "s.json", {**SMALL, "training": {"epochs": 400}})
     command = "regviz sweep s.json --over data.noise=0.1,0.2 --seeds 4 | head -c 10"
-    done = shell(f"export PYTHONUNBUFFERED={unbuffered}\n{command}", tmp_path)
+    # unbuffered, Python itself drops what a pipe does not take, without an error
+    done = shell(f"export PYTHONUNBUFFERED=1\n{command}", tmp_path)
     assert done.stdout == '{"runs": ['
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
@@ -744,22 +745,27 @@ def test_closed_streams_harm_no_result(tmp_path: Path) -> None:
     done = shell("regviz run s.json -o r.json <&- >&- 2>&-", tmp_path)
     assert done.returncode == 0
     assert len(strict_json((tmp_path / "r.json").read_text())["runs"]) == 1
-    done = shell("regviz run s.json 2>&-", tmp_path)
-    assert len(strict_json(done.stdout)["runs"]) == 1
     assert shell("regviz run - <&-", tmp_path).stderr.startswith("standard input: it is closed")
     done = shell("regviz --help | true", tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_minus_is_standard_input(tmp_path: Path) -> None:
-    done = shell("regviz run - -o -", tmp_path, json.dumps(SMALL))
-    assert strict_json(done.stdout)["runs"][0]["experiment"]["data"]["n_samples"] == 60
-    done = shell("regviz sweep - --over data.noise=0.1 | regviz render - -o a.svg", tmp_path,
-                 json.dumps(SMALL))  # fmt: skip
-    assert "a.svg: " in done.stderr
+def test_a_minus_is_standard_input(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def given(text: str) -> None:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+
+    given(json.dumps(SMALL))
+    assert main(["sweep", "-", "--over", "data.noise=0.1", "-o", "-"]) == 0
+    result = capsys.readouterr().out
+    assert strict_json(result)["runs"][0]["experiment"]["data"]["n_samples"] == 60
+    given(result)
+    assert main(["render", "-", "-o", str(tmp_path / "a.svg")]) == 0
     assert os.listdir(tmp_path) == ["a.svg"]
-    said = shell("regviz run -", tmp_path, '{"data": 1}').stderr
-    assert said.startswith("standard input: data: got 1")
+    capsys.readouterr()
+    given('{"data": 1}')
+    assert refused(["run", "-"], capsys).startswith("standard input: data: got 1")
 
 
 def test_the_version_is_told() -> None:
