@@ -51,7 +51,7 @@ def point(frame: Frame, lanes: Lanes) -> str:
     end, found = sequences.verdict(frame, lanes), maps(frame.lanes[1])
     if found is not None and np.array_equal(*found):
         end += " Attention dropout is 0, so a map is the same in train mode and in eval mode."
-    elif found is not None and lesson.predicted(LESSON) is None:
+    elif found is not None and lesson.predicted(LESSON, lanes[1]) is None:
         end += " Below are its maps, in eval mode and in train mode."
     elif found is not None:
         sums = found[1].sum(axis=-1)
@@ -80,6 +80,17 @@ def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     if np.abs(noisy - 1).max() < 1e-3:
         return 0, text
     return (1 if np.abs(noisy - (1 - p)).max() < 1e-3 else 2), text
+
+
+def asked(e: Experiment) -> str:
+    """Return the question about an experiment that drops attention."""
+    p = e.regularization.attention_dropout
+    if not p:
+        return ""
+    return (
+        "a row of an attention map is a softmax and sums to 1. And in train mode, with attention "
+        f"dropout p = {p:g}?"
+    )
 
 
 def code_ran(frame: Frame, lanes: Lanes) -> str:
@@ -156,6 +167,8 @@ LESSON = lesson.Lesson(
     page=PAGE,
     question="Where does a transformer look, and what if it may not look everywhere?",
     start=START,
+    models=("transformer",),
+    data=("order",),
     controls=(
         "attention_dropout",
         "residual_dropout",
@@ -177,9 +190,8 @@ LESSON = lesson.Lesson(
         "seed",
     ),
     prediction=lesson.Prediction(
-        "a row of an attention map is a softmax and sums to 1. And in train mode, with attention "
-        "dropout 0.1?",
-        ("still to 1", "to 0.9", "to something else in each row"),
+        asked,
+        ("still to 1", "to 1-p", "to something else in each row"),
         outcome,
     ),
     point=point,
@@ -269,7 +281,6 @@ def attention(frame: Frame, lanes: Lanes, labels: tuple[str, ...]) -> None:
     st.html(layout.point(said))
 
 
-sequences.keep_to("transformer", PAGE, START)
 shown = lesson.begin(LESSON)
 sequences.examples(shown)
 left, right = st.columns([3, 2], gap="small")

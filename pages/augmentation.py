@@ -119,7 +119,10 @@ def draw_text(f: LabFrame) -> None:
 
 lab.begin(PAGE, "More data from the same data")
 with st.sidebar:
-    st.caption("A changed copy that keeps its label is one more training example.")
+    st.caption(
+        "A changed copy that keeps its label is trained on as one more example. It resembles its "
+        "original, so it is worth less than a new one."
+    )
     kind = st.radio(
         "Data", ("Sound", "Text"), key=f"{PAGE}.kind", horizontal=True, persist_state="session"
     )

@@ -11,6 +11,7 @@ from regviz import lesson_figures, metrics, presets, specs
 from regviz.frames import Frame
 from regviz.scratch.dropout import dropout_forward
 from regviz.scratch.normalization import batch_norm
+from regviz.slides import words
 from regviz.specs import Experiment, RegularizationSpec
 from regviz.ui import charts, lesson, live
 from regviz.ui.lesson import Lanes
@@ -96,6 +97,17 @@ def point(frame: Frame, lanes: Lanes) -> str:
     )
 
 
+def asked(e: Experiment) -> str:
+    """Return the question about the techniques that an experiment has, if there are several."""
+    single = names(e)[1:-1]
+    if len(single) < 2:
+        return ""
+    return (
+        f"{words.listed(single)}, each alone and all together. Which has the lowest validation "
+        "loss?"
+    )
+
+
 def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     """Say whether the combination has the lowest validation loss on this run."""
     of = names(lanes[-1])
@@ -104,6 +116,20 @@ def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     best = int(np.argmin(losses))
     right = 0 if best == len(of) - 1 else 2 if best == 0 else 1
     return right, f"validation losses {text}."
+
+
+def order_of(e: Experiment) -> str:
+    """Say where the dropout of an experiment stands against its batch norms."""
+    if e.model.norm != "batch" or not any((*e.dropout_rates, e.regularization.input_dropout)):
+        return "This experiment does not have both."
+    if not any((*e.dropout_rates[:-1], e.regularization.input_dropout)):
+        return "In this experiment dropout stands after the last batch norm only."
+    return (
+        "In this experiment each layer normalizes before it drops; but the next layer's batch norm "
+        "gets its inputs from the units that dropout left, so the variance still shifts there. "
+        "Only dropout after the last batch norm is free of that (Li et al. 2019); whether the rest "
+        "costs more than it gains, the validation loss says."
+    )
 
 
 def code_ran(frame: Frame, lanes: Lanes) -> str:
@@ -121,7 +147,7 @@ def code_ran(frame: Frame, lanes: Lanes) -> str:
     return (
         f"Dropout p = {p:g} before batch norm: it learns a variance of dropped inputs, and in use "
         f"it hands on {used.var():.2f} instead of 1. Batch norm first, then dropout: "
-        f"{after.var():.2f}. (Here, batch norm always comes first.)"
+        f"{after.var():.2f}. {order_of(e)}"
     )
 
 
@@ -198,8 +224,7 @@ LESSON = lesson.Lesson(
         "seed",
     ),
     prediction=lesson.Prediction(
-        "batch norm, dropout and L2, each alone and all together. Which has the lowest "
-        "validation loss?",
+        asked,
         ("all together", "one of them alone", "none of them"),
         outcome,
     ),
@@ -233,10 +258,14 @@ LESSON = lesson.Lesson(
     ),
     sources=(
         "Srivastava et al. 2014; Ioffe & Szegedy 2015; Krogh & Hertz 1991",
-        "Li et al. 2019, arXiv 1801.05134: dropout and batch norm in the wrong order",
+        "Li et al. 2019, arXiv 1801.05134: dropout before batch norm shifts the variance between "
+        "training and use",
         "Goodfellow et al. 2016, *Deep Learning*, chapter 7: regularizers and their trade-offs",
     ),
     lanes=lanes_of,
+    subject=lesson.Subject(
+        "Every technique", lambda e: e.regularization.any or e.model.norm is not None
+    ),
     labels_for=names,
 )
 

@@ -17,7 +17,18 @@ from regviz.frames import Frame
 from regviz.limits import parameter_count
 from regviz.palette import DARK, LIGHT
 from regviz.specs import Experiment, SpecError, to_link
-from regviz.ui import address, charts, compare, controls, layout, live, own_data, run, slides
+from regviz.ui import (
+    address,
+    charts,
+    compare,
+    controls,
+    layout,
+    live,
+    notice,
+    own_data,
+    run,
+    slides,
+)
 
 PAGE = "compare"
 TICK = 0.4  # seconds between two looks: curves and histograms are sent as whole figures
@@ -48,8 +59,9 @@ def _open_link() -> None:
         return
     try:
         compare.put(comparison.from_link(link))
+        notice.clear(PAGE)
     except SpecError as error:
-        _notify(f"{_sentence(error)} Shown is what was here before.")
+        notice.say(PAGE, f"{_sentence(error)} Shown is what was here before.")
 
 
 def _open_upload() -> None:
@@ -340,8 +352,9 @@ with st.container(key="transport", horizontal=True, vertical_alignment="center",
             PAGE, labels=now.names, epochs=max(e.training.epochs for e in now.experiments)
         )
 with st.container(key="notices"):
-    notice, noticed = st.session_state.get(f"{PAGE}.notice", ("", None))
-    for text in (notice if noticed == now else "", said, visit.refused):
+    notice.draw(PAGE)
+    told_of, noticed = st.session_state.get(f"{PAGE}.notice", ("", None))
+    for text in (told_of if noticed == now else "", said, visit.refused):
         if text:
             st.error(layout.plain(text), icon=":material/error:")
     if now.apart:

@@ -71,6 +71,14 @@ def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     return (0 if higher and lower else 1 if lower else 2), text
 
 
+def asked(e: Experiment) -> str:
+    """Return the question about an experiment with its own rates."""
+    return (
+        f"with dropout {rates(e)}, and both measured with all units present: what happens to the "
+        "losses?"
+    )
+
+
 def code_ran(frame: Frame, lanes: Lanes) -> str:
     """Run both conventions with this page's p on one layer, many times over."""
     p = max((*lanes[1].dropout_rates, lanes[1].regularization.input_dropout))
@@ -187,7 +195,7 @@ LESSON = lesson.Lesson(
         "seed",
     ),
     prediction=lesson.Prediction(
-        "with dropout 0.5, and both measured with all units present: what happens to the losses?",
+        asked,
         (
             "training loss higher, validation loss lower",
             "both lower",
@@ -235,6 +243,9 @@ LESSON = lesson.Lesson(
         "Wager et al. 2013: dropout on a linear model is a ridge penalty scaled by the data",
     ),
     rows=mode_rows,
+    subject=lesson.Subject(
+        "Dropout", lambda e: any((*e.dropout_rates, e.regularization.input_dropout))
+    ),
     checks=(
         lesson.Check(
             "On a linear model dropout is ridge regression, scaled by the data.",

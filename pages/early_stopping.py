@@ -157,6 +157,7 @@ LESSON = lesson.Lesson(
         "Keras, `keras.callbacks.EarlyStopping`: patience and min_delta as used here",
         "Goodfellow et al. 2016, *Deep Learning*, section 7.8",
     ),
+    subject=lesson.Subject("Early stopping", lambda e: e.regularization.early_stopping is not None),
     checks=(
         lesson.Check(
             "On a quadratic, stopping after τ steps of size ε is almost ridge with α = 1/(τε).",

@@ -36,6 +36,14 @@ FACTORS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0)
 SEEDS = 2
 NAMES = ("without", "with", f"{TOO_MUCH:g} times as strong")
 COPIES = 200
+CHANGES = {
+    "degrees": "turns",
+    "translate": "shifts",
+    "scale": "scales",
+    "horizontal_flip": "mirrors",
+    "brightness": "brightens or darkens",
+    "contrast": "changes the contrast of",
+}
 
 
 def times(e: Experiment, factor: float) -> Experiment:
@@ -107,12 +115,23 @@ def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     )
 
 
+def asked(e: Experiment) -> str:
+    """Return the question about an experiment with what it changes in the images."""
+    spec = e.regularization.augmentation or AugmentationSpec()
+    does = [verb for name, verb in CHANGES.items() if getattr(spec, name)]
+    does += ["adds noise to"] * (e.regularization.input_noise > 0)
+    listed = f"{', '.join(does[:-1])} and {does[-1]}" if len(does) > 1 else does[0]
+    return (
+        f"every epoch {listed} each training image, at random. Which model has the lowest "
+        "validation loss?"
+    )
+
+
 def code_ran(frame: Frame, lanes: Lanes) -> str:
     """Change one image of this page's data many times over, as the controls say."""
     assert frame.data is not None
     images = frame.data[1].images
-    if images is None:
-        return "There are 0 images in the data of this experiment to run it on."
+    assert images is not None
     spec = lanes[1].regularization.augmentation or AugmentationSpec()
     rng = np.random.default_rng(lanes[1].training.seed)
     x = images[0].astype(np.float64).reshape(8, 8)
@@ -234,8 +253,7 @@ LESSON = lesson.Lesson(
         "seed",
     ),
     prediction=lesson.Prediction(
-        "every epoch turns, shifts, enlarges and brightens each training image a little, at "
-        "random. Which model has the lowest validation loss?",
+        asked,
         NAMES,
         outcome,
     ),
@@ -274,6 +292,9 @@ LESSON = lesson.Lesson(
     ),
     lanes=three,
     labels=NAMES,
+    models=("cnn",),
+    data=("digits",),
+    subject=lesson.Subject("Augmentation", changing),
 )
 
 shown = lesson.begin(LESSON)
@@ -309,7 +330,9 @@ lesson.further_run(
     "strength",
     f"How much is too much? Train {len(FACTORS)} strengths × {SEEDS} seeds",
     tuple(
-        times(shown.experiment, factor).replace("training.seed", shown.experiment.training.seed + s)
+        times(shown.experiment, factor).replace(
+            "training.seed", (shown.experiment.training.seed + s) % 2**31
+        )
         for factor in FACTORS
         for s in range(SEEDS)
     ),

@@ -25,7 +25,6 @@ START = Experiment.from_dict(
     }
 )
 REPEATS = 400
-NO_MAPS = "0 feature maps: this experiment's model is not convolutional"
 CLOSE = 0.02  # differences of accuracy up to this are called about the same
 
 
@@ -77,10 +76,20 @@ def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     return (0 if gain > CLOSE else 2 if gain < -CLOSE else 1), text
 
 
+def asked(e: Experiment) -> str:
+    """Return the question about an experiment with what it has switched on."""
+    p = ", ".join(f"{rate:g}" for rate in dict.fromkeys(e.dropout_rates))
+    if not any(e.dropout_rates):
+        given = f"one network has {techniques(e)}, the other has not"
+    elif e.regularization.dropout_kind == "spatial":
+        given = f"in training, each feature map is dropped whole with probability {p}"
+    else:
+        given = f"in training, each unit of a feature map is dropped with probability {p}"
+    return f"{given}. What happens to the validation accuracy?"
+
+
 def code_ran(frame: Frame, lanes: Lanes) -> str:
     """Run the twins on the feature maps of this page's own run."""
-    if frame.lanes[1].maps is None:
-        return f"There are {NO_MAPS}."
     p = max(lanes[1].dropout_rates)
     rng = np.random.default_rng(lanes[1].training.seed)
     maps = frame.lanes[1].feature_maps(0)[image_figures.EVAL].astype(np.float64)
@@ -211,8 +220,7 @@ LESSON = lesson.Lesson(
         "seed",
     ),
     prediction=lesson.Prediction(
-        "in training, each feature map is dropped whole with probability 0.3. What happens to the "
-        "validation accuracy?",
+        asked,
         ("higher", "about the same", "lower"),
         outcome,
     ),
@@ -249,6 +257,11 @@ LESSON = lesson.Lesson(
         "The digits are scikit-learn's load_digits, 8x8 pixels from 0 to 1",
     ),
     lanes=twins,
+    models=("cnn",),
+    data=("digits",),
+    subject=lesson.Subject(
+        "Every technique", lambda e: e.regularization.any or e.model.norm is not None
+    ),
 )
 
 shown = lesson.begin(LESSON)
@@ -264,9 +277,7 @@ with left:
 with right:
     live.readout(shown.channel)
 done = shown.last_finished
-if done is not None and done[0].lanes[1].maps is None:
-    st.markdown(f"There are {NO_MAPS}. *Back to the start* brings one that is.")
-elif done is not None:
+if done is not None:
     frame, lanes = done
     digit = st.segmented_control(
         "Digit", range(10), default=3, key="images.digit", required=True,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from regviz import lesson_figures, metrics
-from regviz.frames import Frame, LaneFrame
+from regviz import lesson_figures, metrics, uncertainty
+from regviz.frames import Frame
 from regviz.scratch.calibration import expected_calibration_error, reliability_bins
 from regviz.scratch.label_smoothing import (
     cross_entropy,
@@ -17,27 +17,17 @@ from regviz.scratch.label_smoothing import (
 from regviz.specs import Experiment
 from regviz.ui import charts, lesson, live
 from regviz.ui.lesson import Lanes
+from regviz.uncertainty import ece, mean_confidence
 
 START = Experiment.from_dict(
     {
-        "data": {"n_samples": 300},
-        "model": {"hidden": [64, 64]},
+        # half of the points for validation: on fewer, luck hides the difference of the ECE
+        "data": {"n_samples": 400, "val_fraction": 0.5},
+        "model": {"hidden": [128, 128]},
         "regularization": {"label_smoothing": 0.1},
-        "training": {"lr": 0.01, "epochs": 120},
+        "training": {"lr": 0.01, "epochs": 200},
     }
 )
-
-
-def ece(lane: LaneFrame) -> float:
-    """Return the ECE of a frame's bins: Σ |right - sum of confidences| / n."""
-    count, confidence, right = np.asarray(lane.reliability, np.float64)
-    return float(np.abs(right - confidence).sum() / max(count.sum(), 1))
-
-
-def mean_confidence(lane: LaneFrame) -> float:
-    """Return how sure the model is of its answers, on average over the validation set."""
-    count, confidence, _ = np.asarray(lane.reliability, np.float64)
-    return float(confidence.sum() / max(count.sum(), 1))
 
 
 def point(frame: Frame, lanes: Lanes) -> str:
@@ -51,13 +41,22 @@ def point(frame: Frame, lanes: Lanes) -> str:
 
 
 def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
-    """Compare the ECE of the two models on this run."""
-    plain, smooth = (ece(lane) for lane in frame.lanes)
-    n = frame.lanes[0].reliability[0].sum()
-    text = f"ECE {plain:.3f} without and {smooth:.3f} with, on {n:.0f} validation points."
-    if abs(plain - smooth) < 0.005:
-        return 1, text
-    return (0 if smooth < plain else 2), text
+    """Compare the ECE of the two models on this run, with what luck alone would give."""
+    plain, smooth = frame.lanes
+    right = {-1: 0, 0: 1, 1: 2}[uncertainty.ece_difference(plain, smooth).sign]
+    return (
+        right,
+        f"without and with label smoothing, {uncertainty.calibration_said(plain, smooth)}.",
+    )
+
+
+def asked(e: Experiment) -> str:
+    """Return the question about an experiment with its own targets."""
+    wrong, right = soft_targets(np.array([1]), 2, e.regularization.label_smoothing)[0]
+    return (
+        f"targets of {wrong:.3g} and {right:.3g} instead of 0 and 1. Will the network's "
+        "percentages be more honest (ECE lower), by more than luck?"
+    )
 
 
 def code_ran(frame: Frame, lanes: Lanes) -> str:
@@ -86,10 +85,8 @@ def code_ran(frame: Frame, lanes: Lanes) -> str:
 def seen(frame: Frame, lanes: Lanes) -> str:
     """Say what a task's run came to."""
     plain, smooth = (metrics.read(lane) for lane in frame.lanes)
-    a, b = (ece(lane) for lane in frame.lanes)
-    verdict = "better" if b < a - 0.005 else "worse" if b > a + 0.005 else "about equally"
     return (
-        f"ECE {a:.3f} without, {b:.3f} with: {verdict} calibrated. Validation accuracy "
+        f"Without and with: {uncertainty.calibration_said(*frame.lanes)}. Validation accuracy "
         f"{metrics.percent(plain.val_accuracy)} and {metrics.percent(smooth.val_accuracy)}, loss "
         f"{plain.val_loss:.3f} and {smooth.val_loss:.3f}; mean confidence "
         f"{mean_confidence(frame.lanes[0]):.0%} and {mean_confidence(frame.lanes[1]):.0%}."
@@ -97,9 +94,12 @@ def seen(frame: Frame, lanes: Lanes) -> str:
 
 
 def calibration_rows(frame: Frame, lanes: Lanes) -> lesson.Rows:
-    """Return ECE and mean confidence of each model."""
+    """Return ECE and mean confidence of each model, and at the end the ECE that luck would give."""
+    lucks = [uncertainty.perfect_ece(lane) for lane in frame.lanes] if frame.done else []
+    luck = [f"{one.low:.3f} – {one.high:.3f}" for one in lucks] or ["–"] * len(frame.lanes)
     return [
         ("ECE", *(f"{ece(lane):.3f}" for lane in frame.lanes)),
+        ("ECE if perfect", *luck),
         ("Mean confidence", *(f"{mean_confidence(lane):.0%}" for lane in frame.lanes)),
     ]
 
@@ -120,8 +120,7 @@ LESSON = lesson.Lesson(
         "seed",
     ),
     prediction=lesson.Prediction(
-        "targets of 0.05 and 0.95 instead of 0 and 1. Will the network's percentages be more "
-        "honest (ECE lower)?",
+        asked,
         ("yes, ECE lower", "no difference", "no, ECE higher"),
         outcome,
     ),
@@ -147,7 +146,7 @@ LESSON = lesson.Lesson(
             seen,
         ),
         lesson.Task(
-            "Clean, well separated data: where being sure is right, smoothing can hurt.",
+            "Clean, well separated data, where high confidence is right: does smoothing hurt?",
             START.replace("data.noise", 0.05),
             seen,
         ),
@@ -156,13 +155,16 @@ LESSON = lesson.Lesson(
         "Szegedy et al. 2016; torch.nn.CrossEntropyLoss(label_smoothing=): the ε/K form",
         "Müller et al. 2019: better calibration, worse teachers for distillation; Shen et al. "
         "2021 contest the second",
-        "Naeini et al. 2015, Guo et al. 2017: ECE, here of the top label in 15 bins (lo, hi]",
+        "Naeini et al. 2015, Guo et al. 2017: ECE, here of the top label in 15 bins (lo, hi]. "
+        "On few points it is above 0 even for a perfectly calibrated model (Bröcker & Smith 2007; "
+        "Vaicenavicius et al. 2019): “ECE if perfect” is its 5% to 95% range, simulated",
     ),
     rows=calibration_rows,
+    subject=lesson.Subject("Label smoothing", lambda e: e.regularization.label_smoothing > 0),
     checks=(
         lesson.Check(
             "The smoothed loss wants a finite gap between logits.",
-            "ln(1 + K(1-ε)/ε); without smoothing there is none, and the gap grows for ever.",
+            "ln(1 + K(1-ε)/ε); without smoothing no finite gap is the best one.",
             "label_smoothing_gap",
             lambda e: {
                 "epsilon": e.regularization.label_smoothing,

@@ -56,8 +56,10 @@ def said(view: str, f: LabFrame) -> str:
         )
     if view == "mc_mean":
         return (
-            "Monte-Carlo dropout: where the sub-networks disagree, the network is unsure. The "
-            f"standard deviation of P(class 1) is at most {f.arrays['mc_std'].max():.2f} here."
+            "Monte-Carlo dropout: how far the sub-networks disagree. Gal & Ghahramani (2016) read "
+            "it as the model's uncertainty; Osband (2016) objects that it depends on p and does "
+            "not shrink with more data, as uncertainty about the weights should. The standard "
+            f"deviation of P(class 1) is at most {f.arrays['mc_std'].max():.2f} here."
         )
     if view == "ablation":
         mean, largest = f.numbers("ablation_mean"), f.numbers("ablation_max")
@@ -105,5 +107,7 @@ asked = {"p": round(p, 2), "seed": seed}
 lab.follow(PAGE, "microscope", asked, draw)
 st.caption(
     "Sources: Srivastava et al. 2014 (dropout as an average of sub-networks); Gal & Ghahramani "
-    "2016, arXiv 1506.02142 (Monte-Carlo dropout). p is the probability of dropping."
+    "2016, arXiv 1506.02142 (Monte-Carlo dropout as approximate Bayesian inference); Osband 2016, "
+    "“Risk versus uncertainty in deep learning” (against reading it so). p is the probability of "
+    "dropping."
 )

@@ -191,7 +191,7 @@ WALL = (
         "wrong_early_stopping",
         "Stopping on training loss",
         "Early stopping watches the loss that is trained.",
-        "It watches the validation loss: the training loss goes on falling while a network "
+        "It watches the validation loss: the training loss can go on falling while a network "
         "over-fits.",
         stopping,
         (wrong_early_stopping,),
@@ -202,8 +202,10 @@ WALL = (
         "wrong_dropout_before_batch_norm",
         "Dropout before batch norm",
         "Dropout and batch norm go in any order.",
-        "Dropout changes the variance in training only, and batch norm learns that variance. Put "
-        "dropout after the last batch norm, which then sees the same in both modes.",
+        "Dropout right before batch norm changes the variance in training only, and batch norm "
+        "learns that variance. After the last batch norm nothing shifts. Dropout in every layer of "
+        "a network with batch norm pays this price in all but the last one, and may still be worth "
+        "it: the page Combining measures that.",
         before_norm,
         (wrong_input_of_batch_norm,),
         (batch_norm,),

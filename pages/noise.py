@@ -60,6 +60,15 @@ def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     return (0 if with_.val_loss < plain.val_loss else 2), text
 
 
+def asked(e: Experiment) -> str:
+    """Return the question about an experiment with its own strength of noise."""
+    return (
+        f"every training point is moved at random in every step (σ = "
+        f"{e.regularization.input_noise:g}). What happens to the validation loss, measured on "
+        "points that stay where they are?"
+    )
+
+
 def code_ran(frame: Frame, lanes: Lanes) -> str:
     """Run the twins on this page's points: a linear model under noise, and labels flipped."""
     assert frame.data is not None
@@ -159,8 +168,7 @@ LESSON = lesson.Lesson(
         "seed",
     ),
     prediction=lesson.Prediction(
-        "every training point is moved at random in every step (σ = 0.2). What happens to the "
-        "validation loss, measured on points that stay where they are?",
+        asked,
         ("lower with noise", "no difference", "higher with noise"),
         outcome,
     ),
@@ -201,6 +209,7 @@ LESSON = lesson.Lesson(
         "Validation and test labels stay true and their inputs unmoved, in every run",
     ),
     rows=mode_rows,
+    subject=lesson.Subject("Noise on the inputs", lambda e: e.regularization.input_noise > 0),
     checks=(
         lesson.Check(
             "On a linear model noise on the inputs is ridge regression.",

@@ -24,6 +24,7 @@ START = Experiment.from_dict(
 )
 NAMES = ("none", "batch norm", "layer norm")
 LEARNT = 0.35  # training loss that counts as learnt: half of what guessing costs
+USUAL_RATE = 0.001  # torch.optim.Adam's own
 RATES = (0.001, 0.01, 0.03, 0.1, 0.3, 1.0)
 SCALES = (0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 BATCHES = (2, 4, 8, 32, 128)
@@ -82,6 +83,21 @@ def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     text = ", ".join(f"{n} {x:.3f}" for n, x in zip(NAMES, losses, strict=True))
     finite = [x if np.isfinite(x) else np.inf for x in losses]
     return int(np.argmin(finite)), f"training losses {text}."
+
+
+def asked(e: Experiment) -> str:
+    """Return the question about an experiment; a linear model has nothing to normalize."""
+    if not e.model.hidden:
+        return ""
+    layers = len(e.model.hidden)
+    return (
+        f"{layers} hidden layer{'s' * (layers > 1)} and a learning rate of {e.training.lr:g}, "
+        f"{e.training.lr / USUAL_RATE:.3g} times Adam's default. Which model reaches the lowest "
+        "training loss?"
+        if e.training.optimizer != "sgd"
+        else f"{layers} hidden layer{'s' * (layers > 1)} and SGD at a learning rate of "
+        f"{e.training.lr:g}. Which model reaches the lowest training loss?"
+    )
 
 
 def code_ran(frame: Frame, lanes: Lanes) -> str:
@@ -146,10 +162,10 @@ LESSON = lesson.Lesson(
         "seed",
     ),
     prediction=lesson.Prediction(
-        "four hidden layers and a learning rate of 0.1, a hundred times the usual. Which model "
-        "reaches the lowest training loss?",
+        asked,
         NAMES,
         outcome,
+        may_diverge=True,
     ),
     point=point,
     code=(batch_norm, layer_norm),

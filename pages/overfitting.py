@@ -92,6 +92,18 @@ def code_ran(frame: Frame, lanes: Lanes) -> str:
     return "The twin on the stored validation losses, lowest at – " + "; ".join(parts) + "."
 
 
+def asked(e: Experiment) -> str:
+    """Return the question about an experiment: of sizes, which the reference does not compare."""
+    if is_reference(e):
+        return ""
+    yours = "-".join(map(str, e.model.hidden))
+    yours = f"a network of {yours} units (yours)" if yours else "yours, which is linear as well"
+    return (
+        f"a linear model, {yours} and one of {'-'.join(map(str, LARGE))} learn the same points. "
+        "Which has the highest validation loss in the end?"
+    )
+
+
 def seen(frame: Frame, lanes: Lanes) -> str:
     """Say what a task's run came to: a verdict for each model."""
     found = lesson.verdicts(frame, lanes)[1]
@@ -118,9 +130,8 @@ LESSON = lesson.Lesson(
         "seed",
     ),
     prediction=lesson.Prediction(
-        "a linear model, a network of 16 units and one of 128-128-128 learn the same points. "
-        "Which has the highest validation loss in the end?",
-        ("the linear one", "yours, with 16 units", "the large one"),
+        asked,
+        ("the linear one", "yours", "the large one"),
         outcome,
     ),
     point=point,
@@ -154,8 +165,9 @@ LESSON = lesson.Lesson(
         ),
         lesson.Task(
             "The reference experiment: 256-512-256 on 500 points, 300 epochs – nothing, weight "
-            "decay 1e-4, dropout 0.5. It trains for a while. A penalty is a constraint, dropout "
-            "is noise: two ways to the same end.",
+            "decay 1e-4, dropout 0.5. It trains for a while. Weight decay pulls weights towards "
+            "0, dropout trains under noise: which of the two holds this network back at these "
+            "strengths?",
             REFERENCE,
             seen,
         ),

@@ -74,12 +74,19 @@ def point(frame: Frame, lanes: Lanes) -> str:
     )
 
 
+def asked(e: Experiment) -> str:
+    """Return the question about an experiment that has both penalties."""
+    if not (e.regularization.l1 and e.regularization.l2):
+        return ""
+    noise = e.data.irrelevant_features
+    given = f"two inputs matter, {noise} are noise. " if noise else ""
+    return f"{given}Which penalty sets more weights to exactly 0?"
+
+
 def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     """Compare the exact zeros of L1 and of L2 on this run."""
     _, l1, l2, _ = (metrics.read(lane) for lane in frame.lanes)
     text = f"{l1.zeros:,} exact zeros with L1 and {l2.zeros:,} with L2, of {l1.weights:,} weights."
-    if only_decay(lanes[2]):
-        return 2, "this run has weight decay alone, no L1 and no L2; switch them on to compare."
     if l1.zeros == l2.zeros:
         return 2, text
     return (0 if l1.zeros > l2.zeros else 1), text
@@ -169,7 +176,7 @@ LESSON = lesson.Lesson(
         "seed",
     ),
     prediction=lesson.Prediction(
-        "two inputs matter, eighteen are noise. Which penalty sets more weights to exactly 0?",
+        asked,
         ("L1", "L2", "no difference"),
         outcome,
     ),
@@ -237,6 +244,10 @@ LESSON = lesson.Lesson(
     lanes=four,
     labels_for=names,
     rows=norm_rows,
+    subject=lesson.Subject(
+        "Every weight penalty",
+        lambda e: any((e.regularization.l1, e.regularization.l2, e.regularization.weight_decay)),
+    ),
     checks=(
         lesson.Check(
             "L1 on orthonormal inputs is the soft threshold.",

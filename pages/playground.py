@@ -21,6 +21,7 @@ from regviz.ui import (
     judged,
     layout,
     live,
+    notice,
     own_data,
     run,
     slides,
@@ -43,6 +44,7 @@ YOURS = "Your own experiment: the two models differ in the regularization alone.
 
 def _open(experiment: Experiment) -> None:
     """Show an experiment in the controls."""
+    notice.clear(PAGE)
     controls.load(experiment)
     own_data.keep(experiment.data)
     st.session_state["experiment"] = experiment
@@ -62,10 +64,10 @@ def _open_link() -> None:
             _open(specs.from_link(link, own_data.kept()))
         except OwnDataGone as error:
             _open(error.rest)
-            _notify(own_data.GONE)
+            notice.say(PAGE, own_data.GONE)
         except SpecError as error:
             _open(presets.DEFAULT.experiment)
-            _notify(f"{_sentence(error)} Shown is the usual start.")
+            notice.say(PAGE, f"{_sentence(error)} Shown is the usual start.")
     elif "experiment" not in st.session_state:
         _open(presets.DEFAULT.experiment)
 
@@ -340,10 +342,11 @@ else:
         st.rerun()
 
 with notices:
-    notice, noticed = st.session_state["notice"]
+    notice.draw(PAGE)
+    told_of, noticed = st.session_state["notice"]
     if noticed != experiment:
-        notice = ""
-    for text in (notice, said, visit.refused):
+        told_of = ""
+    for text in (told_of, said, visit.refused):
         if text:
             st.error(layout.plain(text), icon=":material/error:")
     if failed and trained is not None:
@@ -441,6 +444,7 @@ if code.open:
         _code(experiment)
 
 # open, they show the experiment, too; so do notices
-plain = not (choosing or share.open or code.open or notice or said or refused or failed)
+plain = not (choosing or share.open or code.open or told_of or said or refused or failed)
+plain = plain and not notice.is_there(PAGE)
 st.session_state[TOLD] = told if plain else None
 layout.settle()

@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from regviz import metrics
+from regviz import metrics, uncertainty
 from regviz.cautions import L1_MEASURED
 from regviz.frames import Frame, LaneFrame
 from regviz.scratch.attention import attention_with_dropout
@@ -22,8 +22,9 @@ from regviz.scratch.normalization import batch_norm, layer_norm
 from regviz.scratch.penalties import elastic_net_update, l1_penalty, l2_penalty, soft_threshold
 from regviz.scratch.recurrent import recurrent_dropout_lstm
 from regviz.scratch.weight_decay import sgd_step
-from regviz.specs import Experiment
-from regviz.ui import layout, lesson, live
+from regviz.slides import words
+from regviz.specs import Experiment, SpecError, from_link
+from regviz.ui import layout, lesson, live, notice
 from regviz.ui.lesson import Lanes
 
 MOONS = {
@@ -67,17 +68,22 @@ Outcome = Callable[[Frame, Lanes], tuple[int, str]]
 Ran = Callable[[Frame, Lanes], str]
 Code = tuple[tuple[Callable[..., Any], ...], Ran]  # twins, and what runs them on the run's numbers
 TINY = 1e-5
+MOVES = {
+    **dict.fromkeys(("samples", "images"), ("data.n_samples",)),
+    **dict.fromkeys(("noise", "token_noise", "pixel_noise"), ("data.noise",)),
+    "irrelevant_features": ("data.irrelevant_features",),
+    "lr": ("training.lr",),
+    "epochs": ("training.epochs",),
+    "data_seed": ("data.seed",),
+    # the task "Is it luck?" draws other points on every page
+    "seed": ("training.seed", "data.seed"),
+}
+"""The fields that a control moves: in all else a link must hold the question's experiment."""
 
 
 def size(lane: LaneFrame) -> float:
     """Return ‖w‖ of all weights."""
     return float(np.sqrt(np.square(lane.norms).sum()))
-
-
-def ece(lane: LaneFrame) -> float:
-    """Return the ECE of a frame's bins."""
-    count, confidence, right = np.asarray(lane.reliability, np.float64)
-    return float(np.abs(right - confidence).sum() / max(count.sum(), 1))
 
 
 def sure(lane: LaneFrame) -> float:
@@ -93,9 +99,9 @@ def zeros(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     right = 0 if l1.zeros > l2.zeros else 1 if l2.zeros > l1.zeros else 2
     return right, (
         f"{l1.zeros:,} of {l1.weights:,} weights are exactly 0 with L1, {l2.zeros:,} with L2; ‖w‖ "
-        f"is {size(frame.lanes[0]):.2f} and {size(frame.lanes[1]):.2f}. L1 pulls equally hard at "
-        "small weights, L2 ever more weakly. This was Adam; SGD on mini-batches leaves most "
-        f"of the zeros only near 0: {L1_MEASURED}."
+        f"is {size(frame.lanes[0]):.2f} and {size(frame.lanes[1]):.2f}. L1 pulls a small weight "
+        "as hard as a large one, L2 in proportion to its size. This was Adam; SGD on mini-batches "
+        f"leaves most of the zeros only near 0: {L1_MEASURED}."
     )
 
 
@@ -115,7 +121,7 @@ def active(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     return 0 if noisy > quiet + 0.01 else 2, (
         f"the same model has training loss {noisy:.3f} in training mode and {quiet:.3f} in use; "
         f"the one without dropout {again:.3f} and {frame.lanes[0].curve('train_loss')[-1]:.3f}. "
-        "In use nothing is dropped, so nothing is random either."
+        "In eval mode nothing is dropped, so nothing is random either."
     )
 
 
@@ -131,7 +137,8 @@ def slopes(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     return right, (
         f"training loss {plain.train_loss:.3f} without and {noisy.train_loss:.3f} with noise, "
         f"validation loss {plain.val_loss:.3f} and {noisy.val_loss:.3f}, all measured without it. "
-        "Noise acts like a penalty on the slope, and is paid for in the training loss."
+        "Small noise acts much like a penalty on the slope (Bishop 1995), and a penalty usually "
+        "costs training loss."
     )
 
 
@@ -165,7 +172,8 @@ def stopping(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     return 0 if yes else 1, (
         f"stopped at epoch {b.epoch}, ‖w‖ is {size(stopped):.2f} instead of {size(full):.2f}, and "
         f"the gap between validation and training loss {b.loss_gap:.3f} instead of "
-        f"{a.loss_gap:.3f}: no term was added to the loss, yet it acts like a penalty."
+        f"{a.loss_gap:.3f}. No term was added to the loss; on a quadratic loss stopping acts "
+        "almost as an L2 penalty does, and here the weights stay smaller as well."
     )
 
 
@@ -173,13 +181,14 @@ def convolution(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     """Answer “Does dropout help a small convolutional network?”."""
     none, drop, spatial = (metrics.read(lane) for lane in frame.lanes)
     best = max(drop.val_accuracy, spatial.val_accuracy)
-    right = 0 if best > none.val_accuracy + 0.01 else 1 if best < none.val_accuracy - 0.01 else 2
+    luck = uncertainty.accuracy_margin(lanes[0].n_val, none.val_accuracy, best)
+    right = 0 if best > none.val_accuracy + luck else 1 if best < none.val_accuracy - luck else 2
     return right, (
         f"validation accuracy {metrics.percent(none.val_accuracy)} without, "
         f"{metrics.percent(drop.val_accuracy)} with dropout and "
         f"{metrics.percent(spatial.val_accuracy)} with whole maps dropped, after "
-        f"{frame.epoch} epochs. A convolution has few weights and shares them, and neighbours in a "
-        "map tell the same; there is less to hold back."
+        f"{frame.epoch} epochs. On {lanes[0].n_val} images a difference below {luck:.1%} may be "
+        "luck. A convolution shares few weights over all places, so there is less to over-fit with."
     )
 
 
@@ -189,19 +198,26 @@ def deep(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     right = 0 if l1.val_loss < l2.val_loss - 0.01 else 1 if l2.val_loss < l1.val_loss - 0.01 else 2
     return right, (
         f"at λ = {lanes[0].regularization.l1:g} the validation loss is {l1.val_loss:.3f} with L1 "
-        f"and {l2.val_loss:.3f} with L2; L1 sets {l1.zeros:,} of {l1.weights:,} weights to 0. Here "
-        "there are no irrelevant inputs to switch off."
+        f"and {l2.val_loss:.3f} with L2; L1 sets {l1.zeros:,} of {l1.weights:,} weights to 0. But "
+        "equal λ is not equal strength: λ·Σ|w| and ½·λ·Σw² are different sums, and at another λ "
+        "the order may be the other one. Compare each at its own best λ, on the page Sweep."
     )
 
 
 def hurts(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     """Answer “Can label smoothing hurt?”."""
-    hard, soft = (ece(lane) for lane in frame.lanes)
-    right = 0 if soft > hard + 0.005 else 1
-    return right, (
-        f"on clean data the ECE is {hard:.3f} with hard labels and {soft:.3f} with ε = 0.4: the "
-        "model is right and may not say so."
+    right = 0 if uncertainty.ece_difference(*frame.lanes).sign > 0 else 1
+    means = [uncertainty.mean_confidence(lane) for lane in frame.lanes]
+    accuracies = [metrics.read(lane).val_accuracy for lane in frame.lanes]
+    text = (
+        f"with hard labels and with ε = {lanes[1].regularization.label_smoothing:g}, "
+        f"{uncertainty.calibration_said(*frame.lanes)}. Validation accuracy "
+        f"{metrics.percent(accuracies[0])} and {metrics.percent(accuracies[1])}, mean confidence "
+        f"{metrics.percent(means[0])} and {metrics.percent(means[1])}."
     )
+    if right == 0 and means[1] < accuracies[1]:
+        text += " The smoothed model is right more often than it says."
+    return right, text
 
 
 def memory(frame: Frame, lanes: Lanes) -> tuple[int, str]:
@@ -212,7 +228,7 @@ def memory(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     return right, (
         f"validation loss {none:.3f} without, {places[0]:.3f} on the input, {places[1]:.3f} on the "
         f"state and {places[2]:.3f} before the output. The first two have one mask for a whole "
-        "sequence; the last sees the state only once."
+        "sequence; the last acts on the last state only."
     )
 
 
@@ -253,7 +269,7 @@ def changed(frame: Frame, lanes: Lanes) -> tuple[int, str]:
         f"{turned.val_loss:.3f} turned and shifted; validation accuracy "
         f"{metrics.percent(none.val_accuracy)}, {metrics.percent(mirrored.val_accuracy)} and "
         f"{metrics.percent(turned.val_accuracy)}. A "
-        "change must keep the label: a mirrored 2 is no 2, a turned one is."
+        "change must keep the label: a mirrored 2 is no 2, one turned by a few degrees is."
     )
 
 
@@ -284,6 +300,17 @@ def _question(
         )
 
     start = Experiment.from_dict(base)
+    fields = {path for name in controls for path in MOVES[name]}
+
+    def fits(e: Experiment) -> str:
+        """Compare an experiment with the question's, apart from what its controls move."""
+        mine, other = words.flat(start), words.flat(e)
+        for path, value in mine.items():
+            free = path.startswith("regularization.") or path in fields
+            if not free and other.get(path) != value:
+                return f"{path}: got {other.get(path)}, but this question is about {value}."
+        return ""
+
     return lesson.Lesson(
         page=f"self-check-{name}",
         question=question,
@@ -304,6 +331,9 @@ def _question(
         lanes=lanes,
         labels=tuple(label for label, _ in variants),
         answer_first=True,
+        models=(start.model.kind,),
+        data=(start.data.kind,),
+        also_fits=fits,
     )
 
 
@@ -488,7 +518,7 @@ APART: Code = (affine,), apart
 QUESTIONS = {
     "L1 or L2": _question(
         "zeros",
-        "Eighteen of twenty inputs are noise. L1 or L2: which switches weights off altogether?",
+        "Most inputs are noise. L1 or L2: which sets weights to exactly 0?",
         ("L1", "L2", "both alike"),
         zeros,
         ONE_STEP,
@@ -533,7 +563,8 @@ QUESTIONS = {
     ),
     "Augmentation": _question(
         "changed",
-        "60 digits to learn from. Mirror half of them, or turn and shift all a little: what helps?",
+        "Few digits to learn from. Mirror half of them, or turn and shift all a little: what "
+        "helps?",
         ("mirroring", "turning and shifting", "both", "neither"),
         changed,
         APART,
@@ -558,8 +589,8 @@ QUESTIONS = {
     ),
     "Boundary": _question(
         "boundary",
-        "How does a well-regularized boundary differ?",
-        ("less sure, smoother", "surer, more wiggles", "no difference"),
+        "With L2, is the network more or less confident over the plane?",
+        ("less confident", "more confident", "no difference"),
         boundary,
         PENALTIES,
         MOONS,
@@ -603,7 +634,7 @@ QUESTIONS = {
     ),
     "Sequences": _question(
         "memory",
-        "An LSTM has 140 sequences to learn from. Where does dropout help it most on new ones?",
+        "An LSTM has few sequences to learn from. Where does dropout help it most on new ones?",
         ("on its input", "on its state, between steps", "before its output", "nowhere"),
         memory,
         OVER_TIME,
@@ -630,8 +661,9 @@ QUESTIONS = {
     ),
     "Deep nets": _question(
         "deep",
-        "The same λ in a network of four layers: L1 or L2?",
-        ("L1 is better", "L2 is better", "no difference"),
+        "λ = 0.003 for both in a network of four layers: does L1 or L2 end with the lower "
+        "validation loss?",
+        ("L1", "L2", "no difference"),
         deep,
         PENALTIES,
         DEEP,
@@ -651,10 +683,33 @@ QUESTIONS = {
 }
 
 
+def asked_by_link() -> str:
+    """Return the question that the address asks for; where it does not name one, the first that
+    its experiment fits, which is said."""
+    first = next(iter(QUESTIONS))
+    name, link = st.query_params.get("q"), st.query_params.get("e")
+    if name in QUESTIONS:
+        return name
+    if name is None and link is None:
+        return first
+    found, said = first, f"q: got {name}; choose one of {', '.join(QUESTIONS)}."
+    if name is None:
+        try:
+            experiment = from_link(link or "")
+        except SpecError:
+            return first  # which says so itself
+        found = next((n for n, q in QUESTIONS.items() if not q.refusal(experiment)), "")
+        if not found:
+            return first
+        said = "The link does not name its question; shown is the first that fits it."
+    notice.say(QUESTIONS[found].page, said)
+    return found
+
+
 layout.within_app()
 names = list(QUESTIONS)
 if "self-check.question" not in st.session_state:
-    st.session_state["self-check.question"] = names[0]
+    st.session_state["self-check.question"] = asked_by_link()
 chosen = st.pills(
     "Question",
     names,
@@ -664,6 +719,7 @@ chosen = st.pills(
     required=True,
 )
 LESSON = QUESTIONS[chosen or names[0]]
+st.query_params["q"] = chosen or names[0]
 shown = lesson.begin(LESSON)
 if shown.experiment.data.kind == "moons":
     live.decision_boundary(shown.channel, labels=shown.labels, height=310)

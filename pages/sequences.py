@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from regviz import metrics, sequence_figures
 from regviz.frames import Frame, LaneFrame
 from regviz.scratch.recurrent import recurrent_dropout_lstm
+from regviz.slides import words
 from regviz.specs import SEQUENCE_LENGTH, Experiment
 from regviz.ui import lesson, live, sequences
 from regviz.ui.lesson import Lanes
@@ -57,6 +58,14 @@ def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
         "embedding are not penalized."
     )
     return (0 if kernel and recurrent else 1 if kernel else 2 if recurrent else 3), text
+
+
+def asked(e: Experiment) -> str:
+    """Return the question about an experiment with what it has switched on."""
+    return (
+        "an LSTM has two weight matrices: kernel (token → gates) and recurrent (state → gates). "
+        f"With {words.listed(words.techniques(e))}, which ends up smaller than without?"
+    )
 
 
 def code_ran(frame: Frame, lanes: Lanes) -> str:
@@ -154,8 +163,7 @@ LESSON = lesson.Lesson(
         "seed",
     ),
     prediction=lesson.Prediction(
-        "an LSTM has two weight matrices: kernel (token → gates) and recurrent (state → gates). "
-        "With L2 and dropout on input and state, which ends up smaller?",
+        asked,
         ("both", "kernel only", "recurrent only", "neither"),
         outcome,
     ),
@@ -193,9 +201,11 @@ LESSON = lesson.Lesson(
         "torch.nn.LSTM: its `dropout` acts between layers only",
     ),
     rows=norm_rows,
+    models=("lstm",),
+    data=("order",),
+    subject=lesson.Subject("Every technique", lambda e: e.regularization.any),
 )
 
-sequences.keep_to("lstm", PAGE, START)
 shown = lesson.begin(LESSON)
 sequences.examples(shown)
 left, right = st.columns([3, 2], gap="small")

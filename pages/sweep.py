@@ -14,7 +14,7 @@ from regviz.palette import DARK, LIGHT
 from regviz.slides import SWEEP, swept, words
 from regviz.specs import Experiment, SpecError
 from regviz.sweeps import FIELDS, MEASURES, Axis, Outcome, Sweep
-from regviz.ui import charts, compare, controls, layout, live, run, slides
+from regviz.ui import charts, compare, controls, layout, live, notice, run, slides
 
 PAGE = "sweep"
 LOOK = "sweep-look"  # channel of the charts under the scrubber
@@ -168,7 +168,6 @@ def _open_link() -> None:
     if f"{PAGE}.asked" in st.session_state:
         return
     base, ranges, seeds = next(iter(PRESETS.values()))
-    said = ""
     try:
         if "e" in st.query_params:
             base = specs.from_link(st.query_params["e"])
@@ -177,10 +176,9 @@ def _open_link() -> None:
             ranges = tuple(_read_range(text) for text in over)
         seeds = _whole("seeds", st.query_params.get("seeds", str(seeds)))
     except SpecError as error:
-        said = f"{error} Shown is the usual start."
+        notice.say(PAGE, f"{error} Shown is the usual start.")
         base, ranges, seeds = next(iter(PRESETS.values()))
     _show(base, ranges, seeds)
-    st.session_state[f"{PAGE}.said"] = said
 
 
 def _read_range(text: str) -> Range:
@@ -302,13 +300,9 @@ with st.sidebar:
     except SpecError as error:
         if kept is None:  # a link whose parts do not go together
             _show(*next(iter(PRESETS.values())))
-            st.session_state[f"{PAGE}.said"] = f"{error} Shown is the usual start."
+            notice.say(PAGE, f"{error} Shown is the usual start.")
             st.rerun()
         sweep, said = kept, str(error)
-if kept is None:  # what the link was not understood for is said until another sweep is shown
-    st.session_state[f"{PAGE}.notice"] = (st.session_state[f"{PAGE}.said"], sweep)
-notice, noticed = st.session_state[f"{PAGE}.notice"]
-said = said or (notice if noticed == sweep else "")
 st.session_state[f"{PAGE}.sweep"] = sweep
 
 clicked = st.session_state.pop(f"{PAGE}.clicked", None)
@@ -348,6 +342,7 @@ with st.container(key="transport", horizontal=True, vertical_alignment="center",
     )
     slides_box = st.container(key="sweep-slides", width="content")
 with st.container(key="notices"):
+    notice.draw(PAGE)
     for text in (said, visit.refused):
         if text:
             st.error(layout.plain(text), icon=":material/error:")

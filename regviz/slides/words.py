@@ -107,16 +107,16 @@ def varied(experiments: Sequence[Experiment]) -> list[str]:
 
 def techniques(experiment: Experiment) -> list[str]:
     """Return what regularizes an experiment, each as a phrase."""
-    out = []
-    for path, value in flat(experiment).items():
-        stopping = path.startswith("regularization.early_stopping.")
-        if not path.startswith("regularization.") or path.endswith("dropout_kind"):
-            continue
-        if stopping and not path.endswith("patience"):
-            continue
-        if stopping or (any(value) if isinstance(value, list) else value not in _OFF):
-            out.append(phrase(path, value))
-    return out
+    return [phrase(path, value) for path, value in flat(experiment).items() if is_on(path, value)]
+
+
+def is_on(path: str, value: Any) -> bool:
+    """Whether a field's value switches a technique on; early stopping's patience stands for it."""
+    if not path.startswith("regularization.") or path.endswith("dropout_kind"):
+        return False
+    if path.startswith("regularization.early_stopping."):
+        return path.endswith("patience")
+    return any(value) if isinstance(value, list) else value not in _OFF
 
 
 def labels(experiments: Sequence[Experiment]) -> tuple[str, ...]:
@@ -206,6 +206,11 @@ def below(runs: Runs, figures: Sequence[str]) -> str:
     parts = [] if runs.shown_alone(figures) else [caption(runs.experiments)]
     parts += [chart.caption for chart in map(runs.chart, figures) if chart and chart.caption]
     return " · ".join(dict.fromkeys(parts))
+
+
+def listed(parts: Sequence[str]) -> str:
+    """Return parts as one text: ``a, b and c``."""
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
 def _data_name(kind: str) -> str:

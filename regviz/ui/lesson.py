@@ -8,6 +8,7 @@ is here, and the same for all.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,8 +23,9 @@ from regviz.frames import Frame
 from regviz.labs.frame import LabFrame
 from regviz.packing import Cell
 from regviz.palette import Palette
+from regviz.slides import words
 from regviz.specs import Experiment, SpecError
-from regviz.ui import charts, compare, controls, judged, lab, layout, live, run, slides
+from regviz.ui import charts, compare, controls, judged, lab, layout, live, notice, run, slides
 
 Lanes = tuple[Experiment, ...]
 Rows = list[tuple[Cell, ...]]
@@ -32,6 +34,12 @@ CHECK_TICK = 0.4
 STORED = 24
 """How many frames of a run pictures over its epochs are drawn from."""
 THEORY = "Theory check"
+BACK = "Back to the start"
+"""The label of the button that brings a lesson's first experiment."""
+PLANE = tuple(controls.DATA_NAMES)
+"""Data sets of two classes in the plane, on which most lessons train."""
+MOST_NAMED = 3
+"""Settings in which an earlier prediction's experiment differs that are named."""
 
 
 def twins(experiment: Experiment) -> Lanes:
@@ -44,12 +52,27 @@ class Prediction:
     """A question to answer before moving anything, and how this run answers it.
 
     ``outcome`` takes the finished frame and its lanes, and returns the number of the option that
-    came true *on this run* and a sentence with what was measured.
+    came true *on this run* and a sentence with what was measured. Where the question names a
+    setting it is a function of the experiment shown, which returns an empty text for one that does
+    not ask it. A diverged model answers nothing, unless it ``may_diverge``.
     """
 
-    question: str
+    question: str | Callable[[Experiment], str]
     options: tuple[str, ...]
     outcome: Callable[[Frame, Lanes], tuple[int, str]]
+    may_diverge: bool = False
+
+    def of(self, experiment: Experiment) -> str:
+        """Return the question about this experiment; empty where there is none."""
+        return self.question if isinstance(self.question, str) else self.question(experiment)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a lesson is about, and whether an experiment has it switched on."""
+
+    name: str
+    on: Callable[[Experiment], bool]
 
 
 @dataclass(frozen=True)
@@ -106,7 +129,13 @@ class Lesson:
     judged
         Say of each lane whether it under-fits, fits or over-fits, and why.
     answer_first
-        Train nothing before the prediction is made.
+        Train nothing before a prediction is made.
+    models, data
+        Kinds of model and data that it is about; a link to another kind is refused in a sentence.
+    subject
+        What is to be switched on for the lesson to show anything.
+    also_fits
+        Says why an experiment of the right kinds is not one of this lesson; empty where it is.
     """
 
     page: str
@@ -126,6 +155,44 @@ class Lesson:
     labels_for: Callable[[Experiment], tuple[str, ...]] | None = None
     judged: bool = False
     answer_first: bool = False
+    models: tuple[str, ...] = ("mlp",)
+    data: tuple[str, ...] = PLANE
+    subject: Subject | None = None
+    also_fits: Callable[[Experiment], str] | None = None
+
+    def refusal(self, experiment: Experiment) -> str:
+        """Return why this lesson does not show an experiment, in a sentence; empty if it does."""
+        kinds = (
+            ("model", experiment.model.kind, self.models),
+            ("data", experiment.data.kind, self.data),
+        )
+        for group, got, fitting in kinds:
+            if got not in fitting:
+                return f"{group}.kind: got {got}, but this lesson is about {' or '.join(fitting)}."
+        return "" if self.also_fits is None else self.also_fits(experiment)
+
+    def off(self, experiment: Experiment) -> str:
+        """Return why an experiment shows nothing of the subject; empty if it does."""
+        if self.subject is None or self.subject.on(experiment):
+            return ""
+        name = self.subject.name
+        if len(set(self.lanes(experiment))) == 1:
+            return (
+                f"{name} is switched off, so the models are one and the same: move its slider and "
+                "watch them part."
+            )
+        others = words.listed(words.techniques(experiment)) or "another setting"
+        return f"{name} is switched off; what sets the models apart here is {others}."
+
+    def uncontrolled(self, experiment: Experiment) -> list[str]:
+        """Return the techniques that are on in an experiment without a control on this page."""
+        if self.answer_first:  # its lanes have techniques of their own
+            return []
+        return [
+            words.phrase(path, value)
+            for path, value in words.flat(experiment).items()
+            if words.is_on(path, value) and path.rsplit(".", 1)[-1] not in self.controls
+        ]
 
     def labels_of(self, experiment: Experiment) -> tuple[str, ...]:
         """Return the names of the lanes that show ``experiment``."""
@@ -214,7 +281,7 @@ def begin(lesson: Lesson) -> Shown:
         except SpecError as error:
             experiment, said = st.session_state.get(kept, lesson.start), str(error)
         st.button(
-            "Back to the start",
+            BACK,
             icon=":material/undo:",
             key=f"{page}.reset",
             on_click=_load,
@@ -224,8 +291,9 @@ def begin(lesson: Lesson) -> Shown:
     st.query_params["e"] = specs.to_link(experiment)
     with st.container(key="top"):
         st.title(lesson.question, anchor=False)
-    _ask(lesson)
-    if lesson.answer_first and predicted(lesson) is None:
+    notice.draw(page)
+    answer = _ask(lesson, experiment)
+    if lesson.answer_first and not _predictions(lesson):
         st.html(layout.note("Answer first; then the models train."))
         st.stop()
     visit = run.follow(lesson.lanes(experiment), page)
@@ -239,8 +307,20 @@ def begin(lesson: Lesson) -> Shown:
             st.button(
                 "Retry", icon=":material/replay:", on_click=run.press, args=(run.RESTART, page)
             )
+        others = lesson.uncontrolled(experiment)
+        if others:
+            st.info(
+                layout.plain(
+                    f"This experiment also has {words.listed(others)}, for which this page has no "
+                    f"control. {BACK} removes it."
+                ),
+                icon=":material/info:",
+            )
     point = st.container(key="verdict-lines")
-    return Shown(lesson, experiment, visit, visit.moving, status, point)
+    shown = Shown(lesson, experiment, visit, visit.moving, status, point)
+    with answer:
+        _answer(shown)
+    return shown
 
 
 def finish(shown: Shown) -> None:
@@ -257,10 +337,14 @@ def finish(shown: Shown) -> None:
         with shown.status:
             st.html(layout.status(*run.status_text(now)))
         with shown.point:
+            off = lesson.off(shown.experiment)
+            if off:
+                st.html(layout.point(off))
             if frame is None or not frame.epoch:
                 st.html(layout.note("The first epoch is on its way."))
             else:
-                st.html(layout.point(lesson.point(frame, lanes)))
+                if not off:
+                    st.html(layout.point(lesson.point(frame, lanes)))
                 if lesson.judged:
                     st.html(_statements(shown.labels, frame, lanes))
         live.feed(shown.channel, job, table=lambda look: _table(lesson, shown.labels, look, of))
@@ -269,7 +353,6 @@ def finish(shown: Shown) -> None:
 
     tick()
     done = shown.finished
-    _outcome(lesson, done)
     names = ["Try this", "The code that ran", "Sources"]
     if lesson.checks:
         names.insert(1, THEORY)
@@ -345,9 +428,10 @@ def further_run(name: str, button: str, lanes: Lanes, draw: Callable[[Frame, Lan
     look()
 
 
-def predicted(lesson: Lesson) -> str | None:
-    """Return the option that was chosen; None before."""
-    return st.session_state.get(f"{lesson.page}.prediction")
+def predicted(lesson: Lesson, experiment: Experiment) -> str | None:
+    """Return the option that was chosen for this very experiment, seeds included; None before."""
+    made = _predictions(lesson).get(experiment.canonical_json())
+    return None if made is None else made[1]
 
 
 def verdicts(frame: Frame, lanes: Lanes) -> tuple[list[metrics.Reading], list[metrics.Verdict]]:
@@ -446,11 +530,15 @@ def _from_link(lesson: Lesson) -> Experiment:
         return lesson.start
     try:
         experiment = specs.from_link(link)
-        lesson.lanes(experiment)
+        refused = lesson.refusal(experiment)
+        if not refused:
+            lesson.lanes(experiment)
     except SpecError as error:
-        st.error(layout.plain(f"{error} Shown is the lesson's start."), icon=":material/error:")
-        return lesson.start
-    return experiment
+        refused = str(error)
+    if not refused:
+        return experiment
+    notice.say(lesson.page, f"{refused} Shown is the lesson's start.")
+    return lesson.start
 
 
 def _load(page: str, experiment: Experiment) -> None:
@@ -458,25 +546,93 @@ def _load(page: str, experiment: Experiment) -> None:
     controls.load(experiment)
 
 
-def _ask(lesson: Lesson) -> None:
-    """Ask for the prediction; it is kept for the session."""
-    prediction = lesson.prediction
+def _predictions(lesson: Lesson) -> dict[str, tuple[Experiment, str]]:
+    """Return what was predicted in this session: for which experiment, and which option."""
+    made: dict[str, tuple[Experiment, str]] = st.session_state.setdefault(
+        f"{lesson.page}.predictions", {}
+    )
+    return made
+
+
+def _predict(lesson: Lesson, experiment: Experiment, key: str) -> None:
+    """Keep what was chosen, for this experiment and no other."""
+    made, name = _predictions(lesson), experiment.canonical_json()
+    made.pop(name, None)  # the latest last
+    if st.session_state[key] is not None:
+        made[name] = experiment, st.session_state[key]
+
+
+def _ask(lesson: Lesson, experiment: Experiment) -> Any:
+    """Ask for a prediction for the experiment shown; return the place of its answer.
+
+    Predictions are kept for the session, each with its experiment. One for another experiment,
+    another seed included, is no prediction for this one: it is named, and the question asked anew.
+    """
+    prediction, made = lesson.prediction, _predictions(lesson)
+    said = predicted(lesson, experiment)
     with st.container(key="prediction", border=True):
+        question = "" if lesson.off(experiment) else prediction.of(experiment)
+        if not question:
+            st.html(
+                layout.note(
+                    "The lesson's question is not about the experiment shown. "
+                    f"{BACK} brings the one that it is about."
+                )
+            )
+            return st.container()
+        if said is None and made:
+            other, option = next(reversed(made.values()))
+            st.html(
+                layout.note(
+                    f"You predicted “{option}” for another experiment "
+                    f"({_apart(other, experiment)}). Predict again for this one."
+                )
+            )
+        lead = "Before you move anything" if experiment == lesson.start else "For what is shown now"
+        # of its own for each experiment: a browser that has not drawn the new one yet goes on
+        # sending what it shows, and of a widget that is gone nobody takes it for a choice
+        key = f"{lesson.page}.prediction.{_short(experiment)}"
         st.radio(
-            f"**Before you move anything:** {prediction.question}",
+            f"**{lead}:** {question}",
             prediction.options,
-            index=None,
-            key=f"{lesson.page}.prediction",
+            index=None if said is None else prediction.options.index(said),
+            key=key,
             horizontal=True,
-            persist_state="session",
+            on_change=_predict,
+            args=(lesson, experiment, key),
         )
+        return st.container(key="prediction-answer")
 
 
-def _outcome(lesson: Lesson, done: tuple[Frame, Lanes] | None) -> None:
-    said = predicted(lesson)
-    if done is None or said is None:
+def _short(experiment: Experiment) -> str:
+    return hashlib.sha256(experiment.canonical_json().encode()).hexdigest()[:12]
+
+
+def _apart(other: Experiment, shown: Experiment) -> str:
+    """Return the settings of ``other`` in which it differs from what is shown, as text."""
+    fields, paths = words.flat(other), words.varied([other, shown])
+    named = [words.phrase(path, fields[path]) for path in paths if fields.get(path) is not None]
+    if len(named) < len(paths) and not named:
+        named = ["other settings"]
+    return ", ".join(named[:MOST_NAMED]) + (", …" if len(named) > MOST_NAMED else "")
+
+
+def _answer(shown: Shown) -> None:
+    """Answer the prediction for the experiment shown, once its own run has ended."""
+    lesson, experiment = shown.lesson, shown.experiment
+    said, done = predicted(lesson, experiment), shown.finished
+    if said is None:
         return
-    right, measured = lesson.prediction.outcome(*done)
+    if done is None or done[1] != lesson.lanes(experiment):
+        if not shown.visit.refused:
+            st.html(layout.note("The answer comes here when the run has ended."))
+        return
+    frame, lanes = done
+    if not lesson.prediction.may_diverge and any(lane.status == "diverged" for lane in frame.lanes):
+        text = "A model diverged, so this run does not answer: take a smaller learning rate."
+        st.warning(text, icon=":material/warning:")
+        return
+    right, measured = lesson.prediction.outcome(frame, lanes)
     options = lesson.prediction.options
     if said == options[right]:
         st.success(layout.plain(f"As you predicted: {measured}"), icon=":material/check:")

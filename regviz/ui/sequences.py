@@ -1,43 +1,22 @@
-"""What the lessons on sequences share: the rule that makes the data, examples, their own links."""
+"""What the lessons on sequences share: the rule that makes the data, and examples."""
 
 from __future__ import annotations
 
-import contextlib
 from html import escape
 
 import streamlit as st
 
-from regviz import metrics, specs
+from regviz import metrics
 from regviz.frames import Frame
 from regviz.sequence_figures import token_names
-from regviz.specs import ALPHABET, SEQUENCE_LENGTH, Experiment, SpecError
-from regviz.ui import controls, layout
+from regviz.specs import ALPHABET, SEQUENCE_LENGTH, Experiment
+from regviz.ui import layout
 from regviz.ui.lesson import Lanes, Shown
 
 HARDLY = 0.02
 """Nats by which two validation losses must differ to count."""
 UNLEARNT = 0.2
 """Training accuracy by which a model must be behind to count as not having learnt."""
-
-
-def keep_to(kind: str, page: str, start: Experiment) -> None:
-    """Let go of a link whose model is of another kind than this lesson's, and say so."""
-    controls.scope(page)
-    link, said = st.query_params.get("e"), f"{page}.foreign"
-    if link is not None and not controls.is_loaded():
-        got = kind
-        # a link that holds nothing is the lesson's own affair
-        with contextlib.suppress(SpecError):
-            got = specs.from_link(link).model.kind
-        if got != kind:
-            del st.query_params["e"]
-            st.session_state[said] = (
-                f"model.kind: got {got}, but this lesson is about {kind}. Shown is its start."
-            )
-    if st.session_state.get(f"{page}.experiment", start) != start:
-        st.session_state.pop(said, None)
-    if said in st.session_state:
-        st.error(layout.plain(st.session_state[said]), icon=":material/error:")
 
 
 def rule(experiment: Experiment) -> str:
