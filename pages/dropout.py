@@ -37,7 +37,9 @@ USUAL = (
 
 def rates(e: Experiment) -> str:
     """Return the dropout rates as text."""
-    hidden = ", ".join(f"{p:g}" for p in e.dropout_rates) or "no hidden layer"
+    alike = len(set(e.dropout_rates)) == 1
+    each = e.dropout_rates[:1] if alike else e.dropout_rates
+    hidden = ", ".join(f"{p:g}" for p in each) or "no hidden layer"
     p = e.regularization.input_dropout
     return f"{hidden}, inputs {p:g}" if p else hidden
 

@@ -72,12 +72,12 @@ def code_ran(frame: Frame, lanes: Lanes) -> str:
     correct = np.concatenate([np.arange(m) < r for m, r in zip(n[some], right[some], strict=True)])
     again = expected_calibration_error(spread, correct)
     filled = int((reliability_bins(spread, correct)[0] > 0).sum())
-    gap = logit_gap(2, epsilon)
+    gap = f"{logit_gap(2, epsilon):.2f}" if epsilon else "infinitely far"
     return (
         f"ε = {epsilon:g} turns the targets 0 and 1 into {targets[0]:.3f} and {targets[1]:.3f}. "
         f"A logit of 3 for the right class costs {smoothed_cross_entropy(logits, y, epsilon):.3f} "
         f"against {cross_entropy(logits, soft_targets(y, 2, 0.0)):.3f} without. The best logits "
-        f"are {gap:.2f} apart. ECE of the model with smoothing, from its {filled} filled bins: "
+        f"are {gap} apart. ECE of the model with smoothing, from its {filled} filled bins: "
         f"{again:.3f}; the table says {ece(frame.lanes[1]):.3f}."
     )
 

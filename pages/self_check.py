@@ -692,18 +692,19 @@ def asked_by_link() -> str:
         return name
     if name is None and link is None:
         return first
-    found, said = first, f"q: got {name}; choose one of {', '.join(QUESTIONS)}."
-    if name is None:
-        try:
-            experiment = from_link(link or "")
-        except SpecError:
-            return first  # which says so itself
-        found = next((n for n, q in QUESTIONS.items() if not q.refusal(experiment)), "")
-        if not found:
-            return first
-        said = "The link does not name its question; shown is the first that fits it."
-    notice.say(QUESTIONS[found].page, said)
-    return found
+    fitting = None
+    try:
+        experiment = from_link(link or "")
+        fitting = next((n for n, q in QUESTIONS.items() if not q.refusal(experiment)), None)
+    except SpecError:
+        pass  # the question that is shown says so itself
+    if name is not None or fitting is not None:
+        which = (
+            "does not name its question" if name is None else f"names no question: “{name[:40]}”"
+        )
+        found = QUESTIONS[fitting or first]
+        notice.say(found.page, f"The link {which}. Shown is the first one that its rest fits.")
+    return fitting or first
 
 
 layout.within_app()

@@ -241,12 +241,15 @@ def test_a_broken_link_is_one_sentence_and_the_default(link: str) -> None:
     assert shown(at) == presets.DEFAULT.experiment
 
 
-def test_the_sentence_stays_until_the_experiment_changes() -> None:
+def test_the_sentence_stays_until_it_is_dismissed() -> None:
     at = open_app(link="broken")
     at.run()
     assert len(at.error) == 1
     control(at, "Seed").set_value(1).run()
+    assert len(at.error) == 1
+    next(b for b in at.button if b.label == "Dismiss").click().run()
     assert not at.error
+    assert "Dismiss" not in [b.label for b in at.button]
 
 
 def test_an_address_that_lags_behind_the_slider_opens_nothing() -> None:

@@ -610,7 +610,9 @@ def _short(experiment: Experiment) -> str:
 
 def _apart(other: Experiment, shown: Experiment) -> str:
     """Return the settings of ``other`` in which it differs from what is shown, as text."""
-    fields, paths = words.flat(other), words.varied([other, shown])
+    fields = words.flat(other)
+    groups = ("regularization", "data", "model", "training")  # what it is about first
+    paths = sorted(words.varied([other, shown]), key=lambda p: groups.index(p.split(".")[0]))
     named = [words.phrase(path, fields[path]) for path in paths if fields.get(path) is not None]
     if len(named) < len(paths) and not named:
         named = ["other settings"]
