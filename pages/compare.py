@@ -35,8 +35,8 @@ TICK = 0.4  # seconds between two looks: curves and histograms are sent as whole
 MAX_UPLOAD_MB = 1
 WHY_ONCE = (
     "The test set has had no part in this so far. Look at it once, when you have chosen: whoever "
-    "looks, changes something and looks again is choosing by it, and then its best number is too "
-    "good by luck, as that of the validation set is now."
+    "looks, changes something and looks again is choosing by it, and then its best number tends to "
+    "be too good, by luck, as that of the validation set does now."
 )
 
 # --- what is asked for ------------------------------------------------------------------------

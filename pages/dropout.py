@@ -69,7 +69,7 @@ def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
         f"validation loss {plain.val_loss:.3f} and {with_.val_loss:.3f}."
     )
     higher = with_.train_loss > plain.train_loss
-    lower = with_.val_loss < plain.val_loss
+    lower = with_.val_loss < plain.val_loss - lesson.HARDLY
     return (0 if higher and lower else 1 if lower else 2), text
 
 
@@ -242,7 +242,9 @@ LESSON = lesson.Lesson(
         "torch.nn.Dropout, Keras: inverted dropout, where p is the probability of *dropping*, as "
         "everywhere in this app; 1/(1-p) in training, the identity in use",
         "Klambauer et al. 2017: SELU and alpha dropout, with its affine correction",
-        "Wager et al. 2013: dropout on a linear model is a ridge penalty scaled by the data",
+        "Srivastava et al. 2014, section 9.1: on linear regression dropout is, on average, a ridge "
+        "penalty scaled by the data; Wager et al. 2013: to second order on generalized linear "
+        "models, too",
     ),
     rows=mode_rows,
     subject=lesson.Subject(
@@ -250,7 +252,8 @@ LESSON = lesson.Lesson(
     ),
     checks=(
         lesson.Check(
-            "On a linear model dropout is ridge regression, scaled by the data.",
+            "On a linear model with squared error dropout is, on average, ridge regression scaled "
+            "by the data.",
             "Its minimizer is (XᵀX + p/(1-p)·diag XᵀX)⁻¹Xᵀy; the iterate is averaged.",
             "dropout_ridge",
             lambda e: {"p": max((*e.dropout_rates, 0.0)), "seed": e.training.seed},
@@ -262,7 +265,7 @@ LESSON = lesson.Lesson(
             ),
         ),
         lesson.Check(
-            "Alpha dropout keeps mean 0 and variance 1 through 16 SELU layers.",
+            "Alpha dropout nearly keeps mean 0 and variance 1 through 16 SELU layers.",
             "Dropped units go to α', then a·x + b restores both moments; p is at most 0.3 here.",
             "alpha_dropout_depth",
             lambda e: {"p": min(max((*e.dropout_rates, 0.05)), 0.3), "seed": e.training.seed},
@@ -281,7 +284,7 @@ def draw_sweep(frame: Frame, lanes: Lanes) -> None:
     """Draw the validation curve over p and say at which p the model over- and under-fits."""
     readings, found = lesson.verdicts(frame, lanes)
     losses = [r.val_loss for r in readings]
-    best = int(np.nanargmin(losses))
+    best = lesson.lowest(losses)
     by_kind = "; ".join(
         f"{kind} at p = "
         + ", ".join(f"{p:g}" for p, v in zip(SWEEP, found, strict=True) if v.kind == kind)
@@ -289,14 +292,12 @@ def draw_sweep(frame: Frame, lanes: Lanes) -> None:
     )
     text = (
         f"Lowest validation loss {losses[best]:.3f} at p = {SWEEP[best]:g}, {losses[0]:.3f} "
-        f"without dropout. Verdicts: {by_kind}. Training accuracy falls from "
-        f"{metrics.percent(readings[0].train_accuracy)} to "
+        f"without dropout. Verdicts: {by_kind}. Training accuracy: "
+        f"{metrics.percent(readings[0].train_accuracy)} without dropout, "
         f"{metrics.percent(readings[-1].train_accuracy)} at p = {SWEEP[-1]:g}."
     )
     if not any(v.kind == metrics.UNDER for v in found):
-        text += (
-            " That too large a p under-fits does not show on this run: the layers are wide enough."
-        )
+        text += " That too large a p under-fits does not show on this run."
     charts.chart(
         lambda colors: lesson_figures.validation_curve(
             "dropout p", SWEEP, [r.train_loss for r in readings], losses, colors
@@ -329,7 +330,8 @@ with st.expander("Two conventions, and two meanings of p", icon=":material/compa
         )
     )
     st.caption(
-        "In each convention the mean in training is what comes out in use; they differ by the "
+        "In each convention this layer's mean in training is what comes out in use; they differ by "
+        "the "
         "factor 1-p, which the next layer can make up for. Both at once, or neither, is wrong."
     )
 with st.container(horizontal=True):

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import streamlit as st
 
-from regviz import image_figures, metrics
+from regviz import image_figures, metrics, uncertainty
 from regviz.frames import Frame
 from regviz.labs.frame import LabFrame
 from regviz.scratch.augmentation import affine, color_jitter
@@ -78,18 +78,22 @@ def point(frame: Frame, lanes: Lanes) -> str:
         f"{wild.val_loss:.3f} with {TOO_MUCH:g} times as much augmentation; accuracy "
         f"{plain.val_accuracy:.1%}, {with_.val_accuracy:.1%} and {wild.val_accuracy:.1%}. "
     )
-    helped = with_.val_loss < plain.val_loss
+    helped = with_.val_loss < plain.val_loss - lesson.HARDLY
     if lanes[1] == lanes[2]:
-        end = "helps" if helped else "does not help"
-        return f"{text}More of it is not possible here, and on this run it {end}."
-    hurt = wild.val_accuracy < max(plain.val_accuracy, with_.val_accuracy)
+        end = "lowers" if helped else "does not lower"
+        return f"{text}More of it is not possible here, and on this run it {end} the loss."
+    best = max(plain.val_accuracy, with_.val_accuracy)
+    hurt = best - wild.val_accuracy > uncertainty.accuracy_margin(
+        lanes[0].n_val, best, wild.val_accuracy
+    )
     if helped and hurt:
         return (
             text + "Some lowers the loss; too much makes the task harder than the one that counts."
         )
     if hurt:
         return text + "On this run it does not lower the loss, and too much of it hurts."
-    return text + "That too much hurts does not show on this run."
+    some = "Some lowers the loss; that" if helped else "That"
+    return f"{text}{some} too much hurts does not show on this run."
 
 
 def average_loss(frame: Frame, lanes: Lanes) -> str:
@@ -214,14 +218,14 @@ def draw_curve(frame: Frame, lanes: Lanes) -> None:
     loss = np.array([r.val_loss for r in readings]).reshape(shape).mean(axis=1)
     best, lowest = int(mean.argmax()), int(loss.argmin())
     n = lanes[0].n_val
-    luck = 2 * float(np.sqrt(mean[0] * (1 - mean[0]) / n))
+    luck = uncertainty.accuracy_margin(n, mean[0], mean[best])
     text = (
         f"Mean validation accuracy of {SEEDS} seeds: {mean[0]:.1%} without, best {mean[best]:.1%} "
         f"at ×{FACTORS[best]:g}, {mean[-1]:.1%} at ×{FACTORS[-1]:g}; validation loss "
         f"{loss[0]:.3f} without, lowest {loss[lowest]:.3f} at ×{FACTORS[lowest]:g}. "
     )
     if mean[best] - mean[0] > luck:
-        text += "The right strength helps. "
+        text += "The best of these strengths helps. "
     else:
         text += (
             f"The gain in accuracy is no more than luck may give with {n} images (±{luck:.1%}). "

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import streamlit as st
 
-from regviz import image_figures, metrics
+from regviz import image_figures, metrics, uncertainty
 from regviz.frames import Frame
 from regviz.labs.frame import LabFrame
 from regviz.scratch.dropout import dropout_forward, spatial_dropout_forward
@@ -25,7 +25,6 @@ START = Experiment.from_dict(
     }
 )
 REPEATS = 400
-CLOSE = 0.02  # differences of accuracy up to this are called about the same
 
 
 def twins(e: Experiment) -> Lanes:
@@ -57,23 +56,31 @@ def gained(frame: Frame, lanes: Lanes) -> str:
     """Say whether the difference is more than luck may give."""
     if lanes[0] == lanes[1]:
         return "The two are one model."
-    plain, with_ = (metrics.read(lane) for lane in frame.lanes)
-    gain = with_.val_accuracy - plain.val_accuracy
-    if abs(gain) <= CLOSE:
-        return f"On {lanes[0].n_val} validation images a difference this small may be luck."
+    gain, luck = gain_and_luck(frame, lanes)
+    if abs(gain) <= luck:
+        return (
+            f"On {lanes[0].n_val} validation images a difference of accuracy below {luck:.1%} may "
+            "be luck."
+        )
     return "On this run it helps." if gain > 0 else "On this run it costs accuracy."
+
+
+def gain_and_luck(frame: Frame, lanes: Lanes) -> tuple[float, float]:
+    """Return the gain in validation accuracy, and by how much luck alone may move it."""
+    plain, with_ = (metrics.read(lane).val_accuracy for lane in frame.lanes)
+    return with_ - plain, uncertainty.accuracy_margin(lanes[0].n_val, plain, with_)
 
 
 def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     """Compare the validation accuracies, with a margin for luck."""
     plain, with_ = (metrics.read(lane) for lane in frame.lanes)
-    gain = with_.val_accuracy - plain.val_accuracy
+    gain, luck = gain_and_luck(frame, lanes)
     text = (
         f"validation accuracy {plain.val_accuracy:.1%} without and {with_.val_accuracy:.1%} with "
-        f"{techniques(lanes[1])}; a difference of {100 * CLOSE:g} points or less counts as about "
-        "the same."
+        f"{techniques(lanes[1])}; on {lanes[0].n_val} images a difference of {100 * luck:.1f} "
+        "points or less counts as about the same."
     )
-    return (0 if gain > CLOSE else 2 if gain < -CLOSE else 1), text
+    return (0 if gain > luck else 2 if gain < -luck else 1), text
 
 
 def asked(e: Experiment) -> str:

@@ -40,10 +40,11 @@ def point(frame: Frame, lanes: Lanes) -> str:
         if e.data.label_noise
         else ""
     )
+    paid = " is paid like a penalty" if noisy > quiet else ""
     return (
-        f"Noise of σ = {e.regularization.input_noise:g} raises the training loss of the model that "
-        f"learns with it from {quiet:.3f} (dashed) to {noisy:.3f} (dotted): that surplus of "
-        f"{noisy - quiet:.3f} is paid like a penalty. Validation loss {with_.val_loss:.3f} with "
+        f"The model that learns with noise of σ = {e.regularization.input_noise:g} has a training "
+        f"loss of {quiet:.3f} without it (dashed) and of {noisy:.3f} with it on (dotted): the "
+        f"surplus of {noisy - quiet:.3f}{paid}. Validation loss {with_.val_loss:.3f} with "
         f"noise, {plain.val_loss:.3f} without.{labels}"
     )
 
@@ -55,7 +56,7 @@ def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
         f"validation loss {with_.val_loss:.3f} with noise and {plain.val_loss:.3f} without, "
         f"training loss {with_.train_loss:.3f} and {plain.train_loss:.3f}."
     )
-    if abs(with_.val_loss - plain.val_loss) < 0.02:
+    if abs(with_.val_loss - plain.val_loss) < lesson.HARDLY:
         return 1, text
     return (0 if with_.val_loss < plain.val_loss else 2), text
 
@@ -130,13 +131,13 @@ def draw_sweep(frame: Frame, lanes: Lanes) -> None:
     """Draw the validation curve over σ and say where it is lowest."""
     readings = [metrics.read(lane) for lane in frame.lanes]
     losses = [r.val_loss for r in readings]
-    best = int(np.nanargmin(losses))
+    best = lesson.lowest(losses)
     where = "the best σ of the grid is an end of it" if best in (0, len(SIGMAS) - 1) else ""
     text = (
         f"Lowest validation loss {losses[best]:.3f} at σ = {SIGMAS[best]:g}, against "
         f"{losses[0]:.3f} without noise and {losses[-1]:.3f} at σ = {SIGMAS[-1]:g}, where the "
         f"training loss is {readings[-1].train_loss:.3f}. "
-        + (f"On this run {where}." if where else "Too little over-fits, too much under-fits.")
+        + (f"On this run {where}." if where else "On this run less and more of it end higher.")
     )
     charts.chart(
         lambda colors: lesson_figures.validation_curve(
@@ -182,8 +183,8 @@ LESSON = lesson.Lesson(
             seen,
         ),
         lesson.Task(
-            "Every fifth label wrong: noise on the *labels* is no regularizer. Does noise on the "
-            "inputs still help against it?",
+            "Every fifth label wrong, and the same ones in every epoch: such noise on the *labels* "
+            "is no regularizer. Does noise on the inputs still help against it?",
             START.replace("data.label_noise", 0.2),
             seen,
         ),
@@ -212,7 +213,8 @@ LESSON = lesson.Lesson(
     subject=lesson.Subject("Noise on the inputs", lambda e: e.regularization.input_noise > 0),
     checks=(
         lesson.Check(
-            "On a linear model noise on the inputs is ridge regression.",
+            "On a linear model with squared error noise on the inputs is, on average, ridge "
+            "regression.",
             "Its minimizer is (XᵀX + n·σ²·1)⁻¹Xᵀy; the iterate is averaged.",
             "noise_ridge",
             lambda e: {"sigma": min(e.regularization.input_noise, 3.0), "seed": e.training.seed},

@@ -195,7 +195,7 @@ LESSON = lesson.Lesson(
     code_ran=code_ran,
     tasks=(
         lesson.Task(
-            "Ten times less L1 and L2: do the noise inputs come back?",
+            "Much less L1 and L2: do the noise inputs come back?",
             START.replace("regularization.l1", 0.002).replace("regularization.l2", 0.005),
             seen,
         ),
@@ -262,7 +262,7 @@ LESSON = lesson.Lesson(
             ),
         ),
         lesson.Check(
-            "Why L1 gives zeros: the contours meet a corner.",
+            "Why L1 gives zeros: the contours tend to meet a corner.",
             "Two weights; both penalties as strong as λ = 0.4·λ_max.",
             "l1_path",
             lambda e: {"seed": e.training.seed},
@@ -274,7 +274,7 @@ LESSON = lesson.Lesson(
             ),
         ),
         lesson.Check(
-            "SGD: L2 is weight decay. Adam: it is not.",
+            "Plain SGD: L2 is weight decay. Adam: it is not.",
             "w ← (1-ηλ)w - ηg is the SGD step on the loss with ½λ‖w‖²; AdamW decouples the two.",
             "decay_equivalence",
             lambda e: {"seed": e.training.seed},
@@ -360,7 +360,7 @@ def draw_path(frame: Frame, lanes: Lanes) -> None:
         about=charts.of_runs(lanes),
     )
     clean = [i for i in range(len(PATH)) if not off[i, :matter].any()]
-    best = int(np.argmin([metrics.read(lane).val_loss for lane in frame.lanes]))
+    best = lesson.lowest([metrics.read(lane).val_loss for lane in frame.lanes])
     most = max(clean, key=lambda i: off[i, matter:].sum(), default=None)
     text = (
         "At every λ of the path an input that matters is off too."
@@ -370,7 +370,7 @@ def draw_path(frame: Frame, lanes: Lanes) -> None:
     )
     lost = [PATH[i] for i in range(len(PATH)) if off[i, :matter].any()]
     if lost:
-        text += f" From λ = {lost[0]:g} on, inputs that matter go as well."
+        text += f" At λ = {lost[0]:g} an input that matters is off for the first time."
     text += (
         f" The validation loss is lowest ({metrics.read(frame.lanes[best]).val_loss:.3f}) at λ = "
         f"{PATH[best]:g}, with {switched_off(norms[best], matter)} off."
@@ -390,7 +390,7 @@ def draw_grid(frame: Frame, lanes: Lanes) -> None:
         alt="Training and validation loss against weight decay.",
         about=charts.of_runs(lanes),
     )
-    best = int(np.argmin(losses))
+    best = lesson.lowest(losses)
     st.markdown(
         f"Lowest validation loss {losses[best]:.3f} at weight decay {GRID[best]:g}, against "
         f"{losses[0]:.3f} without; optimizer {lanes[0].training.optimizer}, seed "

@@ -173,7 +173,7 @@ def stopping(frame: Frame, lanes: Lanes) -> tuple[int, str]:
         f"stopped at epoch {b.epoch}, ‖w‖ is {size(stopped):.2f} instead of {size(full):.2f}, and "
         f"the gap between validation and training loss {b.loss_gap:.3f} instead of "
         f"{a.loss_gap:.3f}. No term was added to the loss; on a quadratic loss stopping acts "
-        "almost as an L2 penalty does, and here the weights stay smaller as well."
+        "much like an L2 penalty, and here the weights stay smaller as well."
     )
 
 

@@ -704,7 +704,8 @@ WIDGETS: dict[str, Callable[[], None]] = {
         "Initial weights ×",
         "model.init_scale",
         INIT_SCALES,
-        help="Multiplies the usual initial weights, not the biases. Far from 1 is a bad start.",
+        help="Multiplies the usual initial weights, not the biases. Far from 1 is usually a bad "
+        "start.",
     ),
     "norm": _with_caution(
         "model.norm",
@@ -728,7 +729,7 @@ WIDGETS: dict[str, Callable[[], None]] = {
         "Learning rate",
         "training.lr",
         LEARNING_RATES,
-        help="The step size. Far too large and the run diverges.",
+        help="The step size. If it is far too large, the run may diverge.",
     ),
     "momentum": _momentum,
     "batch_size": _with_caution(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import inspect
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,8 @@ Lanes = tuple[Experiment, ...]
 Rows = list[tuple[Cell, ...]]
 CHECK_TICK = 0.4
 """Seconds between two looks at a theory check; its chart is drawn anew each time."""
+HARDLY = 0.02
+"""Nats by which two validation losses must differ to count as different."""
 STORED = 24
 """How many frames of a run pictures over its epochs are drawn from."""
 THEORY = "Theory check"
@@ -432,6 +435,12 @@ def predicted(lesson: Lesson, experiment: Experiment) -> str | None:
     """Return the option that was chosen for this very experiment, seeds included; None before."""
     made = _predictions(lesson).get(experiment.canonical_json())
     return None if made is None else made[1]
+
+
+def lowest(losses: Sequence[float]) -> int:
+    """Return the number of the lowest loss; of losses that are none, the first."""
+    known = [loss if math.isfinite(loss) else math.inf for loss in losses]
+    return known.index(min(known))
 
 
 def verdicts(frame: Frame, lanes: Lanes) -> tuple[list[metrics.Reading], list[metrics.Verdict]]:

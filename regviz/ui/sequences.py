@@ -10,11 +10,9 @@ from regviz import metrics
 from regviz.frames import Frame
 from regviz.sequence_figures import token_names
 from regviz.specs import ALPHABET, SEQUENCE_LENGTH, Experiment
-from regviz.ui import layout
+from regviz.ui import layout, lesson
 from regviz.ui.lesson import Lanes, Shown
 
-HARDLY = 0.02
-"""Nats by which two validation losses must differ to count."""
 UNLEARNT = 0.2
 """Training accuracy by which a model must be behind to count as not having learnt."""
 
@@ -42,7 +40,7 @@ def verdict(frame: Frame, lanes: Lanes) -> str:
         return "A model diverged: take a smaller learning rate."
     if not lanes[1].regularization.any:
         return "Nothing is switched on, so the two are one."
-    if abs(with_.val_loss - plain.val_loss) < HARDLY:
+    if abs(with_.val_loss - plain.val_loss) < lesson.HARDLY:
         return "On new sequences the two hardly differ so far."
     if with_.train_accuracy < plain.train_accuracy - UNLEARNT:
         return "Held back this much, it has not learnt even its own sequences."
