@@ -7,7 +7,7 @@ import dataclasses
 import streamlit as st
 
 from regviz import lesson_figures, metrics, uncertainty
-from regviz.frames import Frame
+from regviz.frames import Frame, LaneFrame
 from regviz.scratch.early_stopping import early_stopping
 from regviz.specs import EarlyStoppingSpec, Experiment
 from regviz.stopping import trace
@@ -134,6 +134,11 @@ LESSON = lesson.Lesson(
         "seed",
     ),
     labels=("trains on", "stops early"),
+    labels_for=lambda e: (
+        ("trains on", "stops early")
+        if e.regularization.early_stopping is not None
+        else ("no regularization", "with regularization")
+    ),
     prediction=lesson.Prediction(
         "both models are the same; one stops when its validation loss no longer falls. Whose "
         "validation loss will be lower?",
@@ -166,8 +171,8 @@ LESSON = lesson.Lesson(
     checks=(
         lesson.Check(
             "On a quadratic, stopping after τ steps of size ε is much like ridge, α = 1/(τε).",
-            "Each direction of the solution has the share 1 - (1 - ελ)^τ, with ridge λ/(λ + α); for "
-            "small steps the two are at most 0.2036 apart.",
+            "Each direction of the solution has the share 1 - (1 - ελ)^τ, with ridge λ/(λ + α); "
+            "for small steps the two are at most 0.2036 apart.",
             "early_stopping_ridge",
             lambda e: {"lr": min(max(e.training.lr, 0.0001), 0.5), "seed": e.training.seed},
             lesson_figures.stopping_check,
@@ -206,7 +211,8 @@ def theatre(frame: Frame, lanes: Lanes) -> None:
     left, right = st.columns([3, 2], gap="small")
     about = charts.of_runs(lanes)
     kept = [float(losses[at - 1]) if at else float("nan") for at, _ in ends]
-    text = what_if(losses.tolist(), patience, best, stop, frame.lanes[1].stopped_epoch)
+    trained = None if lanes[1].regularization.early_stopping is None else frame.lanes[1]
+    text = what_if(losses.tolist(), patience, best, stop, trained)
     with left:
         states = trace(losses.tolist(), told)
         charts.chart(
@@ -228,8 +234,10 @@ def theatre(frame: Frame, lanes: Lanes) -> None:
     st.html(layout.point(text))
 
 
-def what_if(losses: list[float], patience: int, best: int, stop: int | None, trained: int) -> str:
-    """Say what a patience does on stored losses, and what the one that was trained did."""
+def what_if(
+    losses: list[float], patience: int, best: int, stop: int | None, trained: LaneFrame | None
+) -> str:
+    """Say what a patience does on stored losses, and what the one that was trained did, if any."""
     lowest = min(x for x in losses if x == x)
     end = f"stops at epoch {stop}" if stop else f"never stops in {len(losses)} epochs"
     away = losses[best - 1] - lowest
@@ -238,21 +246,25 @@ def what_if(losses: list[float], patience: int, best: int, stop: int | None, tra
         if away == 0
         else f"{away:.3f} above the lowest of the whole run, in epoch {losses.index(lowest) + 1}"
     )
-    really = f"stopped at epoch {trained}" if trained else "did not stop"
-    return (
+    text = (
         f"Patience {patience} {end} and keeps epoch {best}: validation loss "
-        f"{losses[best - 1]:.3f}, {cost}. The model that was trained with the rule in the "
-        f"controls {really}."
+        f"{losses[best - 1]:.3f}, {cost}. "
     )
+    if trained is None:
+        return f"{text}In the controls early stopping is off."
+    really = (
+        f"stopped at epoch {trained.stopped_epoch}" if trained.stopped_epoch else "did not stop"
+    )
+    return f"{text}The model that was trained with the rule in the controls {really}."
 
 
 shown = lesson.begin(LESSON)
-live.decision_boundary(shown.channel, labels=LESSON.labels, height=330)
+live.decision_boundary(shown.channel, labels=shown.labels, height=330)
 left, right = st.columns([3, 2], gap="small")
 with left:
     live.loss_curves(
         shown.channel,
-        labels=LESSON.labels,
+        labels=shown.labels,
         epochs=shown.experiment.training.epochs,
         height=325,
     )

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from regviz.specs import Experiment, to_link
 from tests.app_server import AppServer
 
 ENDED = re.compile("finished|stopped")
@@ -106,3 +107,54 @@ def test_the_sequence_lesson_leads_to_the_wrong_lstm(page: Page, complaints: lis
     wanted = page.get_by_role("radio", name="nn.LSTM(dropout=p)")
     expect(wanted).to_be_checked(timeout=60_000)
     assert complaints == []
+
+
+@pytest.mark.parametrize(
+    "size", [(1280, 720), (390, 844)], ids=lambda size: "x".join(map(str, size))
+)
+def test_the_answer_is_seen_where_the_question_is_and_only_for_its_experiment(
+    browser: Browser, app_server: AppServer, size: tuple[int, int]
+) -> None:
+    context = browser.new_context(viewport={"width": size[0], "height": size[1]})
+    page = context.new_page()
+    e = Experiment.from_dict(
+        {
+            "data": {"n_samples": 100},
+            "model": {"hidden": [8, 8]},
+            "regularization": {"dropout": 0.5},
+            "training": {"epochs": 10},
+        }
+    )
+    page.goto(f"{app_server.url}/dropout?e={to_link(e)}")
+    ended(page)
+    question, answer = page.locator(".st-key-prediction"), page.locator(".st-key-prediction-answer")
+    question.get_by_text("both lower", exact=True).click(force=True)  # a phone's menu may lie above
+    expect(answer).to_contain_text(re.compile("As you predicted|this run says"), timeout=60_000)
+    page.evaluate("document.querySelector('.stMain').scrollTo(0, 0)")
+    box = answer.bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] < size[1], "without scrolling"
+    judged = answer.inner_text()
+
+    other = page.get_by_role("button", name="Set it up").first
+    other.dispatch_event("click")
+    expect(question).to_contain_text("for another experiment", timeout=60_000)
+    ended(page)
+    expect(question).not_to_contain_text(re.compile("As you predicted|this run says"))
+    assert judged not in question.inner_text()
+    context.close()
+
+
+def test_a_damaged_link_s_notice_outlives_the_run_and_goes_when_dismissed(
+    browser: Browser, app_server: AppServer
+) -> None:
+    context = browser.new_context(viewport={"width": 1280, "height": 720})
+    page = context.new_page()
+    page.goto(f"{app_server.url}/dropout?e=nonsense")
+    notice = page.locator(".st-key-link-notice")
+    expect(notice).to_contain_text("was it cut?", timeout=60_000)
+    ended(page)
+    expect(notice).to_contain_text("was it cut?")
+    notice.get_by_role("button", name="Dismiss").click()
+    expect(notice).to_have_count(0, timeout=60_000)
+    context.close()

@@ -9,7 +9,7 @@ from regviz.ui import layout
 
 def say(page: str, text: str) -> None:
     """Have a page say ``text`` from now on, until it is dismissed or says something else."""
-    st.session_state[_key(page)] = text
+    st.session_state[_key(page)] = text[:1].upper() + text[1:] if text[:4] == "the " else text
 
 
 def clear(page: str) -> None:
