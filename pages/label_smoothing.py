@@ -22,7 +22,7 @@ from regviz.uncertainty import ece, mean_confidence
 START = Experiment.from_dict(
     {
         # half of the points for validation: on fewer, luck hides the difference of the ECE
-        "data": {"n_samples": 400, "val_fraction": 0.5},
+        "data": {"n_samples": 400, "noise": 0.35, "val_fraction": 0.5},
         "model": {"hidden": [128, 128]},
         "regularization": {"label_smoothing": 0.1},
         "training": {"lr": 0.01, "epochs": 200},

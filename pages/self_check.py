@@ -68,6 +68,7 @@ Outcome = Callable[[Frame, Lanes], tuple[int, str]]
 Ran = Callable[[Frame, Lanes], str]
 Code = tuple[tuple[Callable[..., Any], ...], Ran]  # twins, and what runs them on the run's numbers
 TINY = 1e-5
+# the fields that a control moves: in all else a link must hold the question's experiment
 MOVES = {
     **dict.fromkeys(("samples", "images"), ("data.n_samples",)),
     **dict.fromkeys(("noise", "token_noise", "pixel_noise"), ("data.noise",)),
@@ -78,7 +79,6 @@ MOVES = {
     # the task "Is it luck?" draws other points on every page
     "seed": ("training.seed", "data.seed"),
 }
-"""The fields that a control moves: in all else a link must hold the question's experiment."""
 
 
 def size(lane: LaneFrame) -> float:

@@ -88,7 +88,7 @@ def calibration_said(before: LaneFrame, after: LaneFrame) -> str:
     return (
         f"ECE {ece(before):.3f} and {ece(after):.3f}, a difference of {luck.value:+.3f}; two "
         f"perfectly calibrated models would differ by {luck.low:+.3f} to {luck.high:+.3f} on "
-        f"{luck.n} points by chance: {verdict}"
+        f"{luck.n} points, nine times out of ten: {verdict}"
     )
 
 

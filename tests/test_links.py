@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import re
 from typing import Any
@@ -186,6 +187,14 @@ def test_a_subject_that_is_off_is_said_and_what_is_on_instead() -> None:
     assert "has two training losses" not in text
     off = lesson_of("early_stopping").off(experiment("moons"))
     assert off.startswith("Early stopping is switched off, so the models are one and the same")
+
+
+def test_no_page_prints_a_note_of_its_own() -> None:
+    """Streamlit writes every bare value of a page, so a text below a constant is shown."""
+    for path in (ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py"))):
+        _, *body = ast.parse(path.read_text(encoding="utf-8")).body
+        bare = [n for n in body if isinstance(n, ast.Expr) and not isinstance(n.value, ast.Call)]
+        assert bare == [], f"{path.name}:{bare[0].lineno}"
 
 
 # --- damaged links ------------------------------------------------------------------------------
