@@ -343,22 +343,29 @@ def one_step(frame: Frame, lanes: Lanes) -> str:
     l1 = elastic_net_update(w, g, lr, lanes[0].regularization.l1, 0.0)[0]
     l2 = elastic_net_update(w, g, lr, 0.0, lanes[1].regularization.l2)[0]
     return (
-        f"A weight of {TINY:g} that the data do not want, after one step of this page's λ and "
-        f"learning rate: {l1:.4g} with L1, {l2:.4g} with L2."
+        f"A weight of {TINY:g} without any gradient from the data, after one step of plain "
+        f"proximal SGD at this page's λ and learning rate: {l1:.4g} with L1, {l2:.4g} with L2."
     )
 
 
 def shrinking(frame: Frame, lanes: Lanes) -> str:
-    """Shrink a weight of 1 for as many steps as the run has epochs."""
-    left = []
+    """Shrink a weight of 1 by plain SGD, for the steps of as many epochs, and say what differs."""
+    left, e = [], lanes[0]
+    steps = frame.epoch * -(-e.n_train // (e.training.batch_size or e.n_train))
     for lane in lanes:
         w = np.ones(1)
-        for _ in range(frame.epoch):
+        for _ in range(steps):
             w = sgd_step(w, np.zeros(1), lane.training.lr, lane.regularization.weight_decay)
         left.append(f"{w[0]:.3f} at {lane.regularization.weight_decay:g}")
     return (
-        f"Left of a weight of 1 that the data do not want, after {frame.epoch} steps of SGD: "
-        f"{', '.join(left)}."
+        f"Left of a weight of 1 without any gradient from the data, after {steps:,} steps of plain "
+        f"SGD at this learning rate: {', '.join(left)}."
+        + (
+            ""
+            if e.training.optimizer == "sgd"
+            else f" This run uses {e.training.optimizer}, which shrinks by other amounts: "
+            "the page Weight penalties compares them."
+        )
     )
 
 
