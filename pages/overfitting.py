@@ -176,7 +176,9 @@ LESSON = lesson.Lesson(
         "Goodfellow et al. 2016, *Deep Learning*, chapter 5.2 (capacity) and 7 (regularization)",
         "Geman et al. 1992, “Neural networks and the bias/variance dilemma”",
         "Zhang et al. 2017, arXiv 1611.03530: large networks fit even random labels",
-        "The verdict compares with what 15 nearest neighbours reach on the same points",
+        "The verdict compares with the best possible accuracy on these points, computed from the "
+        "densities that they are drawn from: Hastie et al. 2009, *The Elements of Statistical "
+        "Learning*, chapter 2.4 (the Bayes rate)",
     ),
     lanes=trio,
     labels_for=names,

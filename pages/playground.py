@@ -126,7 +126,6 @@ def _sentence(error: SpecError) -> str:
 def _table(frame: Frame, experiment: Experiment) -> live.Table:
     """Return the numbers of a frame as text, one column for each lane."""
     readings, verdicts = judged.judge(frame, experiment)
-    tones = {metrics.GOOD: "good", metrics.UNDER: "warn"}
 
     def loss(value: float) -> str:
         if math.isnan(value):
@@ -134,7 +133,7 @@ def _table(frame: Frame, experiment: Experiment) -> live.Table:
         return f"{value:.3f}" if value < 1000 else f"{value:.1e}"
 
     rows: list[tuple[Cell, ...]] = [
-        ("Verdict", *((v.kind, tones.get(v.kind, "bad")) for v in verdicts)),
+        ("Verdict", *((v.kind, metrics.TONES[v.kind]) for v in verdicts)),
         ("Train accuracy", *(metrics.percent(r.train_accuracy) for r in readings)),
         ("Validation accuracy", *(metrics.percent(r.val_accuracy) for r in readings)),
         ("Gap", *(metrics.points(r.gap) for r in readings)),

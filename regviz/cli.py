@@ -19,6 +19,7 @@ import re
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 # a tenth of a second, not in two.
 
 INTERRUPTED = 130
+_MOST_TOLD = 20  # runs of which each one's verdict is printed
 REFUSED = 2
 _MOST_BYTES = 512 << 20  # of a file that is read; more is no spec, and may never end
 
@@ -650,7 +652,19 @@ def _summary(runs: Sequence[dict[str, Any]], seconds: float) -> str:
             "boundary in the result are those of the best epoch"
         )
     models = "1 model" if len(runs) == 1 else f"{len(runs)} models"
-    return "\n".join([*lines, f"{models} in {seconds:.1f} s"])
+    return "\n".join([*lines, *_verdicts(runs), f"{models} in {seconds:.1f} s"])
+
+
+def _verdicts(runs: Sequence[dict[str, Any]]) -> list[str]:
+    """Return each run's verdict with its reason; of many runs, how often each kind was given."""
+    if len(runs) > _MOST_TOLD:
+        counts = Counter(run["verdict"]["kind"] for run in runs)
+        told = ", ".join(f"{kind} {count}" for kind, count in counts.most_common())
+        return [f"verdicts: {told} (reasons: in the result file)"]
+    return [
+        f"{number:>3}  {run['verdict']['kind']}: {run['verdict']['reason']}"
+        for number, run in enumerate(runs, 1)
+    ]
 
 
 def _cautions(experiments: Sequence[Experiment]) -> list[str]:

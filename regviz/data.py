@@ -281,6 +281,25 @@ def make_dataset(spec: DataSpec) -> Dataset:
 
 
 @_Kept
+def new_points(spec: DataSpec) -> NDArray[np.bool_]:
+    """Return which validation points have no exact copy among the training points, nor among the
+    validation points before them, (n_val,): only those measure a model on new data.
+
+    A table may hold a row several times. Rows are compared by its own two inputs, because
+    irrelevant features make nothing new of a copy. Points that are made here are all new.
+    """
+    data = make_dataset(spec)
+    if spec.kind != OWN_KIND:
+        return np.ones(len(data.x_val), np.bool_)
+    known = set(map(tuple, data.x_train[:, :2].tolist()))
+    out = np.zeros(len(data.x_val), np.bool_)
+    for i, row in enumerate(map(tuple, data.x_val[:, :2].tolist())):
+        out[i] = row not in known
+        known.add(row)
+    return out
+
+
+@_Kept
 def make_view(spec: DataSpec) -> DataView:
     """Return the points of a data set as pictures show them, thinned evenly to 2,000; of
     sequences, the first few of the validation set too, of images the first of each class."""

@@ -130,6 +130,12 @@ class LaneFrame:
         after the other; ``map_shapes`` are the layers' (channels, side).
     map_kept
         float32 (10, all channels) or None: the share of each map that train mode kept.
+    rights
+        uint32 (3, 2, classes) or None: of the training points, of the validation points, and of
+        those validation points that are neither copies of a training point nor of one another
+        (in their own inputs): for each class as labelled, how many the model is right on in eval
+        mode, and how many there are. None of networks other than an ``mlp`` that still train, and
+        of lanes that come from a file.
     test
         float32 (2,) or None: loss and accuracy on the locked test set, eval mode, by the weights
         that the frame shows. In the last frame only, of a run of at most 64 lanes. Whoever shows
@@ -165,6 +171,7 @@ class LaneFrame:
     map_kept: NDArray[np.float32] | None = None
     test: NDArray[np.float32] | None = None
     winners: NDArray[np.uint8] | None = field(default=None, metadata={"extension": True})
+    rights: NDArray[np.uint32] | None = field(default=None, metadata={"extension": True})
 
     def curve(self, name: str) -> NDArray[np.float32]:
         """Return one row of the history by its name."""

@@ -1,33 +1,52 @@
 """What a run says about its fit: numbers of one lane, the gap, and a verdict with its reason.
 
-All of it is pure: frames and points in, values and sentences out. The verdict is relative to what
-the data allows, because 88% can be a perfect fit of noisy moons and a poor one of clean blobs.
+All of it is pure: frames and points in, values and sentences out. The verdict compares with the
+best possible accuracy on the data, because 88% can be a perfect fit of noisy moons and a poor one
+of clean blobs. Where that accuracy is not known, or where too few validation points measure the
+model, the verdict is "undecided", with the reason. A lane's verdict depends on its own experiment
+and numbers alone, so that page, slides, command line and result file all say the same.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from regviz.bayes import bayes_rate
 from regviz.frames import DataView, Frame, LaneFrame
+from regviz.specs import OWN_KIND, DataSpec
 
-UNDER, GOOD, OVER, DIVERGED = "under-fitting", "good fit", "over-fitting", "diverged"
+UNDER, GOOD, OVER = "under-fitting", "good fit", "over-fitting"
+UNDECIDED, DIVERGED = "undecided", "diverged"
+TONES = {GOOD: "good", UNDER: "warn", OVER: "bad", DIVERGED: "bad", UNDECIDED: "neutral"}
+"""How a table colours each kind of verdict."""
 
 GAP = 0.06
 """Accuracy by which training may be ahead of validation before it counts as over-fitting."""
 SHORTFALL = 0.06
-"""Accuracy by which training may miss what the data allows before it counts as under-fitting."""
+"""Accuracy by which a model may miss the best possible one before it counts as under-fitting."""
 RISE = 0.3
 """Share by which the validation loss may have risen from its best, as over-fitting goes. The best
 of many noisy epochs is a little lucky, so a rise of a tenth or two means nothing."""
 LEAST_RISE = 0.08
 """And by how many nats it must have risen at least."""
-NEIGHBOURS = 15
+TOO_WIDE = 0.15
+"""Accuracy by which the lower end of the 95% interval may miss the best possible accuracy: if it
+is lower, there are too few validation points to call a fit good."""
+FEW = 8
+"""Validation points below which they are not compared with the training points at all."""
+FEW_FOR_LOSSES = 20
+"""Validation points below which one wrong point makes the loss rise."""
+LOPSIDED = 0.1
+"""Share by which the most frequent class may exceed 1/K before each class counts the same."""
+LEAST_ROWS, LEAST_OF_CLASS = 40, 10
+"""Different rows, in all and of the rarest class, below which nearest neighbours say nothing."""
 _LOOKED_AT = 600  # points whose neighbours are looked up: enough for +-2 % and a few milliseconds
+_Z = 1.96  # a normal number is within +-1.96 with probability 95%
 
 
 @dataclass(frozen=True)
@@ -73,10 +92,68 @@ class Reading:
 
 @dataclass(frozen=True)
 class Verdict:
-    """One of under-fitting, good fit, over-fitting, diverged, and why, in one sentence."""
+    """One of under-fitting, good fit, over-fitting, undecided, diverged, and why."""
 
     kind: str
     reason: str
+
+    def to_dict(self) -> dict[str, str]:
+        """Return it as a result file holds it: its ``status`` says already what diverged."""
+        kind = UNDECIDED if self.kind == DIVERGED else self.kind
+        return {"kind": kind, "reason": self.reason}
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known about a data set before any model is trained on it.
+
+    Attributes
+    ----------
+    accuracy
+        The best possible accuracy on new points with true labels; nan where nothing is known.
+        Where the classes are lopsided, the balanced accuracy.
+    measured_on
+        Rows that it was measured on, by their nearest neighbours; of a balanced accuracy, what
+        so many rows of each class are worth. Infinite where it follows from the generator.
+    share
+        Share of the most frequent class.
+    lopsided
+        Whether it is so large that accuracy says little, and each class counts the same.
+    n_classes
+        Number of classes.
+    rows, different
+        Points, and how many of them differ in their inputs.
+    copied
+        How many validation points have an exact copy among the training points.
+    """
+
+    accuracy: float
+    measured_on: float
+    share: float
+    lopsided: bool
+    n_classes: int
+    rows: int
+    different: int
+    copied: int
+
+    @property
+    def exact(self) -> bool:
+        """Whether the best possible accuracy follows from the generator."""
+        return math.isinf(self.measured_on)
+
+
+@dataclass(frozen=True)
+class Score:
+    """An accuracy, the number of points it was measured on, and its 95% interval.
+
+    Of a balanced accuracy ``n`` is what so many points of each class are worth.
+    """
+
+    value: float
+    n: float
+    low: float
+    high: float
+    classes: int
 
 
 def read(lane: LaneFrame) -> Reading:
@@ -107,20 +184,62 @@ def read(lane: LaneFrame) -> Reading:
     )
 
 
-def neighbour_accuracy(
-    x: NDArray[np.floating],
-    y: NDArray[np.integer],
-    *,
-    flipped: NDArray[np.bool_] | None = None,
-    label_noise: float = 0.0,
-    n_classes: int = 2,
-    k: int = NEIGHBOURS,
-) -> float:
-    """Return the leave-one-out accuracy of k nearest neighbours: what the data allows, roughly.
+_NOTHING = Score(math.nan, 0.0, 0.0, 1.0, 0)
 
-    Where ``flipped`` says that a label may have been flipped (to any other of K classes alike)
-    with probability η = ``label_noise``, the accuracy a against true labels follows from the one
-    seen, s = a(1-η) + (1-a)η/(K-1).
+
+def interval(value: float, n: float, z: float = _Z) -> tuple[float, float]:
+    """Return the interval of a share that was measured on n points, 95% of them with z = 1.96.
+
+    It is (s + z²/2n ± z √(s(1-s)/n + z²/4n²)) / (1 + z²/n). It stays within 0 and 1
+    and holds for few points, too.
+
+    Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference".
+    """
+    if n <= 0:
+        return 0.0, 1.0
+    middle = value + z**2 / (2 * n)
+    half = z * math.sqrt(max(value * (1 - value), 0) / n + z**2 / (4 * n * n))
+    scale = 1 + z**2 / n
+    return max(0.0, (middle - half) / scale), min(1.0, (middle + half) / scale)
+
+
+def score(rights: NDArray[np.integer], *, balanced: bool) -> Score:
+    """Return the accuracy, or the balanced accuracy: the mean over the classes of the share of
+    each class's points that is right.
+
+    Parameters
+    ----------
+    rights
+        (2, classes): of each class how many points are right, and how many there are.
+    balanced
+        Whether each class counts the same. Points worth n = K² / Σ 1/n_c then measure it as
+        exactly as they do. A class without points does not count.
+    """
+    right, total = np.asarray(rights, np.float64)
+    there = total > 0
+    classes = int(there.sum())
+    if not classes:
+        return _NOTHING
+    if balanced:
+        value = float((right[there] / total[there]).mean())
+        n = classes**2 / float((1 / total[there]).sum())
+    else:
+        value, n = float(right.sum() / total.sum()), float(total.sum())
+    return Score(value, n, *interval(value, n), classes)
+
+
+def neighbour_accuracy(
+    x: NDArray[np.floating], y: NDArray[np.integer], *, balanced: bool = False
+) -> Score:
+    """Return the accuracy that nearest neighbours reach on points they do not hold themselves.
+
+    An estimate from below of the best possible accuracy, by leave-one-out: each point is guessed
+    from the k nearest others. Exact copies of a row neither vote for it nor vote twice. Each class
+    has the same weight in the vote where each counts the same in the accuracy. k is the best of
+    odd numbers up to √n, n the size of the rarest class.
+
+    Its value is nan where fewer than :data:`LEAST_ROWS` rows are different, or fewer than
+    :data:`LEAST_OF_CLASS` of a class.
 
     Parameters
     ----------
@@ -128,150 +247,396 @@ def neighbour_accuracy(
         (points, features).
     y
         (points,), whole numbers from 0.
-    flipped
-        (points,), True for points whose labels passed through label noise.
+    balanced
+        Whether to return the balanced accuracy.
+
+    Source: Cover & Hart 1967, "Nearest neighbor pattern classification".
     """
-    points = np.asarray(x, np.float64)
-    k = min(k, len(points) - 1)
-    if k < 1:
-        return math.nan
+    table = np.unique(np.column_stack([np.asarray(x, np.float64), y]), axis=0)
+    points, labels = table[:, :-1], table[:, -1].astype(np.int64)
+    n_classes = int(np.max(y)) + 1 if len(y) else 0
+    counts = np.bincount(labels, minlength=n_classes)
+    if len(table) < LEAST_ROWS or counts.min() < LEAST_OF_CLASS:
+        return _NOTHING
+    spread = points.std(axis=0)
+    points = (points - points.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
     some = np.unique(np.linspace(0, len(points) - 1, _LOOKED_AT).astype(np.int64))
-    square = (points**2).sum(axis=1)
-    distance = square[some, None] + square[None, :] - 2 * points[some] @ points.T
-    distance[np.arange(len(some)), some] = np.inf
-    nearest = np.argpartition(distance, k - 1, axis=1)[:, :k]  # (looked at, k)
-    votes = np.stack([(y[nearest] == c).sum(axis=1) for c in range(int(y.max()) + 1)], axis=1)
-    right = votes.argmax(axis=1) == y[some]
-    noisy = np.zeros(len(some), bool) if flipped is None else flipped[some]
-    true = right.astype(np.float64)
-    if label_noise < 0.5:
-        wrong = label_noise / (n_classes - 1)  # flipped to just the class that is guessed
-        true[noisy] = (true[noisy] - wrong) / (1 - n_classes * wrong)
-    return float(np.clip(true.mean(), 0, 1))
+    distance = ((points[some, None] - points[None]) ** 2).sum(axis=2)
+    distance[distance == 0] = np.inf  # itself, and the same inputs with another label
+    kinds = [k for k in (1, 3, 5, 9, 15) if k * k <= counts.min()]
+    most = max(kinds)
+    nearest = np.argpartition(distance, most - 1, axis=1)[:, :most]
+    order = np.take_along_axis(distance, nearest, axis=1).argsort(axis=1, kind="stable")
+    told = labels[np.take_along_axis(nearest, order, axis=1)]  # (looked at, k), nearest first
+    weight = 1 / counts if balanced else np.ones(n_classes)
+    votes = np.cumsum(np.eye(n_classes)[told] * weight[told][..., None], axis=1)
+    votes += 1e-9 * np.eye(n_classes)[told[:, :1]]  # of equals, the nearest decides
+    found = []
+    for k in kinds:
+        right = votes[:, k - 1].argmax(axis=1) == labels[some]
+        rights = np.stack(
+            [
+                np.bincount(labels[some], right, n_classes),
+                np.bincount(labels[some], minlength=n_classes),
+            ]
+        )
+        found.append(score(rights, balanced=balanced))
+    return max(found, key=lambda s: s.value)
 
 
-def data_accuracy(view: DataView, label_noise: float) -> float:
-    """Return what nearest neighbours reach on the points of ``view``; nan for images, where the
-    two inputs shown do not tell the classes apart."""
-    if view.images is not None:
-        return math.nan
-    return neighbour_accuracy(
-        view.x,
-        view.y,
-        flipped=~view.is_val,
-        label_noise=label_noise,
+def known(data: DataSpec, view: DataView) -> Known:
+    """Return what is known about a data set, from its spec and its points."""
+    own = data.kind == OWN_KIND and data.points is not None
+    y = np.array([point[2] for point in data.points or ()]) if own else view.y
+    share = float(np.bincount(y, minlength=view.n_classes).max() / max(len(y), 1))
+    lopsided = share > 1 / view.n_classes + LOPSIDED
+    rows = view.n_train + view.n_val
+    if not own:
+        accuracy = bayes_rate(data.kind, data.noise)
+        return Known(accuracy, math.inf, share, lopsided, view.n_classes, rows, rows, 0)
+    x = np.array([point[:2] for point in data.points or ()], np.float64)
+    rows_of = [
+        {tuple(row) for row in view.x[part].tolist()} for part in (~view.is_val, view.is_val)
+    ]
+    copied = sum(tuple(row) in rows_of[0] for row in view.x[view.is_val].tolist())
+    found = neighbour_accuracy(x, y, balanced=lopsided)
+    return Known(
+        accuracy=found.value,
+        measured_on=found.n,
+        share=share,
+        lopsided=lopsided,
         n_classes=view.n_classes,
+        rows=rows,
+        different=len(rows_of[0] | rows_of[1]),
+        copied=copied,
     )
-
-
-def attainable_accuracy(from_data: float, n_val: int, readings: Sequence[Reading]) -> float:
-    """Return the validation accuracy that a good model would reach, roughly.
-
-    The better of ``from_data`` (see :func:`data_accuracy`) and of what the lanes themselves
-    reached at their best epochs, less one standard error for the luck in a best of many.
-    """
-    known = [r.best_val_accuracy for r in readings if math.isfinite(r.best_val_accuracy)]
-    best = max(known, default=0.0)
-    best -= math.sqrt(best * (1 - best) / max(n_val, 1))
-    return best if math.isnan(from_data) else max(best, from_data)
 
 
 def judge(
     reading: Reading,
+    rights: NDArray[np.integer],
+    known: Known,
     *,
-    attainable: float,
-    n_train: int,
-    n_val: int,
     label_noise: float = 0.0,
-    n_classes: int = 2,
 ) -> Verdict:
     """Return the verdict on one lane.
 
-    Under-fitting: right on fewer training points than a model that generalizes would be, by more
-    than :data:`SHORTFALL` or two standard errors. Over-fitting: training ahead of validation by
-    more than :data:`GAP` or two standard errors, or the validation loss more than :data:`RISE`
-    and :data:`LEAST_RISE` above its best while the training loss fell. Label noise sits in the
-    training labels only, so a good model is right on a(1-η) + (1-a)η/(K-1) of them, K being
-    ``n_classes``, and both limits are measured from there.
+    In this order. *Under-fitting*: training accuracy misses the best possible accuracy a by more
+    than :data:`SHORTFALL` and two standard errors, or the model answers one class whatever the
+    input. *Over-fitting*: training accuracy is ahead of validation accuracy by more than
+    :data:`GAP` and the 95% interval of the difference, or the validation loss is more than
+    :data:`RISE` and :data:`LEAST_RISE` above its best while the training loss fell. *Good fit*:
+    validation accuracy is within :data:`SHORTFALL`, or two standard errors, of a known best
+    possible accuracy, it is beyond doubt (three of them) better than always answering the most
+    frequent class, and the 95% interval is not wider than :data:`TOO_WIDE`; or that interval lies
+    within :data:`SHORTFALL` of 100%. All else is *undecided*.
+
+    With label noise η, flips sit in the training labels only. Who is right on a share v of true
+    labels matches v(1-η) + (1-v)η/(K-1) of the flipped ones, K being the number of classes;
+    training accuracy is compared with that.
+
+    Parameters
+    ----------
+    reading
+        The lane's numbers.
+    rights
+        (3, 2, classes) as in :attr:`regviz.frames.LaneFrame.rights`: training points, validation
+        points, and those of them that are no copies of a training point; right, and in all.
+    known
+        What is known about the data.
+
+    Source of the interval of a difference: Newcombe 1998, "Interval estimation for the difference
+    between independent proportions".
     """
     if reading.status == "diverged":
         return Verdict(
             DIVERGED,
-            f"The loss stopped being a usable number in epoch {reading.trained}: the steps are "
-            "too large. Try a lower learning rate.",
+            f"In epoch {reading.trained} the training loss exploded or was no longer a finite "
+            "number, most often because the steps are too large. Try a lower learning rate.",
         )
     if not math.isfinite(reading.train_loss):
         return Verdict(UNDER, "Nothing is learnt yet.")
-    a, eta = attainable, label_noise
-    wanted = a * (1 - eta) + (1 - a) * eta / (n_classes - 1)
-    spread = math.sqrt(max(wanted * (1 - wanted), 0.0))
-    short = max(SHORTFALL, 2 * spread / math.sqrt(n_train))
-    wide = max(GAP, 2 * spread * math.sqrt(1 / n_train + 1 / n_val))
-    train, val = percent(reading.train_accuracy), percent(reading.val_accuracy)
-    ahead = reading.gap - (wanted - a)
-    risen = (
-        reading.rise > RISE
-        and reading.val_loss - reading.best_val_loss > LEAST_RISE
-        and reading.train_loss <= reading.best_train_loss
-        and reading.val_loss > reading.train_loss
-    )
-    if reading.train_accuracy < wanted - short:
+    case = _Case(reading, np.asarray(rights), known, label_noise)
+    return _under(case) or _over(case) or _good(case) or _undecided(case)
+
+
+class _Case:
+    """One lane, with what all rules ask for."""
+
+    def __init__(
+        self, reading: Reading, rights: NDArray[np.integer], known: Known, label_noise: float
+    ) -> None:
+        self.reading, self.known, self.noise = reading, known, label_noise
+        new = rights[2 if known.copied else 1]
+        # labels flipped from a frequent class swamp a rare one: nothing is balanced among them
+        self.balanced = known.lopsided and not label_noise
+        self.train = score(rights[0], balanced=self.balanced)
+        self.seen = score(rights[1], balanced=self.balanced)
+        self.val = score(new, balanced=known.lopsided)
+        self.n_val, self.n_new = int(rights[1, 1].sum()), int(new[1].sum())
+        self.rarest = int(new[1].min())
+        self.constant = rights.shape[2] > 1 and _is_constant(rights[0]) and _is_constant(rights[1])
+        # counts may be missing (a file written by an older version): then all is one class
+        self.told = self.val.classes > 1 or (rights.shape[2] == 1 and not known.lopsided)
+        k = known.n_classes
+        self.scale, self.offset = 1 - label_noise * k / (k - 1), label_noise / (k - 1)
+        self.best = known.accuracy
+        self.chance = 1 / k if known.lopsided else known.share
+
+    def flipped(self, accuracy: float) -> float:
+        """Return how often labels with label noise are matched by who is right so often."""
+        return accuracy * self.scale + self.offset
+
+    @property
+    def ahead(self) -> float:
+        """How far training accuracy is above what validation accuracy foretells."""
+        return self.train.value - self.flipped(self.seen.value)
+
+    @property
+    def beats_guessing(self) -> bool:
+        """Whether validation accuracy is beyond doubt better than one answer for all."""
+        return interval(self.val.value, self.val.n, z=3)[0] > self.chance
+
+    @property
+    def wide(self) -> float:
+        """How far it may be."""
+        up = self.scale * (self.seen.high - self.seen.value)
+        return max(GAP, math.hypot(self.train.value - self.train.low, up))
+
+    # --- words
+
+    def both(self) -> str:
+        """Return both accuracies, as the beginning of a sentence."""
+        flips = " on partly wrong labels" if self.noise else ""
+        of = "Balanced training accuracy" if self.balanced else "Training accuracy"
+        return f"{of} {percent(self.train.value)}{flips}, {self.validation()}"
+
+    def validation(self) -> str:
+        """Return validation accuracy, within a sentence."""
+        of = "balanced validation accuracy" if self.known.lopsided else "validation accuracy"
+        new = ""
+        if self.known.copied:
+            if not self.n_new:
+                return f"{of} {percent(self.seen.value)}, all of it on copies of training points"
+            new = f" on the {_counted(self.n_new)} without a copy among the training points"
+        return f"{of} {percent(self.val.value)}{new}"
+
+    def span(self) -> str:
+        """Return the interval, in brackets."""
+        low, high = percent(self.val.low).removesuffix("%"), percent(self.val.high)
+        points = f", {_counted(self.n_new)}" if not self.known.copied else ""
+        if self.known.lopsided and self.n_new:
+            points += f", {self.rarest} of the rarest class"
+        return f"(95% interval {low}–{high}{points})"
+
+    def achievable(self) -> str:
+        """Return the best possible accuracy, as the end of a sentence."""
+        if self.known.exact:
+            of = "balanced accuracy" if self.known.lopsided else "accuracy"
+            return f"the best possible {of} on this data is about {percent(self.best)}"
+        of = " balanced accuracy" if self.known.lopsided else ""
+        return f"nearest neighbours reach about {percent(self.best)}{of} on this data"
+
+    def share(self) -> str:
+        """Return that one class is far more frequent, as a sentence."""
+        if not self.known.lopsided:
+            return ""
+        share = percent(self.known.share)
+        return f" {share} of the points are of one class, so plain accuracy says little."
+
+    def copies(self) -> str:
+        """Return that the validation points are not all new, as a sentence."""
+        k = self.known
+        if not k.copied:
+            return ""
+        return (
+            f" {k.different} different rows of {k.rows}: copies are on both sides of the split "
+            f"({k.copied} of {_counted(self.n_val, 'validation point')})."
+        )
+
+    def remarks(self) -> str:
+        """Return what else must be known, as sentences of their own."""
+        return self.share() + self.copies()
+
+
+def _counted(n: int, what: str = "point") -> str:
+    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
+
+
+def _is_constant(rights: NDArray[np.integer]) -> bool:
+    """Whether one class is always answered, of (2, classes): right, and in all."""
+    right, total = rights
+    there = total > 0
+    always, never = (right == total) & there, (right == 0) & there
+    return bool(there.sum() > 1 and always.sum() == 1 and never.sum() == there.sum() - 1)
+
+
+_CAUSES = "the model is too small, too strongly regularized, or undertrained"
+
+
+def _under(case: _Case) -> Verdict | None:
+    if math.isnan(case.best):
+        return None
+    a, train = case.best, case.train
+    wanted, comparable = case.flipped(a), case.balanced or not case.known.lopsided
+    unsure = 1 / train.n + 1 / case.known.measured_on
+    short = max(SHORTFALL, 2 * math.sqrt(max(wanted * (1 - wanted), 0) * unsure))
+    # the best k of several is a little lucky
+    luck = 3 * math.sqrt(max(a * (1 - a), 0) / case.known.measured_on)
+    if case.constant and a > case.chance + max(SHORTFALL, luck):
         return Verdict(
             UNDER,
-            f"Only {train} right in training where about {percent(wanted)} is within reach: too "
-            "small, too restrained or trained too briefly.",
+            f"The model answers the same class for every point. {case.both()}; "
+            f"{case.achievable()}: {_CAUSES}.{case.remarks()}",
         )
-    rose = (
-        f"validation loss rose from {reading.best_val_loss:.2f} "
-        f"(epoch {reading.best_epoch}) to {reading.val_loss:.2f}"
+    if comparable and train.value < wanted - short:
+        of = "Balanced training accuracy" if case.balanced else "Training accuracy"
+        flips = ", even with these wrong labels" if case.noise else ""
+        reached = f"about {percent(wanted)} is achievable here{flips}"
+        if not case.known.exact and not case.noise:
+            reached = f"nearest neighbours reach about {percent(wanted)} here"
+        return Verdict(
+            UNDER,
+            f"{of} is only {percent(train.value)}; {reached}: {_CAUSES}.{case.remarks()}",
+        )
+    return None
+
+
+def _over(case: _Case) -> Verdict | None:
+    r = case.reading
+    risen = (
+        case.n_val >= FEW_FOR_LOSSES
+        and r.rise > RISE
+        and r.val_loss - r.best_val_loss > LEAST_RISE
+        and r.train_loss <= r.best_train_loss
+        and r.val_loss > r.train_loss
     )
-    if ahead > wide:
-        what = f"{train} right in training but {val} in validation"
-        if eta:
-            what = f"{train} of the partly wrong training labels matched but {val} in validation"
-        return Verdict(OVER, f"{what}, and {rose}." if risen else f"{what}.")
+    rose = (
+        f"validation loss rose from {r.best_val_loss:.2f} (epoch {r.best_epoch}) to "
+        f"{r.val_loss:.2f}"
+    )
+    if case.seen.n >= FEW and case.ahead > case.wide:
+        what = case.both()
+        if case.known.copied:  # copies only hide a gap
+            what = f"Training accuracy {percent(case.train.value)}, {_seen(case)}"
+        return Verdict(OVER, f"{what}{', and ' + rose if risen else ''}.{case.remarks()}")
     if risen:
         return Verdict(
             OVER,
-            f"V{rose[1:]} while training loss fell to {reading.train_loss:.2f}: ever surer of "
-            "its mistakes.",
+            f"V{rose[1:]} while training loss fell to {r.train_loss:.2f}: the model is more and "
+            f"more confident in wrong predictions.{case.remarks()}",
         )
-    if eta:
-        return Verdict(
-            GOOD,
-            f"{val} right in validation; the {train} in training is what wrong labels leave.",
+    return None
+
+
+def _seen(case: _Case) -> str:
+    of = "balanced validation accuracy" if case.balanced else "validation accuracy"
+    return f"{of} {percent(case.seen.value)}"
+
+
+def _good(case: _Case) -> Verdict | None:
+    val, a = case.val, case.best
+    if val.n < FEW or not case.told or not case.beats_guessing:
+        return None
+    close = False
+    if not math.isnan(a):
+        luck = 2 * math.sqrt(a * (1 - a) / val.n)
+        close = val.value >= a - max(SHORTFALL, luck) and val.low >= a - TOO_WIDE
+    if not close and val.low < 1 - SHORTFALL:
+        return None
+    why = f"; {case.achievable()}" if close else f" {case.span()}: hardly any room is left"
+    return Verdict(GOOD, f"{case.both()}{why}.{case.remarks()}")
+
+
+def _undecided(case: _Case) -> Verdict:
+    """Return what is missing for a verdict; with label noise, also under-fitting of true labels."""
+    val, a = case.val, case.best
+    below = val.n >= FEW and not math.isnan(a) and val.value < a - SHORTFALL and val.high < a
+    if below and case.noise:
+        return Verdict(UNDER, f"{case.both()}; {case.achievable()}: {_CAUSES}.{case.remarks()}")
+    luck = val.low > case.chance and not case.beats_guessing
+    few = val.n < FEW or luck or (val.low < a - TOO_WIDE and not below)
+    if case.known.copied and not case.n_new:
+        why = f"{case.both()}: it does not measure new data"
+    elif not case.told:
+        why = f"{case.both()}; but the validation points are all of one class"
+        if case.rarest:
+            why = f"{case.both()}; how many of each class are right is not known"
+    elif case.constant:
+        why = (
+            "The model answers the same class for every point, which is right for "
+            f"{percent(case.known.share)} of them; balanced accuracy is only "
+            f"{percent(1 / case.known.n_classes)}"
         )
-    agree = " as far as so few points can tell" if abs(ahead) > GAP / 2 else ""
-    return Verdict(
-        GOOD,
-        f"Training ({train}) and validation ({val}) agree{agree}; about {percent(a)} is what this "
-        "data allows.",
-    )
+        if math.isnan(a):
+            why += ". Whether the inputs allow more is not known"
+        else:
+            why += f", and {case.achievable()}"
+        return Verdict(UNDECIDED, f"{why}.{case.copies()}")
+    elif few:
+        why = f"{case.both()} {case.span()}: too few new points to tell"
+        if not case.known.copied:
+            why = f"{case.both()} {case.span()}: too few validation points to tell"
+    elif not case.beats_guessing:
+        guess = (
+            "guessing"
+            if case.known.lopsided
+            else f"always answering the most frequent class, {percent(case.chance)}"
+        )
+        why = f"{case.both()} {case.span()}: that is not clearly better than {guess}"
+    elif math.isnan(a):
+        why = (
+            f"{case.both()} {case.span()}; the best possible accuracy on this data is not known, "
+            "so this may be a good fit or under-fitting"
+        )
+    else:
+        why = (
+            f"{case.both()} {case.span()}; {case.achievable()}. Neither under-fitting nor "
+            "over-fitting is clear"
+        )
+    return Verdict(UNDECIDED, f"{why}.{case.remarks()}")
+
+
+def rights(lane: LaneFrame, view: DataView) -> NDArray[np.integer]:
+    """Return :attr:`regviz.frames.LaneFrame.rights`, or what stands for it where a lane has none:
+    all points as one class, without any that are no copies."""
+    if lane.rights is not None:
+        return lane.rights
+    r = read(lane)
+    out = np.zeros((3, 2, 1), np.int64)
+    for i, (share, n) in enumerate(
+        ((r.train_accuracy, view.n_train), (r.val_accuracy, view.n_val))
+    ):
+        out[i, :, 0] = round(share * n) if math.isfinite(share) else 0, n
+    return out
 
 
 def judge_frame(
-    frame: Frame, *, from_data: float, label_noise: float
+    frame: Frame, data: Sequence[DataSpec], about: Mapping[DataSpec, Known] | None = None
 ) -> tuple[list[Reading], list[Verdict]]:
-    """Return reading and verdict of every lane of ``frame``, whose lanes share one data set.
+    """Return reading and verdict of every lane of ``frame``.
 
-    ``from_data`` is :func:`data_accuracy` of that data set.
+    Parameters
+    ----------
+    frame
+        With its data.
+    data
+        The data set of each lane.
+    about
+        What :func:`known` says of each data set, where it was asked before.
     """
     if frame.data is None:
         raise ValueError("judge_frame needs a frame with its data; got one without")
-    view = frame.data[0]
-    readings = [read(lane) for lane in frame.lanes]
-    attainable = attainable_accuracy(from_data, view.n_val, readings)
-    verdicts = [
-        judge(
-            reading,
-            attainable=attainable,
-            n_train=view.n_train,
-            n_val=view.n_val,
-            label_noise=label_noise,
-            n_classes=view.n_classes,
+    found = dict(about or {})
+    readings, verdicts = [], []
+    for lane, spec, view in zip(frame.lanes, data, frame.data, strict=True):
+        if spec not in found:
+            found[spec] = known(spec, view)
+        reading = read(lane)
+        readings.append(reading)
+        verdicts.append(
+            judge(reading, rights(lane, view), found[spec], label_noise=spec.label_noise)
         )
-        for reading in readings
-    ]
     return readings, verdicts
 
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from regviz import sweeps
 from regviz.frames import HISTOGRAM_BINS, HISTORY, Frame, LaneFrame
+from regviz.metrics import DIVERGED, GOOD, OVER, UNDECIDED, UNDER, Verdict
 from regviz.palette import Palette
 from regviz.slides import MOVING, Runs
 from regviz.specs import MAX_LANES, Experiment, SpecError, experiments_from_value
@@ -33,6 +34,7 @@ class Source:
 
     experiments: tuple[Experiment, ...]
     lanes: tuple[LaneFrame, ...] | None = None
+    verdicts: tuple[Verdict, ...] | None = None  # None also of a file without them
 
     def only(self, numbers: Sequence[int]) -> Source:
         """Return the runs with these numbers, counted from 1."""
@@ -43,7 +45,8 @@ class Source:
                 )
         at = [number - 1 for number in numbers]
         lanes = None if self.lanes is None else tuple(self.lanes[i] for i in at)
-        return Source(tuple(self.experiments[i] for i in at), lanes)
+        said = None if self.verdicts is None else tuple(self.verdicts[i] for i in at)
+        return Source(tuple(self.experiments[i] for i in at), lanes, said)
 
 
 # --- files -------------------------------------------------------------------------------------
@@ -62,7 +65,7 @@ def source_from_value(value: object) -> Source:
     entries = value["runs"]
     if not isinstance(entries, list) or not 1 <= len(entries) <= MAX_LANES:
         raise SpecError(f"runs: this is no result file; give a list of 1 to {MAX_LANES} runs.")
-    experiments, lanes = [], []
+    experiments, lanes, verdicts = [], [], []
     for i, entry in enumerate(entries):
         where = f"runs[{i}]"
         if not isinstance(entry, Mapping):
@@ -72,7 +75,10 @@ def source_from_value(value: object) -> Source:
         except SpecError as error:
             raise SpecError(f"{where}.{error}") from None
         lanes.append(_lane(entry, experiments[-1], where))
-    return Source(tuple(experiments), tuple(lanes))
+        verdicts.append(_verdict(entry, f"{where}.verdict"))
+    said = [verdict for verdict in verdicts if verdict is not None]
+    whole = len(said) == len(verdicts)
+    return Source(tuple(experiments), tuple(lanes), tuple(said) if whole else None)
 
 
 def _foreign(where: str) -> SpecError:
@@ -124,6 +130,19 @@ def _lane(entry: Mapping[str, Any], experiment: Experiment, where: str) -> LaneF
         input_std=np.full(layers, math.nan, np.float32),
         boundary=_boundary(entry.get("boundary"), f"{where}.boundary"),
     )
+
+
+def _verdict(entry: Mapping[str, Any], where: str) -> Verdict | None:
+    """Return a run's verdict; None where an older version wrote none."""
+    value = entry.get("verdict")
+    if value is None:
+        return None
+    kind = value.get("kind") if isinstance(value, Mapping) else None
+    if kind not in (OVER, UNDER, GOOD, UNDECIDED) or not isinstance(value.get("reason"), str):
+        raise _foreign(where)
+    if entry["status"] == DIVERGED:
+        kind = DIVERGED
+    return Verdict(kind, value["reason"])
 
 
 def _float(value: object) -> float:
@@ -212,7 +231,10 @@ def obtain(
         )
         if not again:
             last = Frame(ended, ended, lanes, _views(experiments))
-            return Runs(experiments, (last,), tuple(labels), has_weights=False), ""
+            runs = Runs(
+                experiments, (last,), tuple(labels), has_weights=False, verdicts=source.verdicts
+            )
+            return runs, ""
         experiments = tuple(
             e.replace("training.epochs", lane.epoch) if lane.status == "running" else e
             for e, lane in zip(experiments, lanes, strict=True)

@@ -30,10 +30,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from regviz import augment_image
+from regviz import augment_image, metrics
 from regviz.autograd import AutogradNetwork
 from regviz.convolution import ConvNetwork, look_at_images
-from regviz.data import make_dataset, make_view
+from regviz.data import make_dataset, make_view, new_points
 from regviz.frames import HISTOGRAM_BINS, HISTORY, RELIABILITY_BINS, Frame, LaneFrame
 from regviz.layers import (
     Dropout,
@@ -48,7 +48,7 @@ from regviz.layers import (
 from regviz.optimizers import OPTIMIZERS, Optimizer, Strengths
 from regviz.penalties import l1_penalty, l2_penalty
 from regviz.sequence import LSTMNetwork, TransformerNetwork, attention_maps
-from regviz.specs import IMAGE_KINDS, Experiment, SpecError, batch_ends
+from regviz.specs import IMAGE_KINDS, DataSpec, Experiment, SpecError, batch_ends
 from regviz.stopping import StopState, watch
 
 EXPLODED = 1e3
@@ -737,6 +737,20 @@ class _Stack:
             looks.append(look)
         return looks
 
+    def rights(self, lanes: Sequence[int], right: Tensor, y: Tensor) -> NDArray[np.uint32]:
+        """Return how many points of each class are right and how many there are, (lanes, 3, 2,
+        classes), of all training and validation points' ``right``, as a frame holds it."""
+        n, classes = self.n_train, self.n_classes
+        out = np.zeros((len(lanes), 3, 2, classes), np.uint32)
+        for i, lane in enumerate(lanes):
+            new = new_points(self.experiments[lane].data)
+            label, weight = y[i].cpu().numpy(), right[i].cpu().numpy()
+            place = np.arange(len(label))
+            for j, some in enumerate((place[:n], place[n:], place[n:][new])):
+                out[i, j, 0] = np.bincount(label[some], weight[some], classes)
+                out[i, j, 1] = np.bincount(label[some], minlength=classes)
+        return out
+
     def views(self, wanted: Sequence[int], *, last: bool) -> list[LaneFrame]:
         """Return the looks at some lanes, in their order."""
         frames: dict[int, LaneFrame] = {}
@@ -763,8 +777,15 @@ class _Stack:
             mean = torch.stack([v.mean(dim=(1, 2)) for v in inputs], dim=1).cpu().numpy()
             std = torch.stack([v.std(dim=(1, 2)) for v in inputs], dim=1).cpu().numpy()
             which = data.to(self.device)
-            x, y = self.x[which, self.n_train :], self.y[which, self.n_train :]
-            reliability = reliability_bins(network.evaluate(x), y)
+            # of a slow network the training points are looked at once more only when it is done
+            rights = None
+            start = 0 if self.shape.kind == "mlp" or not self.is_training(wanted) else self.n_train
+            x, y = self.x[which, start:], self.y[which, start:]
+            logits = network.evaluate(x)
+            n_val = slice(self.n_train - start, None)
+            reliability = reliability_bins(logits[:, n_val], y[:, n_val])
+            if not start:
+                rights = self.rights(lanes, self._judge(logits, y)[1], y)
             looks: list[dict[str, Any]] = [{} for _ in lanes]
             if last:
                 looks = self.looks(network, lanes, few=len(wanted) <= _FEW_LANES)
@@ -795,6 +816,7 @@ class _Stack:
                     winners=winners[i] if self.has_winners else None,
                     reliability=reliability[i],
                     input_norms=None if out_of_input is None else out_of_input[i],
+                    rights=None if rights is None else rights[i],
                     **looks[i],
                 )
         return [frames[lane] for lane in wanted]
@@ -960,6 +982,7 @@ class Run:
     def results(self) -> list[Result]:
         """Return each lane's result as it stands; a lane still running counts as cancelled."""
         out: dict[int, Result] = {}
+        about: dict[DataSpec, metrics.Known] = {}
         with torch.inference_mode():
             for part in self._parts:
                 stack = part.stack
@@ -979,7 +1002,17 @@ class Run:
                                 "probability": p[i].numpy().astype(np.float64),
                             }
                         boundary = _grid_lists(stack.extents[lane], shown)
-                    out[place] = Result(stack.experiments[lane], view, boundary)
+                    e = stack.experiments[lane]
+                    points = make_view(e.data)
+                    if e.data not in about:
+                        about[e.data] = metrics.known(e.data, points)
+                    verdict = metrics.judge(
+                        metrics.read(view),
+                        metrics.rights(view, points),
+                        about[e.data],
+                        label_noise=e.data.label_noise,
+                    )
+                    out[place] = Result(e, view, boundary, verdict)
         return [out[i] for i in self._lane_of]
 
 
@@ -1120,11 +1153,13 @@ class Result:
 
     ``boundary`` holds, on a grid of the two inputs ``xx0`` and ``xx1``, the ``response`` P(class
     1), or of more than two classes the most probable ``class`` and its ``probability``.
+    ``verdict`` says whether it over-fits, as the app does.
     """
 
     experiment: Experiment
     frame: LaneFrame
     boundary: dict[str, list[list[float]]] | None
+    verdict: metrics.Verdict
 
     @property
     def status(self) -> str:
@@ -1153,6 +1188,7 @@ class Result:
                 )
             ],
             "boundary": self.boundary,
+            "verdict": self.verdict.to_dict(),
         }
 
 

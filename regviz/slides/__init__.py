@@ -28,6 +28,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from regviz.frames import Frame
+from regviz.metrics import Verdict
 from regviz.palette import DARK, LIGHT, Palette
 from regviz.specs import Experiment, SpecError, did_you_mean
 
@@ -227,6 +228,8 @@ class Runs:
         Whether the frames hold the weights' histograms; what a result file holds does not.
     charts
         Figures of another kind, no two of one name.
+    verdicts
+        Each run's verdict as a result file says it; None: what the last frame says.
 
     Raises
     ------
@@ -239,6 +242,7 @@ class Runs:
     labels: tuple[str, ...] = field(default=())
     has_weights: bool = True
     charts: tuple[Chart, ...] = ()
+    verdicts: tuple[Verdict, ...] | None = None
 
     def __post_init__(self) -> None:
         from regviz.slides import words

@@ -23,6 +23,7 @@ from typing import IO, Any
 
 from regviz import slides
 from regviz.frames import Frame
+from regviz.metrics import Verdict
 from regviz.slides import FORMATS, MOVING, Chart, Runs, Slide
 from regviz.specs import Experiment, SpecError
 
@@ -73,6 +74,7 @@ def _request(parts: Sequence[tuple[Runs, Slide]], format: str) -> bytes:
                 "labels": runs.labels,
                 "has_weights": runs.has_weights,
                 "charts": [dataclasses.asdict(chart) for chart in runs.charts],
+                "verdicts": runs.verdicts and [dataclasses.asdict(v) for v in runs.verdicts],
                 "slide": dataclasses.asdict(slide),
                 "frames": [len(body) for body in own],
             }
@@ -144,5 +146,6 @@ def _part(source: IO[bytes], entry: dict[str, Any]) -> tuple[Runs, Slide]:
         tuple(entry["labels"]),
         entry["has_weights"],
         tuple(Chart(**chart) for chart in entry["charts"]),
+        entry["verdicts"] and tuple(Verdict(**v) for v in entry["verdicts"]),
     )
     return runs, Slide(**entry["slide"])

@@ -318,27 +318,13 @@ _LOOK = {
 
 def verdicts(runs: Runs) -> list[str]:
     """Return what each run's numbers say about its fit, one sentence each."""
-    frame, out = runs.last, []
-    assert frame.data is not None
-    readings = [metrics.read(lane) for lane in frame.lanes]
-    for i, (label, e) in enumerate(zip(runs.labels, runs.experiments, strict=True)):
-        view, noise = frame.data[i], e.data.label_noise
-        alike = [
-            r for r, other in zip(readings, runs.experiments, strict=True) if other.data == e.data
-        ]
-        attainable = metrics.attainable_accuracy(
-            metrics.data_accuracy(view, noise), view.n_val, alike
-        )
-        verdict = metrics.judge(
-            readings[i],
-            attainable=attainable,
-            n_train=view.n_train,
-            n_val=view.n_val,
-            label_noise=noise,
-            n_classes=view.n_classes,
-        )
-        out.append(f"{_capital(label)}: {verdict.kind}. {verdict.reason}")
-    return out
+    found = runs.verdicts
+    if found is None:
+        found = tuple(metrics.judge_frame(runs.last, [e.data for e in runs.experiments])[1])
+    return [
+        f"{_capital(label)}: {verdict.kind}. {verdict.reason}"
+        for label, verdict in zip(runs.labels, found, strict=True)
+    ]
 
 
 def notes(figure: str, runs: Runs, slide: Slide) -> str:

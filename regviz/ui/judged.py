@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import weakref
 from collections import deque
 from typing import Any, Generic, TypeVar
 
-import streamlit as st
-
 from regviz import metrics
-from regviz.frames import DataView, Frame
+from regviz.frames import Frame
 from regviz.specs import Experiment
 
 _T = TypeVar("_T")
@@ -41,15 +38,17 @@ class _Recent(Generic[_T]):
 
 
 _frames: _Recent[Judged] = _Recent(64)
-_views: _Recent[float] = _Recent(64)
+_views: _Recent[metrics.Known] = _Recent(64)
 
 
 def judge(frame: Frame, experiment: Experiment) -> Judged:
     """Return reading and verdict of every lane; the lanes share the data set of ``experiment``."""
     found = _frames.get(frame)
     if found is None:
-        noise, known = experiment.data.label_noise, _known(frame, experiment)
-        found = metrics.judge_frame(frame, from_data=known, label_noise=noise)
+        data = experiment.data
+        found = metrics.judge_frame(
+            frame, [data] * len(frame.lanes), {data: _known(frame, experiment)}
+        )
         _frames.keep(frame, found)
     return found
 
@@ -64,16 +63,11 @@ def best_epoch(reading: metrics.Reading) -> str:
     return f"{reading.best_epoch}{' (restored)' if reading.epoch < reading.trained else ''}"
 
 
-def _known(frame: Frame, experiment: Experiment) -> float:
+def _known(frame: Frame, experiment: Experiment) -> metrics.Known:
     assert frame.data is not None
     view = frame.data[0]
     known = _views.get(view)
     if known is None:
-        known = _data_accuracy(json.dumps(experiment.to_dict()["data"]), view)
+        known = metrics.known(experiment.data, view)
         _views.keep(view, known)
     return known
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def _data_accuracy(spec: str, _view: DataView) -> float:
-    return metrics.data_accuracy(_view, json.loads(spec)["label_noise"])

@@ -450,9 +450,8 @@ def verdicts(frame: Frame, lanes: Lanes) -> tuple[list[metrics.Reading], list[me
 
 def verdict_row(frame: Frame, lanes: Lanes) -> Rows:
     """Return the verdicts as a row of the table."""
-    tones = {metrics.GOOD: "good", metrics.UNDER: "warn"}
     found = verdicts(frame, lanes)[1]
-    return [("Verdict", *((v.kind, tones.get(v.kind, "bad")) for v in found))]
+    return [("Verdict", *((v.kind, metrics.TONES[v.kind]) for v in found))]
 
 
 def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
