@@ -120,7 +120,7 @@ def _of_curves(first: Curve, second: Curve, apart: float, noise: float) -> float
         signs.append(x0 @ x1.T / len(some))  # (nodes of x0, nodes of x1)
     cell = (axes[0][1] - axes[0][0]) * (axes[1][1] - axes[1][0])
     total = float(np.abs(signs[1] - signs[0]).sum()) * cell / (2 * math.pi * noise**2)
-    return min(1.0, 0.5 + total / 4)
+    return float(min(1.0, 0.5 + total / 4))
 
 
 # --- closed forms ------------------------------------------------------------------------------

@@ -429,6 +429,11 @@ class _Case:
             points += f", {self.rarest} of the rarest class"
         return f"(95% interval {low}–{high}{points})"
 
+    @property
+    def too_few(self) -> str:
+        """Return what is missing, as the end of a sentence."""
+        return f"too few {'new' if self.known.copied else 'validation'} points to tell"
+
     def achievable(self) -> str:
         """Return the best possible accuracy, as the end of a sentence."""
         if self.known.exact:
@@ -550,19 +555,12 @@ def _good(case: _Case) -> Verdict | None:
 
 def _undecided(case: _Case) -> Verdict:
     """Return what is missing for a verdict; with label noise, also under-fitting of true labels."""
-    val, a = case.val, case.best
-    below = val.n >= FEW and not math.isnan(a) and val.value < a - SHORTFALL and val.high < a
+    val, a, both = case.val, case.best, case.both()
+    enough = val.n >= FEW
+    below = enough and not math.isnan(a) and val.value < a - SHORTFALL and val.high < a
     if below and case.noise:
-        return Verdict(UNDER, f"{case.both()}; {case.achievable()}: {_CAUSES}.{case.remarks()}")
-    luck = val.low > case.chance and not case.beats_guessing
-    few = val.n < FEW or luck or (val.low < a - TOO_WIDE and not below)
-    if case.known.copied and not case.n_new:
-        why = f"{case.both()}: it does not measure new data"
-    elif not case.told:
-        why = f"{case.both()}; but the validation points are all of one class"
-        if case.rarest:
-            why = f"{case.both()}; how many of each class are right is not known"
-    elif case.constant:
+        return Verdict(UNDER, f"{both}; {case.achievable()}: {_CAUSES}.{case.remarks()}")
+    if case.constant:
         why = (
             "The model answers the same class for every point, which is right for "
             f"{percent(case.known.share)} of them; balanced accuracy is only "
@@ -573,26 +571,32 @@ def _undecided(case: _Case) -> Verdict:
         else:
             why += f", and {case.achievable()}"
         return Verdict(UNDECIDED, f"{why}.{case.copies()}")
-    elif few:
-        why = f"{case.both()} {case.span()}: too few new points to tell"
-        if not case.known.copied:
-            why = f"{case.both()} {case.span()}: too few validation points to tell"
-    elif not case.beats_guessing:
+    if case.known.copied and not case.n_new:
+        why = f"{both}: it does not measure new data"
+    elif not enough:
+        why = f"{both} {case.span()}: {case.too_few}"
+    elif not case.told:
+        why = f"{both}; but the validation points are all of one class"
+        if case.rarest:
+            why = f"{both}; how many of each class are right is not known"
+    elif val.low <= case.chance:
         guess = (
             "guessing"
             if case.known.lopsided
             else f"always answering the most frequent class, {percent(case.chance)}"
         )
-        why = f"{case.both()} {case.span()}: that is not clearly better than {guess}"
+        why = f"{both} {case.span()}: that is not clearly better than {guess}"
+    elif not case.beats_guessing or (val.low < a - TOO_WIDE and not below):
+        why = f"{both} {case.span()}: {case.too_few}"
     elif math.isnan(a):
         why = (
-            f"{case.both()} {case.span()}; the best possible accuracy on this data is not known, "
-            "so this may be a good fit or under-fitting"
+            f"{both} {case.span()}; the best possible accuracy on this data is not known, so this "
+            "may be a good fit or under-fitting"
         )
     else:
         why = (
-            f"{case.both()} {case.span()}; {case.achievable()}. Neither under-fitting nor "
-            "over-fitting is clear"
+            f"{both} {case.span()}; {case.achievable()}. Neither under-fitting nor over-fitting is "
+            "clear"
         )
     return Verdict(UNDECIDED, f"{why}.{case.remarks()}")
 

@@ -129,7 +129,7 @@ def test_run_writes_the_result_of_the_contract(spec: str, tmp_path: Path) -> Non
     (run,) = result["runs"]
     assert set(run) == {
         "experiment", "status", "best_epoch", "stopped_epoch", "restored_best_weights", "history",
-        "weights", "boundary"
+        "weights", "boundary", "verdict",
     }  # fmt: skip
     assert run["experiment"] == Experiment.from_dict(SMALL).to_dict()
     assert run["status"] == "finished"

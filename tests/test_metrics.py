@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from regviz import metrics
-from regviz.data import make_view
+from regviz.bayes import bayes_rate
+from regviz.data import GENERATORS, make_view
 from regviz.frames import HISTORY, Frame, LaneFrame
-from regviz.metrics import DIVERGED, GOOD, OVER, UNDER, Reading, judge
-from regviz.specs import DataSpec
+from regviz.metrics import DIVERGED, GOOD, OVER, UNDECIDED, UNDER, Known, Reading, judge
+from regviz.specs import DataSpec, Experiment
 
 
 def reading(**changes: object) -> Reading:
@@ -37,15 +40,38 @@ def reading(**changes: object) -> Reading:
     return dataclasses.replace(usual, **changes)  # type: ignore[arg-type]
 
 
-def verdict(r: Reading, **changes: float) -> metrics.Verdict:
-    known = {"attainable": 0.91, "n_train": 350, "n_val": 150, "label_noise": 0.0} | changes
-    return judge(
-        r,
-        attainable=known["attainable"],
-        n_train=int(known["n_train"]),
-        n_val=int(known["n_val"]),
-        label_noise=known["label_noise"],
-    )
+KNOWN = Known(
+    accuracy=0.91,
+    measured_on=math.inf,
+    share=0.5,
+    lopsided=False,
+    n_classes=2,
+    rows=500,
+    different=500,
+    copied=0,
+)
+
+
+def rights(train: float, val: float, n_train: int = 350, n_val: int = 150) -> NDArray[np.int64]:
+    """Right answers of two equally frequent classes, equally often right."""
+    out = np.zeros((3, 2, 2), np.int64)
+    for i, (share, n) in enumerate(((train, n_train), (val, n_val), (val, n_val))):
+        right = round(share * n) if math.isfinite(share) else 0
+        out[i] = [(right - right // 2, right // 2), (n - n // 2, n // 2)]
+    return out
+
+
+def verdict(
+    r: Reading,
+    *,
+    n_train: int = 350,
+    n_val: int = 150,
+    label_noise: float = 0.0,
+    **changes: Any,
+) -> metrics.Verdict:
+    known = dataclasses.replace(KNOWN, **changes)
+    seen = rights(r.train_accuracy, r.val_accuracy, n_train, n_val)
+    return judge(r, seen, known, label_noise=label_noise)
 
 
 def test_a_model_that_does_the_same_on_both_sets_is_a_good_fit() -> None:
@@ -86,13 +112,101 @@ def test_missing_what_the_data_allow_on_training_is_under_fitting() -> None:
 
 def test_the_same_accuracy_is_a_good_fit_where_the_data_allow_no_more() -> None:
     low = reading(train_accuracy=0.7, val_accuracy=0.7)
-    assert verdict(low, attainable=0.71).kind == GOOD
+    assert verdict(low, accuracy=0.71).kind == GOOD
 
 
-def test_few_points_excuse_a_wider_gap() -> None:
+def test_the_same_accuracy_is_undecided_where_nobody_knows_what_is_possible() -> None:
+    said = verdict(reading(), accuracy=math.nan)
+    assert said.kind == UNDECIDED
+    assert "not known" in said.reason
+    assert "150 points" in said.reason
+    sure = verdict(reading(train_accuracy=1.0, val_accuracy=1.0), accuracy=math.nan)
+    assert sure.kind == GOOD
+    few = verdict(reading(train_accuracy=1.0, val_accuracy=1.0), accuracy=math.nan, n_val=30)
+    assert few.kind == UNDECIDED
+
+
+def test_few_points_excuse_a_wider_gap_but_are_not_praised() -> None:
     gap = reading(train_accuracy=0.95, val_accuracy=0.86)
     assert verdict(gap, n_train=2000, n_val=2000).kind == OVER
-    assert verdict(gap, n_train=60, n_val=20).kind == GOOD
+    said = verdict(gap, n_train=60, n_val=20)
+    assert said.kind == UNDECIDED
+    assert "20 points" in said.reason
+
+
+@pytest.mark.parametrize(("n", "low"), [(1, 21), (2, 34), (4, 51), (7, 65)])
+def test_few_points_that_are_all_right_say_little(n: int, low: int) -> None:
+    perfect = reading(train_accuracy=1.0, val_accuracy=1.0)
+    said = verdict(perfect, n_val=n, accuracy=0.99)
+    assert said.kind == UNDECIDED
+    assert f"{low}–100%" in said.reason
+    assert f"{n} point" in said.reason
+
+
+def test_the_interval_of_a_share_holds_as_often_as_it_says() -> None:
+    assert metrics.interval(0.5, 100) == pytest.approx((0.4038, 0.5962), abs=1e-4)
+    assert metrics.interval(1.0, 20) == pytest.approx((0.8389, 1.0), abs=1e-4)
+    assert metrics.interval(0.0, 0) == (0.0, 1.0)
+    rng = np.random.default_rng(5)
+    for n, p in ((10, 0.8), (60, 0.95), (400, 0.5)):
+        ends = [metrics.interval(k / n, n) for k in rng.binomial(n, p, 2000)]
+        assert np.mean([low <= p <= high for low, high in ends]) > 0.92
+
+
+def test_no_model_is_praised_for_what_guessing_reaches() -> None:
+    said = verdict(reading(train_accuracy=0.53, val_accuracy=0.52), accuracy=0.55)
+    assert said.kind == UNDECIDED
+    assert "not clearly better" in said.reason
+
+
+def test_of_lopsided_classes_each_counts_the_same() -> None:
+    always = np.array([[(133, 0), (133, 7)], [(57, 0), (57, 3)], [(57, 0), (57, 3)]])
+    r = reading(train_accuracy=0.95, val_accuracy=0.95)
+    lopsided = dataclasses.replace(KNOWN, share=0.95, lopsided=True, accuracy=0.95)
+    assert metrics.score(always[0], balanced=True).value == 0.5
+    for accuracy, kind in ((0.95, UNDER), (math.nan, UNDECIDED), (0.52, UNDECIDED)):
+        said = judge(r, always, dataclasses.replace(lopsided, accuracy=accuracy))
+        assert said.kind == kind
+        assert "95%" in said.reason
+    half = np.array([[(1330, 35), (1330, 70)], [(570, 15), (570, 30)], [(570, 15), (570, 30)]])
+    said = judge(r, half, lopsided)
+    assert said.kind == UNDER
+    assert "Balanced training accuracy is only 75%" in said.reason
+
+
+def test_balanced_accuracy_is_as_sure_as_its_rarest_class() -> None:
+    rng = np.random.default_rng(0)
+    total = np.array([190, 10])
+    right = np.stack([rng.binomial(total, 0.8) for _ in range(4000)])
+    seen = [metrics.score(np.stack([k, total]), balanced=True) for k in right]
+    assert seen[0].n == pytest.approx(4 / (1 / 190 + 1 / 10))
+    spread = np.std([s.value for s in seen])
+    assert spread == pytest.approx(math.sqrt(0.8 * 0.2 / seen[0].n), rel=0.05)
+    assert seen[0].high - seen[0].low > 0.2
+
+
+def test_copies_are_no_new_data() -> None:
+    r = reading(train_accuracy=1.0, val_accuracy=0.97)
+    seen = rights(1.0, 0.97, 42, 18)
+    copied = dataclasses.replace(KNOWN, rows=60, different=15, copied=18, accuracy=math.nan)
+    seen[2] = 0
+    said = judge(r, seen, copied)
+    assert said.kind == UNDECIDED
+    assert "15 different rows of 60" in said.reason
+    assert "both sides of the split" in said.reason
+    seen[2] = [(30, 31), (31, 31)]
+    seen[1] = [(40, 40), (41, 41)]
+    some = dataclasses.replace(copied, rows=400, different=380, copied=20, accuracy=0.99)
+    said = judge(r, seen, some)
+    assert said.kind == GOOD, "judged on the points that are new"
+    assert "62 points" in said.reason
+    assert "380 different rows of 400" in said.reason
+
+
+def test_a_model_between_the_kinds_is_undecided() -> None:
+    said = verdict(reading(train_accuracy=0.88, val_accuracy=0.83), n_val=1000, n_train=1000)
+    assert said.kind == UNDECIDED
+    assert "Neither" in said.reason
 
 
 def test_label_noise_in_training_moves_both_limits() -> None:
@@ -174,70 +288,99 @@ def test_gaps_have_the_sign_of_over_fitting() -> None:
     assert metrics.points(0.01) == "1 point"
 
 
-def test_neighbours_see_what_data_allow() -> None:
-    rng = np.random.default_rng(0)
-    y = np.arange(400) % 2
-    apart = rng.standard_normal((400, 2)) * 0.1 + y[:, None] * 5
-    assert metrics.neighbour_accuracy(apart, y) == 1
-    mixed = rng.standard_normal((400, 2))
-    assert metrics.neighbour_accuracy(mixed, y) == pytest.approx(0.5, abs=0.1)
+def test_one_answer_for_all_under_fits_also_under_label_noise() -> None:
+    for share in (0.46, 0.5, 0.55):  # of the flipped labels' more frequent class
+        n = round(350 * share)
+        seen = np.array([[(n, 0), (n, 350 - n)], [(70, 0), (70, 80)], [(70, 0), (70, 80)]])
+        r = reading(train_accuracy=share, val_accuracy=70 / 150)
+        assert judge(r, seen, KNOWN, label_noise=0.4).kind == UNDER
+        nearly = seen + np.array([(-2, 2), (0, 0)])
+        assert judge(r, nearly, KNOWN, label_noise=0.4).kind == UNDER
 
 
-def test_neighbours_see_through_label_noise() -> None:
-    rng = np.random.default_rng(1)
-    y = np.arange(600) % 2
-    x = rng.standard_normal((600, 2)) * 0.3 + y[:, None] * 3
-    flipped = rng.uniform(size=600) < 0.2
-    seen = np.where(flipped, 1 - y, y)
-    noisy = np.ones(600, bool)
-    plain = metrics.neighbour_accuracy(x, seen)
-    assert plain == pytest.approx(0.8, abs=0.05)
-    found = metrics.neighbour_accuracy(x, seen, flipped=noisy, label_noise=0.2)
-    assert found == pytest.approx(1, abs=0.05)
-
-
-def test_label_noise_of_several_classes_is_seen_through_too() -> None:
-    rng = np.random.default_rng(1)
-    kinds, eta = 5, 0.3
-    y = np.arange(4000) % kinds
-    x = np.stack([10.0 * y, np.zeros(len(y))], axis=1) + rng.normal(size=(len(y), 2))
-    noisy = np.ones(len(y), bool)
-    flips = rng.random(len(y)) < eta
-    seen = np.where(flips, (y + rng.integers(1, kinds, len(y))) % kinds, y)
-    found = metrics.neighbour_accuracy(x, seen, n_classes=kinds, flipped=noisy, label_noise=eta)
-    assert found > 0.95
-    assert metrics.neighbour_accuracy(x, seen) < 0.75
+def test_label_noise_of_several_classes_leaves_more_wrong() -> None:
     # who is right half the time is less often right on flipped labels than of two classes
     half = reading(train_accuracy=0.42, val_accuracy=0.5)
     said = [
-        judge(half, attainable=0.5, n_train=350, n_val=150, label_noise=eta, n_classes=k).kind
-        for k in (kinds, 2)
+        verdict(half, accuracy=0.5, share=1 / k, n_classes=k, label_noise=0.3).kind for k in (5, 2)
     ]
     assert said == [GOOD, UNDER]
 
 
-def test_neighbours_of_one_point_say_nothing() -> None:
-    assert math.isnan(metrics.neighbour_accuracy(np.zeros((1, 2)), np.zeros(1, int)))
+def test_neighbours_see_what_data_allow() -> None:
+    rng = np.random.default_rng(0)
+    y = np.arange(400) % 2
+    apart = rng.standard_normal((400, 2)) * 0.1 + y[:, None] * 5
+    assert metrics.neighbour_accuracy(apart, y).value == 1
+    mixed = rng.standard_normal((400, 2))
+    assert metrics.neighbour_accuracy(mixed, y).value == pytest.approx(0.5, abs=0.1)
 
 
-def test_attainable_is_the_better_of_data_and_lanes() -> None:
-    lanes = [reading(best_val_accuracy=0.99)]
-    assert metrics.attainable_accuracy(0.9, 10_000, lanes) == pytest.approx(0.99, abs=0.002)
-    assert metrics.attainable_accuracy(0.995, 150, lanes) == 0.995
-    assert metrics.attainable_accuracy(math.nan, 150, lanes) < 0.99
+@pytest.mark.parametrize("kind", ["moons", "circles", "spirals"])
+@pytest.mark.parametrize("n", [60, 200])
+def test_neighbours_come_near_the_bayes_rate(kind: str, n: int) -> None:
+    for seed in range(5):
+        x, y = GENERATORS[kind](n, 0.15, seed)
+        found = metrics.neighbour_accuracy(x * [100, 0.01], y)
+        rate = bayes_rate(kind, 0.15)
+        assert abs(found.value - rate) < 0.03 + 3 * math.sqrt(rate * (1 - rate) / n)
+
+
+def test_a_copy_is_no_neighbour_of_its_own() -> None:
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        x = np.repeat(rng.standard_normal((100, 2)), 4, axis=0)
+        y = np.repeat(rng.integers(0, 2, 100), 4)
+        assert metrics.neighbour_accuracy(x, y).value < 0.7
+
+
+def test_each_class_has_the_same_say_where_each_counts_the_same() -> None:
+    rng = np.random.default_rng(2)
+    y = np.repeat([0, 1], [400, 20])
+    x = rng.standard_normal((420, 2)) + 2.5 * y[:, None]
+    plain, balanced = (metrics.neighbour_accuracy(x, y, balanced=b) for b in (False, True))
+    assert plain.value > 0.95
+    assert balanced.value > 0.85
+    assert balanced.n == pytest.approx(4 / (1 / 400 + 1 / 20))
+
+
+@pytest.mark.parametrize("n", [1, 2, 10, 12, 16, 38])
+def test_neighbours_in_a_tiny_table_say_nothing(n: int) -> None:
+    y = np.arange(n) % 2
+    x = np.random.default_rng(0).standard_normal((n, 2)) * 0.1 + y[:, None] * 10
+    assert math.isnan(metrics.neighbour_accuracy(x, y).value)
+    rare = np.repeat([0, 1], [100, 9])
+    assert math.isnan(metrics.neighbour_accuracy(np.arange(218.0).reshape(109, 2), rare).value)
+
+
+def test_label_noise_does_not_blur_what_is_known() -> None:
+    x, y = GENERATORS["moons"](200, 0.2, 3)
+    table = [[*row, label] for row, label in zip(x.tolist(), y.tolist(), strict=True)]
+    specs = [
+        Experiment.from_dict({"data": {"kind": "csv", "points": table, "label_noise": noise}}).data
+        for noise in (0.0, 0.4)
+    ]
+    clean, noisy = (metrics.known(spec, make_view(spec)) for spec in specs)
+    assert clean == noisy
+    made = [DataSpec(noise=0.2, label_noise=noise) for noise in (0.0, 0.4)]
+    found = [metrics.known(spec, make_view(spec)).accuracy for spec in made]
+    assert found == [bayes_rate("moons", 0.2)] * 2
 
 
 def test_a_frame_is_judged_lane_by_lane() -> None:
     view = make_view(DataSpec(n_samples=100))
     frame = Frame(20, 20, (lane(20), lane(20, status="diverged")), (view, view))
-    readings, verdicts = metrics.judge_frame(frame, from_data=0.9, label_noise=0.0)
+    readings, verdicts = metrics.judge_frame(frame, [DataSpec(n_samples=100)] * 2)
     assert len(readings) == len(verdicts) == 2
     assert verdicts[1].kind == DIVERGED
+    assert verdicts[1].to_dict()["kind"] == UNDECIDED, "its status says already that it diverged"
+    alone = Frame(20, 20, frame.lanes[:1], (view,))
+    assert metrics.judge_frame(alone, [DataSpec(n_samples=100)])[1] == verdicts[:1]
 
 
 def test_a_frame_without_data_is_refused() -> None:
     with pytest.raises(ValueError, match="data"):
-        metrics.judge_frame(Frame(1, 1, (lane(1),)), from_data=0.9, label_noise=0.0)
+        metrics.judge_frame(Frame(1, 1, (lane(1),)), [DataSpec()])
 
 
 def test_overfitting_begins_at_the_minimum_and_as_wide_as_the_tolerance() -> None:

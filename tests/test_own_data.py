@@ -367,8 +367,8 @@ def test_several_classes_learn_and_their_results_hold() -> None:
     np.testing.assert_array_equal(made.y_val, clean.y_val)
     assert abs(np.bincount(made.y_val) - len(made.y_val) / 4).max() <= 1
     # what the data allow is found in spite of the flipped labels
-    seen = metrics.data_accuracy(make_view(e.data), 0.2)
-    assert seen == pytest.approx(metrics.data_accuracy(make_view(clean_of(e)), 0.0), abs=0.08)
+    seen, wanted = (metrics.known(spec, make_view(spec)) for spec in (e.data, clean_of(e)))
+    assert seen.accuracy == wanted.accuracy > 0.9
 
 
 def clean_of(e: Experiment) -> DataSpec:
