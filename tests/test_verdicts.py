@@ -97,7 +97,7 @@ def test_one_answer_for_all_under_fits_under_label_noise() -> None:
     data = [
         {"kind": kind, "label_noise": 0.4, "seed": seed}
         for seed in SEEDS
-        for kind in ("moons", "blobs")
+        for kind in ("moons", "circles")
     ]
     some = [experiment(d, regularization=CONSTANT, training={"epochs": 40}) for d in data]
     assert {said.kind for said in verdicts(some)} == {UNDER}
@@ -178,19 +178,24 @@ def test_one_validation_point_does_not_agree() -> None:
 # --- what is right ------------------------------------------------------------------------------
 
 
-def test_good_and_bad_models_are_told_apart_whatever_the_seed() -> None:
-    """Measured with the reference network, 256-512-256, see the commit; here a smaller one."""
-    start = experiment(
-        {"n_samples": 300, "noise": 0.3},
-        model={"hidden": [128, 128]},
-        training={"epochs": 200, "lr": 0.005},
-    )
+@pytest.mark.parametrize("kind", [OVER, GOOD])
+def test_good_and_bad_models_are_told_apart_whatever_the_seed(kind: str) -> None:
+    if kind == OVER:
+        e = experiment(
+            {"n_samples": 200}, model={"hidden": [64, 64]}, training={"epochs": 200, "lr": 0.01}
+        )
+    else:
+        e = experiment(
+            {"n_samples": 500},
+            model={"hidden": [32, 32]},
+            regularization={"dropout": 0.2, "l2": 0.003},
+            training={"epochs": 60, "lr": 0.01},
+        )
     places = [(seed, 42) for seed in SEEDS] + [(0, seed) for seed in SEEDS]
-    varied = [start.replace("training.seed", t).replace("data.seed", d) for t, d in places]
-    calm = [e.replace("regularization.dropout", 0.5) for e in varied]
-    found = [said.kind for said in verdicts([*varied, *calm])]
-    for part, kind in enumerate((OVER, OVER, GOOD, GOOD)):
-        assert found[10 * part : 10 * part + 10].count(kind) >= 8
+    varied = [e.replace("training.seed", t).replace("data.seed", d) for t, d in places]
+    found = [said.kind for said in verdicts(varied)]
+    assert found[:10].count(kind) >= 8
+    assert found[10:].count(kind) >= 8
 
 
 # --- one verdict everywhere ---------------------------------------------------------------------
@@ -249,7 +254,8 @@ def test_an_old_result_file_has_no_verdict_and_is_still_drawn() -> None:
     result = fit([experiment({"n_samples": 80}, training={"epochs": 2})])[0].to_dict()
     del result["verdict"]
     assert source_from_value({"runs": [result]}).verdicts is None
-    for wrong in ({"kind": "splendid", "reason": "."}, {"kind": GOOD}, "good fit", []):
+    wrongs: list[Any] = [{"kind": "splendid", "reason": "."}, {"kind": GOOD}, "good fit", []]
+    for wrong in wrongs:
         with pytest.raises(ValueError, match="verdict"):
             source_from_value({"runs": [{**result, "verdict": wrong}]})
 
