@@ -376,12 +376,15 @@ def test_the_rule_its_examples_and_the_masks_are_shown() -> None:
 @pytest.mark.parametrize(
     ("with_", "words"),
     [
-        ({"val_loss": 0.4, "train_loss": 0.2}, "fits its own sequences worse and new ones better"),
+        (
+            {"val_loss": 0.4, "train_loss": 0.2},
+            "fits the training sequences worse and new ones better",
+        ),
         ({"val_loss": 0.4, "train_loss": 0.0}, "it is better on new sequences"),
         ({"val_loss": 0.9}, "does not help on new sequences"),
-        ({"val_loss": 0.41, "val_accuracy": 0.6}, "though fewer are right"),
+        ({"val_loss": 0.41, "val_accuracy": 0.6}, "but lower accuracy"),
         ({"val_loss": 0.51}, "hardly differ"),
-        ({"val_loss": 0.4, "train_accuracy": 0.5}, "not learnt even its own"),
+        ({"val_loss": 0.4, "train_accuracy": 0.5}, "not learned even the training sequences"),
     ],
 )
 def test_the_sentence_says_what_this_run_measured(with_: dict[str, float], words: str) -> None:
@@ -396,7 +399,7 @@ def test_the_sentence_says_what_this_run_measured(with_: dict[str, float], words
     pair = (LSTM.without_regularization(), LSTM)
     frame = dataclasses.replace(frame, lanes=tuple(lanes))
     assert words in sequences.verdict(frame, pair)
-    assert "the two are one" in sequences.verdict(frame, (pair[0], pair[0]))
+    assert "the two models are identical" in sequences.verdict(frame, (pair[0], pair[0]))
     gone = tuple(dataclasses.replace(lane, status="diverged") for lane in lanes)
     assert "diverged" in sequences.verdict(dataclasses.replace(frame, lanes=gone), pair)
 

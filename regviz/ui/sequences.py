@@ -34,23 +34,25 @@ def rule(experiment: Experiment) -> str:
 
 
 def verdict(frame: Frame, lanes: Lanes) -> str:
-    """Say whether holding the second model back helped on new sequences, on this run."""
+    """Say whether regularization helped on new sequences, on this run."""
     plain, with_ = (metrics.read(lane) for lane in frame.lanes)
     if "diverged" in (plain.status, with_.status):
-        return "A model diverged: take a smaller learning rate."
+        return "A model diverged: try a lower learning rate."
     if not lanes[1].regularization.any:
-        return "Nothing is switched on, so the two are one."
+        return "No regularization is switched on, so the two models are identical."
     if abs(with_.val_loss - plain.val_loss) < lesson.HARDLY:
-        return "On new sequences the two hardly differ so far."
+        return "On new sequences the two models hardly differ so far."
     if with_.train_accuracy < plain.train_accuracy - UNLEARNT:
-        return "Held back this much, it has not learnt even its own sequences."
+        return "Regularized this strongly, it has not learned even the training sequences."
     if with_.val_loss > plain.val_loss:
-        return "On this run holding it back does not help on new sequences."
+        return "On this run, regularization does not help on new sequences."
     if with_.val_accuracy < plain.val_accuracy:
-        return "Held back, it is less sure where it errs: a lower loss, though fewer are right."
+        return (
+            "Regularized, it is less confident where it is wrong: lower loss, but lower accuracy."
+        )
     if with_.train_loss > plain.train_loss + 5e-4:  # what three digits show
-        return "Held back, it fits its own sequences worse and new ones better."
-    return "Held back, it is better on new sequences."
+        return "Regularized, it fits the training sequences worse and new ones better."
+    return "Regularized, it is better on new sequences."
 
 
 def examples(shown: Shown) -> None:
