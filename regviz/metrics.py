@@ -34,6 +34,10 @@ RISE = 0.3
 of many noisy epochs is a little lucky, so a rise of a tenth or two means nothing."""
 LEAST_RISE = 0.08
 """And by how many nats it must have risen at least."""
+RISE_OF_FEW = 1.8
+"""And by how many nats times √n at least, of n validation points: two standard errors. From the
+best epoch to the last, the loss of one point changes by 0.9 (standard deviation) where models with
+dropout on noisy moons drift a little: a few points with large losses decide about the mean."""
 TOO_WIDE = 0.15
 """Accuracy by which the lower end of the 95% interval may miss the best possible accuracy: if it
 is lower, there are too few validation points to call a fit good."""
@@ -325,9 +329,9 @@ def judge(
     than :data:`SHORTFALL` and two standard errors, or the model answers one class whatever the
     input. *Over-fitting*: training accuracy is ahead of validation accuracy by more than
     :data:`GAP` and the 95% interval of the difference, or the validation loss is more than
-    :data:`RISE` and :data:`LEAST_RISE` above its best while the training loss fell. *Good fit*:
-    validation accuracy is within :data:`SHORTFALL`, or two standard errors, of a known best
-    possible accuracy, it is beyond doubt (three of them) better than always answering the most
+    :data:`RISE`, :data:`LEAST_RISE` and :data:`RISE_OF_FEW` above its best while the training loss
+    fell. *Good fit*: validation accuracy is within :data:`SHORTFALL`, or two standard errors, of a
+    known best possible accuracy, it is beyond doubt (three of them) better than always answering the most
     frequent class, and the 95% interval is not wider than :data:`TOO_WIDE`; or that interval lies
     within :data:`SHORTFALL` of 100%. All else is *undecided*.
 
@@ -442,6 +446,13 @@ class _Case:
         of = " balanced accuracy" if self.known.lopsided else ""
         return f"nearest neighbours reach about {percent(self.best)}{of} on this data"
 
+    def reachable(self, accuracy: float) -> str:
+        """Return an accuracy that is achievable, within a sentence."""
+        of = " balanced accuracy" if self.known.lopsided else ""
+        if self.known.exact or self.noise:
+            return f"about {percent(accuracy)}{of} is achievable here"
+        return f"nearest neighbours reach about {percent(accuracy)}{of} here"
+
     def share(self) -> str:
         """Return that one class is far more frequent, as a sentence."""
         if not self.known.lopsided:
@@ -491,18 +502,16 @@ def _under(case: _Case) -> Verdict | None:
     if case.constant and a > case.chance + max(SHORTFALL, luck):
         return Verdict(
             UNDER,
-            f"The model answers the same class for every point. {case.both()}; "
-            f"{case.achievable()}: {_CAUSES}.{case.remarks()}",
+            f"The model answers the same class for every point; {case.reachable(a)}: "
+            f"{_CAUSES}.{case.remarks()}",
         )
     if comparable and train.value < wanted - short:
         of = "Balanced training accuracy" if case.balanced else "Training accuracy"
-        flips = ", even with these wrong labels" if case.noise else ""
-        reached = f"about {percent(wanted)} is achievable here{flips}"
-        if not case.known.exact and not case.noise:
-            reached = f"nearest neighbours reach about {percent(wanted)} here"
+        flips = " even with these wrong labels" if case.noise else ""
         return Verdict(
             UNDER,
-            f"{of} is only {percent(train.value)}; {reached}: {_CAUSES}.{case.remarks()}",
+            f"{of} is only {percent(train.value)}; {case.reachable(wanted)}{flips}: "
+            f"{_CAUSES}.{case.remarks()}",
         )
     return None
 
@@ -512,7 +521,7 @@ def _over(case: _Case) -> Verdict | None:
     risen = (
         case.n_val >= FEW_FOR_LOSSES
         and r.rise > RISE
-        and r.val_loss - r.best_val_loss > LEAST_RISE
+        and r.val_loss - r.best_val_loss > max(LEAST_RISE, RISE_OF_FEW / math.sqrt(case.n_val))
         and r.train_loss <= r.best_train_loss
         and r.val_loss > r.train_loss
     )
@@ -559,7 +568,9 @@ def _undecided(case: _Case) -> Verdict:
     enough = val.n >= FEW
     below = enough and not math.isnan(a) and val.value < a - SHORTFALL and val.high < a
     if below and case.noise:
-        return Verdict(UNDER, f"{both}; {case.achievable()}: {_CAUSES}.{case.remarks()}")
+        said = case.validation()
+        said = f"{said[:1].upper()}{said[1:]}; {case.reachable(a)}"
+        return Verdict(UNDER, f"{said}: {_CAUSES}.{case.remarks()}")
     if case.constant:
         why = (
             "The model answers the same class for every point, which is right for "

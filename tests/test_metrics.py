@@ -103,6 +103,15 @@ def test_a_rise_within_the_luck_of_the_best_epoch_is_not_over_fitting() -> None:
     assert verdict(tiny).kind == GOOD
 
 
+def test_a_rise_must_be_larger_where_fewer_points_measure_it() -> None:
+    rose = reading(val_loss=0.41, train_loss=0.2)
+    assert verdict(rose, n_val=150).kind == OVER
+    assert verdict(rose, n_val=90).kind != OVER
+    small = reading(val_loss=0.36, train_loss=0.2)
+    assert verdict(small, n_val=150).kind == GOOD
+    assert verdict(small, n_val=600).kind == OVER
+
+
 def test_missing_what_the_data_allow_on_training_is_under_fitting() -> None:
     said = verdict(reading(train_accuracy=0.7, val_accuracy=0.7))
     assert said.kind == UNDER
