@@ -331,9 +331,9 @@ def judge(
     :data:`GAP` and the 95% interval of the difference, or the validation loss is more than
     :data:`RISE`, :data:`LEAST_RISE` and :data:`RISE_OF_FEW` above its best while the training loss
     fell. *Good fit*: validation accuracy is within :data:`SHORTFALL`, or two standard errors, of a
-    known best possible accuracy, it is beyond doubt (three of them) better than always answering the most
-    frequent class, and the 95% interval is not wider than :data:`TOO_WIDE`; or that interval lies
-    within :data:`SHORTFALL` of 100%. All else is *undecided*.
+    known best possible accuracy, it is beyond doubt (three of them) better than always answering
+    the most frequent class, and the 95% interval is not wider than :data:`TOO_WIDE`; or that
+    interval lies within :data:`SHORTFALL` of 100%. All else is *undecided*.
 
     With label noise η, flips sit in the training labels only. Who is right on a share v of true
     labels matches v(1-η) + (1-v)η/(K-1) of the flipped ones, K being the number of classes;
