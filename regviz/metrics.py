@@ -34,10 +34,10 @@ RISE = 0.3
 of many noisy epochs is a little lucky, so a rise of a tenth or two means nothing."""
 LEAST_RISE = 0.08
 """And by how many nats it must have risen at least."""
-RISE_OF_FEW = 1.8
-"""And by how many nats times √n at least, of n validation points: two standard errors. From the
-best epoch to the last, the loss of one point changes by 0.9 (standard deviation) where models with
-dropout on noisy moons drift a little: a few points with large losses decide about the mean."""
+RISE_OF_FEW, MOST_RISE = 2.2, 0.2
+"""And by how many nats times √n at least, of n validation points, but not more than so many nats.
+Two standard errors: from the best epoch to the last, the loss of one point changes by 1.1 (standard
+deviation) where models with dropout on noisy moons drift a little, as few large losses decide."""
 TOO_WIDE = 0.15
 """Accuracy by which the lower end of the 95% interval may miss the best possible accuracy: if it
 is lower, there are too few validation points to call a fit good."""
@@ -518,10 +518,11 @@ def _under(case: _Case) -> Verdict | None:
 
 def _over(case: _Case) -> Verdict | None:
     r = case.reading
+    least = max(LEAST_RISE, min(MOST_RISE, RISE_OF_FEW / math.sqrt(max(case.n_val, 1))))
     risen = (
         case.n_val >= FEW_FOR_LOSSES
         and r.rise > RISE
-        and r.val_loss - r.best_val_loss > max(LEAST_RISE, RISE_OF_FEW / math.sqrt(case.n_val))
+        and r.val_loss - r.best_val_loss > least
         and r.train_loss <= r.best_train_loss
         and r.val_loss > r.train_loss
     )

@@ -104,9 +104,7 @@ def test_a_rise_within_the_luck_of_the_best_epoch_is_not_over_fitting() -> None:
 
 
 def test_a_rise_must_be_larger_where_fewer_points_measure_it() -> None:
-    rose = reading(val_loss=0.41, train_loss=0.2)
-    assert verdict(rose, n_val=150).kind == OVER
-    assert verdict(rose, n_val=90).kind != OVER
+    assert verdict(reading(val_loss=0.45, train_loss=0.2), n_val=60).kind == OVER
     small = reading(val_loss=0.36, train_loss=0.2)
     assert verdict(small, n_val=150).kind == GOOD
     assert verdict(small, n_val=600).kind == OVER
