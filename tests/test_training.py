@@ -611,6 +611,7 @@ def test_result_has_the_contracts_shape() -> None:
         "history",
         "weights",
         "boundary",
+        "verdict",
     ]
     n = len(entry["history"]["epoch"])
     assert entry["history"]["epoch"] == list(range(1, n + 1))
