@@ -31,6 +31,7 @@ from regviz.frames import Frame
 from regviz.metrics import Verdict
 from regviz.palette import DARK, LIGHT, Palette
 from regviz.specs import Experiment, SpecError, did_you_mean
+from regviz.text import clean, told_apart
 
 __all__ = [
     "FIGURES",
@@ -43,6 +44,7 @@ __all__ = [
     "Slide",
     "check_figures",
     "render",
+    "unseen",
 ]
 
 FORMATS = {
@@ -78,6 +80,8 @@ LAYOUTS = {"one": (1, 1), "two": (1, 2), "grid": (2, 2)}
 THEMES: dict[str, Palette] = {"light": LIGHT, "dark": DARK}
 MAX_RUNS = 6
 MOST_FRAMES = 200
+MOST_NAME = 24
+"""Characters of a column's or class's name in a figure; alt texts hold it whole."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +132,8 @@ class Slide:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "figures", tuple(self.figures))
+        if self.title is not None:
+            object.__setattr__(self, "title", clean(self.title))
         if not self.figures:
             raise SpecError("figures: got none; give at least one.")
         if self.layout is not None:
@@ -137,9 +143,12 @@ class Slide:
         _within("frames", self.frames, 2, MOST_FRAMES)
         _within("seconds", self.seconds, 1, 60)
         _within("scale", self.scale, 0.5, 4)
-        if self.link is not None and not re.fullmatch(r"https?://\S+", self.link):
+        if self.link is not None and not (
+            re.fullmatch(r"https?://\S+", self.link) and clean(self.link) == self.link
+        ):
             raise SpecError(
-                f'link: got "{self.link[:60]}"; give an address that starts with https://.'
+                f'link: got "{clean(self.link)[:60]}"; give an address that starts with https://, '
+                "without spaces and control characters."
             )
 
     @property
@@ -210,6 +219,11 @@ class Chart:
     caption: str = ""
     notes: str = ""
 
+    def __post_init__(self) -> None:
+        for name in ("title", "alt", "caption"):
+            object.__setattr__(self, name, clean(getattr(self, name)))
+        object.__setattr__(self, "notes", clean(self.notes, lines=True))
+
 
 @dataclass(frozen=True)
 class Runs:
@@ -258,7 +272,9 @@ class Runs:
             raise ValueError("Runs needs at least one frame, with one lane for each experiment")
         if self.frames[-1].data is None:
             raise ValueError("Runs needs the data of its last frame; got a frame without")
-        object.__setattr__(self, "labels", tuple(self.labels) or words.labels(self.experiments))
+        labels = tuple(map(clean, self.labels)) or words.labels(self.experiments)
+        labels = tuple(label or f"run {i}" for i, label in enumerate(labels, 1))
+        object.__setattr__(self, "labels", labels)
 
     @property
     def last(self) -> Frame:
@@ -301,10 +317,33 @@ class Runs:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """Names of these classes; where runs have others, or none, they are numbered."""
+        """Names of these classes as a legend holds them: whole ones in :attr:`whole_class_names`.
+
+        Where runs have others, or none, they are numbered.
+        """
+        return told_apart(self.whole_class_names, MOST_NAME)
+
+    @property
+    def whole_class_names(self) -> tuple[str, ...]:
+        """Names of these classes, however long; numbered where runs have others, or none."""
         named = {e.data.classes for e in self.experiments if e.data.n_classes == self.kinds}
         known = named.pop() if len(named) == 1 else None
-        return known or tuple(f"class {k}" for k in range(self.kinds))
+        return tuple(map(clean, known or (f"class {k}" for k in range(self.kinds))))
+
+    @property
+    def column_names(self) -> tuple[str, str] | None:
+        """Names of the two inputs, where all runs have the same ones; else None."""
+        named = {e.data.columns for e in self.experiments}
+        known = named.pop() if len(named) == 1 else None
+        if known is None:
+            return None
+        first, second = map(clean, known)
+        return first or "x₀", second or "x₁"
+
+    @property
+    def one(self) -> str:
+        """How the class is called whose probability the picture of two classes shows."""
+        return self.class_names[-1] if self.kinds == 2 else "class 1"
 
     def has(self, figure: str) -> bool:
         """Whether these runs have what a figure shows."""
@@ -348,6 +387,16 @@ def render(runs: Runs, slide: Slide, format: str) -> bytes:
             f"format: {format} needs {error.name}, which is not installed; install what "
             "requirements.txt names."
         ) from None
+
+
+def unseen(runs: Runs, slide: Slide) -> str:
+    """Return one sentence on letters of a slide that no installed font has, or ``""``.
+
+    An HTML page is drawn by the reader's browser, with the fonts there.
+    """
+    from regviz.slides import fonts
+
+    return fonts.remark(fonts.used(runs, slide))
 
 
 def _draw(runs: Runs, slide: Slide, format: str) -> bytes:

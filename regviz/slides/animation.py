@@ -68,7 +68,7 @@ def _pictures(
     runs: Runs, slide: Slide, figures: tuple[str, ...], frames: list[Frame]
 ) -> Iterator[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]:
     """Yield each frame's picture, uint8 (height, width, 3)."""
-    style = stills.Style(slide.palette, slide.font_size)
+    style = stills.style_of(runs, slide)
     with stills.drawing(style):
         width = len(str(runs.last.epoch))
         beside = stills.text_width("m" * (width + 7), slide.font_size)

@@ -19,14 +19,17 @@ from pptx.dml.color import RGBColor
 from pptx.enum.text import MSO_ANCHOR, MSO_AUTO_SIZE
 from pptx.util import Emu, Inches, Pt
 
-from regviz.slides import THEMES, Runs, Slide, stills, words
+from regviz.slides import THEMES, Runs, Slide, fonts, stills, words
 from regviz.specs import SpecError
+from regviz.text import clean, shortened
 
 _SCALE = 0.75
 """Of the pictures in a deck, times the slide's: by default sharp on a screen of 2560 pixels."""
-_SIDE, _TOP, _FOOT = 0.35, 0.95, 0.75  # inches
+_SIDE, _TOP, _FOOT, _CODE = 0.35, 0.95, 0.75, 1.0  # inches
 _THEN = datetime.datetime(2000, 1, 1)
 MOST_SLIDES = 100
+_MOST_TITLE = 255
+"""Characters that the properties of a document hold in one field."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +49,18 @@ class DeckSlide:
     theme: str = "light"
     font_size: float = 18.0
 
+    def __post_init__(self) -> None:
+        for name in ("title", "alt", "caption"):
+            object.__setattr__(self, name, clean(getattr(self, name)))
+        object.__setattr__(self, "notes", clean(self.notes, lines=True))
+
 
 def deck_slides(runs: Runs, slide: Slide) -> list[DeckSlide]:
     """Draw each figure as a slide of its own, or as many together as the slide's layout says."""
     out = []
     height = stills.HEIGHT - _TOP - _FOOT
     for figures in slide.pages("one"):
-        with stills.drawing(stills.Style(slide.palette, slide.font_size)):
+        with stills.drawing(stills.style_of(runs, slide)):
             pixels = (stills.PIXELS[0], round(stills.PIXELS[1] * height / stills.HEIGHT))
             page = stills.draw(runs, slide, figures, pixels=pixels, bare=True, height=height)
             picture = stills.png(page.figure, _SCALE * slide.scale)
@@ -87,7 +95,8 @@ def build(slides: Sequence[DeckSlide]) -> bytes:
     deck: Any = Presentation()
     deck.slide_width, deck.slide_height = Inches(stills.WIDTH), Inches(stills.HEIGHT)
     core = deck.core_properties
-    core.title, core.author, core.last_modified_by = slides[0].title, "regviz", "regviz"
+    core.title = shortened(slides[0].title, _MOST_TITLE)
+    core.author, core.last_modified_by = "regviz", "regviz"
     core.created = core.modified = _THEN
     for slide in slides:
         _add(deck, slide)
@@ -106,13 +115,11 @@ def _add(deck: Any, slide: DeckSlide) -> None:
     title.left, title.top, title.width, title.height = (
         Inches(_SIDE), Inches(0.12), width, Inches(_TOP - 0.15),
     )  # fmt: skip
-    big = 1.45 * slide.font_size
-    while (
-        big > 14
-        and len(stills.wrap(slide.title, big, stills.WIDTH - 2 * _SIDE - 0.5, bold=True)) > 1
-    ):
-        big -= 1
-    _write(title.text_frame, slide.title, big, palette.text, bold=True)
+    families = fonts.families(slide.title + slide.caption)
+    with stills.drawing(stills.Style(palette, slide.font_size, families)):
+        big, named = _title(slide)
+        small, told = _caption(slide)
+    _write(title.text_frame, named, big, palette.text, bold=True)
     title.text_frame.vertical_anchor = MSO_ANCHOR.MIDDLE
     with Image.open(io.BytesIO(slide.picture)) as picture:
         across, up = picture.size
@@ -125,14 +132,14 @@ def _add(deck: Any, slide: DeckSlide) -> None:
         width=broad,
     )
     _describe(shape, "Figure", slide.alt)
-    code = 1.0 if slide.link else 0.0
+    code = _CODE if slide.link else 0.0
     if slide.caption:
         box = page.shapes.add_textbox(
             Inches(_SIDE), Inches(stills.HEIGHT - _FOOT), Inches(stills.WIDTH - 2 * _SIDE - code),
             Inches(_FOOT - 0.08),
         )  # fmt: skip
         box.text_frame.word_wrap = True
-        _write(box.text_frame, slide.caption, max(10.0, 0.62 * slide.font_size), palette.muted)
+        _write(box.text_frame, told, small, palette.muted)
         box.text_frame.vertical_anchor = MSO_ANCHOR.BOTTOM
         box.name = "Caption"
     if slide.link:
@@ -145,6 +152,26 @@ def _add(deck: Any, slide: DeckSlide) -> None:
         _describe(qr, "Link", f"QR code of {slide.link}")
         qr.click_action.hyperlink.address = slide.link
     page.notes_slide.notes_text_frame.text = slide.notes
+
+
+def _title(slide: DeckSlide) -> tuple[float, str]:
+    """Return the size in points at which a title has one line, or 14 points and two lines."""
+    width, size = stills.WIDTH - 2 * _SIDE - 0.5, 1.45 * slide.font_size
+    while size > 14 and len(stills.wrap(shortened(slide.title, 300), size, width, bold=True)) > 1:
+        size = max(14, size - 1)
+    return size, stills.fit(slide.title, size, width, 2, bold=True).replace("\n", " ")
+
+
+def _caption(slide: DeckSlide) -> tuple[float, str]:
+    """Return the size in points of a caption, and what of it the place below the picture holds."""
+    code = _CODE if slide.link else 0.0
+    width, size = stills.WIDTH - 2 * _SIDE - code - 0.4, max(10.0, 0.62 * slide.font_size)
+    while True:
+        lines = int(72 * (_FOOT - 0.18) / (1.2 * round(size)))
+        told = stills.fit(slide.caption, size, width, lines).replace("\n", " ")
+        if size <= 10 or not told.endswith("…"):
+            return size, told
+        size = max(10.0, size - 1)
 
 
 def _write(frame: Any, text: str, size: float, color: str, *, bold: bool = False) -> None:

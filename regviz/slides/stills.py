@@ -1,8 +1,9 @@
 """Slides that stand still: figures laid out on 13.33 x 7.5 inches, as PNG, SVG or PDF.
 
-matplotlib draws, without a display or a browser; its own fonts (DejaVu) have every letter that is
-needed. Nothing here touches ``pyplot``, which is for one user at a time. What moves in an
-animation is handed back by the functions that draw it: each returns an ``update(frame)``.
+matplotlib draws, without a display or a browser; its own font (DejaVu Sans) has every letter of
+the app's words, and :mod:`regviz.slides.fonts` finds others for the names of users. Nothing here
+touches ``pyplot``, which is for one user at a time. What moves in an animation is handed back by
+the functions that draw it: each returns an ``update(frame)``.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import logging
 import math
 import re
 import threading
+import warnings
 import xml.sax.saxutils
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -36,15 +38,18 @@ from matplotlib.font_manager import FontProperties  # noqa: E402
 from matplotlib.lines import Line2D  # noqa: E402
 from matplotlib.patches import Patch, PathPatch, Rectangle  # noqa: E402
 from matplotlib.path import Path  # noqa: E402
+from matplotlib.text import Text  # noqa: E402
 from matplotlib.textpath import TextToPath  # noqa: E402
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter  # noqa: E402
+from matplotlib.transforms import Bbox  # noqa: E402
 from numpy.typing import NDArray  # noqa: E402
 
 from regviz import metrics  # noqa: E402
 from regviz.frames import DataView, Frame, LaneFrame  # noqa: E402
 from regviz.palette import Palette  # noqa: E402
-from regviz.slides import Chart, Runs, Slide, classes, words  # noqa: E402
+from regviz.slides import Chart, Runs, Slide, classes, fonts, words  # noqa: E402
 from regviz.specs import SpecError  # noqa: E402
+from regviz.text import is_joined, shortened  # noqa: E402
 
 WIDTH, HEIGHT = 40 / 3, 7.5
 """A slide in inches, as PowerPoint has it: a point here is a point there."""
@@ -68,10 +73,11 @@ Update = Callable[[Frame], list[Artist]]
 
 @dataclass(frozen=True)
 class Style:
-    """Colours, and text sizes in points."""
+    """Colours, text sizes in points, and the families of fonts, first to last."""
 
     palette: Palette
     size: float
+    families: tuple[str, ...] = (fonts.USUAL,)
 
     @property
     def small(self) -> float:
@@ -88,11 +94,13 @@ class Style:
 def drawing(style: Style) -> Iterator[None]:
     """Draw with these settings alone, whatever the user's own are; one drawing at a time."""
     p = style.palette
-    with _LOCK, mpl.rc_context():
+    with _LOCK, mpl.rc_context(), warnings.catch_warnings():
+        # said in one sentence of our own: regviz.slides.unseen
+        warnings.filterwarnings("ignore", r"Glyph .* missing from font")
         mpl.rcdefaults()
         mpl.rcParams.update(
             {
-                "font.family": "DejaVu Sans",
+                "font.family": list(style.families),
                 "text.parse_math": False,
                 "text.color": p.text,
                 "axes.labelcolor": p.text,
@@ -121,6 +129,12 @@ def drawing(style: Style) -> Iterator[None]:
         yield
 
 
+def style_of(runs: Runs, slide: Slide) -> Style:
+    """Return colours, size and fonts for a slide of these runs."""
+    families = fonts.families(fonts.used(runs, slide))
+    return Style(slide.palette, slide.font_size, families)
+
+
 def _sizes(style: Style) -> Any:
     return {
         "font.size": style.size,
@@ -137,9 +151,13 @@ def _sizes(style: Style) -> Any:
 # --- text that fits ----------------------------------------------------------------------------
 
 
+class NoRoom(ValueError):
+    """What is to be drawn does not fit its place: smaller letters may."""
+
+
 def text_width(text: str, size: float, *, bold: bool = False) -> float:
-    """Return how wide a text is, in inches."""
-    font = FontProperties(family="DejaVu Sans", size=size, weight="bold" if bold else "normal")
+    """Return how wide a text is, in inches, in the fonts that are set."""
+    font = FontProperties(size=size, weight="bold" if bold else "normal")
     width, _, _ = _measure.get_text_width_height_descent(text, font, ismath=False)
     return float(width) / 72
 
@@ -153,6 +171,7 @@ def wrap(text: str, size: float, width: float, *, bold: bool = False) -> list[st
     def wide(line: str) -> float:
         return text_width(line, size, bold=bold)
 
+    width = max(width, 2 * size / 72)  # a letter fits in any case
     lines = [""]
     glued = re.sub(r" (\S) = ", "\u00a0\\1\u00a0=\u00a0", text)  # no break inside dropout p = 0.5
     for word in glued.split(" "):
@@ -163,6 +182,8 @@ def wrap(text: str, size: float, width: float, *, bold: bool = False) -> list[st
         rest = word
         while wide(rest) > width and len(rest) > 1:
             keep = max(1, int(len(rest) * width / wide(rest)) - 1)
+            while keep > 1 and is_joined(rest, keep):
+                keep -= 1
             lines.append(rest[:keep])
             rest = rest[keep:]
         lines.append(rest)
@@ -171,13 +192,24 @@ def wrap(text: str, size: float, width: float, *, bold: bool = False) -> list[st
 
 def fit(text: str, size: float, width: float, most: int, *, bold: bool = False) -> str:
     """Break a text into at most so many lines; what is left over ends in an ellipsis."""
+    width = max(width, 2 * size / 72)
+    # no line holds more than this of the narrowest letters; the rest need not be measured
+    text = shortened(text, max(40, int(72 * width * most / (0.2 * size))))
     lines = wrap(text, size, width, bold=bold)
     if len(lines) > most:
         last = lines[most - 1]
         while last and text_width(f"{last}…", size, bold=bold) > width:
-            last = last[:-1]
+            last = _but_one(last)
         lines = [*lines[: most - 1], f"{last.rstrip(' ,·')}…"]
     return "\n".join(lines)
+
+
+def _but_one(text: str) -> str:
+    """Return a text without its last letter, and what is joined to it."""
+    at = len(text) - 1
+    while at > 0 and is_joined(text, at):
+        at -= 1
+    return text[:at]
 
 
 @dataclass
@@ -205,7 +237,8 @@ class Cell:
         self.height -= 1.7 * size / 72
         y = self.bottom + self.height + 0.25 * size / 72
         self.paper.text(
-            (self.left + self.width / 2) / across, y / up, text,
+            (self.left + self.width / 2) / across, y / up,
+            fit(text, size, self.width, 1, bold=True),
             ha="center", va="bottom", fontsize=size, fontweight="bold",
         )  # fmt: skip
 
@@ -263,6 +296,8 @@ class Cell:
         columns = max(range(1, n + 1), key=size_of)
         rows = math.ceil(n / columns)
         w, h, above = sizes(columns)
+        if w < 3 * small or h < 3 * small:
+            raise NoRoom
         spare = self.width - left - right - columns * w - (columns - 1) * gap_x - 0.05
         high = self.height - foot - rows * (h + above) - (rows - 1) * gap_y
         out = []
@@ -282,7 +317,7 @@ class Cell:
                 fitting = [t for t in xlabels if text_width(t, style.size) < w]
                 ax.set_xlabel(fitting[0] if fitting else xlabels[-1])
             if first:
-                fitting = [t for t in ylabels if text_width(t, style.small) < h + 0.4 * above]
+                fitting = [t for t in ylabels if text_width(t, style.size) < h + 0.4 * above]
                 ax.set_ylabel(fitting[0] if fitting else ylabels[-1])
             ax.tick_params(labelbottom=lowest or not shared, labelleft=first or not shared)
             ax.xaxis.set_major_locator(ticks(w / (4.4 * small), 7))
@@ -307,9 +342,9 @@ def _legend(
     """
     across, up = paper.get_size_inches()
     small = style.small
-    named = {str(h.get_label()): h for h in reversed(handles)}  # what two figures share stands once
-    handles = list(dict.fromkeys(named[str(h.get_label())] for h in handles))
-    widths = [text_width(str(h.get_label()), small) + 4.2 * small / 72 for h in handles]
+    handles = list({_looks(handle): handle for handle in reversed(handles)}.values())[::-1]
+    names = [fit(str(h.get_label()), small, 6.0, 1) for h in handles]
+    widths = [text_width(name, small) + 4.2 * small / 72 for name in names]
 
     def taken(columns: int) -> float:
         rows = math.ceil(len(widths) / columns)
@@ -317,12 +352,31 @@ def _legend(
 
     columns = next((c for c in range(len(widths), 0, -1) if taken(c) < across - right - 0.6), 1)
     rows = math.ceil(len(handles) / columns)
-    paper.legend(
-        handles=handles, loc="lower center", ncols=math.ceil(len(handles) / rows),
+    legend = paper.legend(
+        handles=handles, labels=[f"{i}" for i in range(len(handles))],
+        loc="lower center", ncols=math.ceil(len(handles) / rows),
         bbox_to_anchor=(0.5 - right / across / 2, bottom / up),
         borderaxespad=0, borderpad=0, labelspacing=0.4,
     )  # fmt: skip
+    for text, name in zip(legend.get_texts(), names, strict=True):
+        text.set_text(name)  # afterwards: one that starts with "_" would not be shown
     return rows * 1.65 * small / 72 + 0.05
+
+
+def _looks(handle: Any) -> tuple[str, ...]:
+    """Return what tells one entry of a legend from another: what two figures share stands once."""
+    parts = (
+        "label",
+        "color",
+        "facecolor",
+        "edgecolor",
+        "linestyle",
+        "marker",
+        "hatch",
+        "fillstyle",
+    )
+    seen = (getattr(handle, f"get_{part}", None) for part in parts)
+    return type(handle).__name__, *(str(get()) for get in seen if get is not None)
 
 
 # --- figures: each takes a cell of the slide and returns how it follows a frame -----------------
@@ -340,7 +394,7 @@ def boundary(cell: Cell, runs: Runs, style: Style) -> Update:
     aspect = float(np.mean((extent[:, 1] - extent[:, 0]) / (extent[:, 3] - extent[:, 2])))
     axes = cell.panels(
         len(data), aspect=aspect, titles=runs.labels, shared=True, right=4.2 * style.small / 72,
-        xlabels=("input x₀", "x₀"), ylabels=("input x₁", "x₁"),
+        xlabels=_axis_names(runs, 0), ylabels=_axis_names(runs, 1),
     )  # fmt: skip
     across, up = cell.paper.get_size_inches()
     places = [ax.get_position() for ax in axes]
@@ -372,11 +426,12 @@ def boundary(cell: Cell, runs: Runs, style: Style) -> Update:
             ScalarMappable(Normalize(1 / kinds, 1), sure), cax=beside, ticks=[1 / kinds, 1]
         )
         beside.set_yticklabels([f"{1 / kinds:.0%}", "100%"])
-        bar.set_label("P(most probable class)", labelpad=2 - 2 * style.small)
+        named = _first_that_fits(("P(most probable class)", "P(class)"), style.size, high - low)
+        bar.set_label(named, labelpad=2 - 2 * style.small)
     else:
         bar = cell.paper.colorbar(pictures[0], cax=beside, ticks=[0, 0.5, 1])
         beside.set_yticklabels(["0", "½", "1"])
-        bar.set_label("P(class 1)", labelpad=2)
+        bar.set_label(fit(f"P({runs.one})", style.size, high - low, 1), labelpad=2)
     bar.outline.set_edgecolor(p.muted)
     contours: list[Any] = []
 
@@ -418,6 +473,22 @@ def boundary(cell: Cell, runs: Runs, style: Style) -> Update:
         return changed
 
     return update
+
+
+def _first_that_fits(texts: Sequence[str], size: float, width: float) -> str:
+    """Return the first text no wider than ``width`` inches, else the last with an ellipsis."""
+    fitting = (text for text in texts if text_width(text, size) < width)
+    return next(fitting, fit(texts[-1], size, width, 1))
+
+
+def _axis_names(runs: Runs, which: int) -> tuple[str, ...]:
+    """Return what the axis of one input is called, and shorter words where those do not fit."""
+    names, usual = runs.column_names, ("x₀", "x₁")[which]
+    if names is None:
+        return f"input {usual}", usual
+    name = names[which]
+    cut = (shortened(name, most) for most in (24, 16, 10, 6))
+    return tuple(dict.fromkeys((f"{name} (standardized)", name, *cut)))
 
 
 def _point_kinds(
@@ -465,12 +536,12 @@ def _boundary_key(runs: Runs, style: Style) -> list[Any]:
             )
             for name, val in (("training (full)", False), ("validation (open)", True))
         ]  # fmt: skip
-    classes = [Patch(facecolor=p.classes[k], label=f"class {k}") for k in (0, 1)]
+    classes = [Patch(facecolor=p.classes[k], label=name) for k, name in enumerate(runs.class_names)]
     points = [
         Line2D([], [], label=name, **grey, **_look(p.muted, validation=val, outline=p.outline))
         for name, val in (("training point", False), ("validation point", True))
     ]
-    line = Line2D([], [], color=p.contour, linewidth=1.5 * style.line, label="P(class 1) = ½")
+    line = Line2D([], [], color=p.contour, linewidth=1.5 * style.line, label=f"P({runs.one}) = ½")
     return [*classes, *points, line]
 
 
@@ -481,7 +552,7 @@ def difference(cell: Cell, runs: Runs, style: Style) -> Update:
     a, b, c, d = data[0].extent
     (ax,) = cell.panels(
         1, aspect=(b - a) / (d - c), titles=(), shared=True, right=5.2 * style.small / 72,
-        xlabels=("input x₀", "x₀"), ylabels=("input x₁", "x₁"),
+        xlabels=_axis_names(runs, 0), ylabels=_axis_names(runs, 1),
     )  # fmt: skip
     ax.grid(visible=False)
     colors = LinearSegmentedColormap.from_list("difference", p.difference)
@@ -496,7 +567,8 @@ def difference(cell: Cell, runs: Runs, style: Style) -> Update:
     beside = cell.axes(edge, low, 0.9 * small, place.height * up)
     bar = cell.paper.colorbar(picture, cax=beside, ticks=[-1, -0.5, 0, 0.5, 1])
     beside.set_yticklabels(["−1", "−½", "0", "½", "1"])
-    bar.set_label("change of P(class 1)", labelpad=6)
+    named = (f"change of P({runs.one})", f"Δ P({runs.one})")
+    bar.set_label(_first_that_fits(named, style.size, place.height * up), labelpad=6)
     bar.outline.set_edgecolor(p.muted)
     lines: list[Any] = []
 
@@ -527,7 +599,7 @@ def _difference_key(runs: Runs, style: Style) -> list[Any]:
     return [
         Line2D(
             [], [], color=style.palette.lane(i), linestyle=(_TRAIN, _VALIDATION)[i],
-            linewidth=1.35 * style.line, label=f"{label}: P(class 1) = ½",
+            linewidth=1.35 * style.line, label=f"{label}: P({runs.one}) = ½",
         )
         for i, label in enumerate(_short(runs, style))
     ]  # fmt: skip
@@ -903,6 +975,12 @@ class Drawn:
         return [artist for update in self.updates for artist in update(frame)]
 
 
+_CAPTION_LINES = 5
+_SMALLER = 0.88
+_LEAST = 9.0
+"""Points to which the font size may come down for what stands on a page to fit."""
+
+
 def draw(
     runs: Runs,
     slide: Slide,
@@ -914,6 +992,8 @@ def draw(
     height: float = HEIGHT,
 ) -> Drawn:
     """Lay out one page and draw it at the runs' last frame. Call it within :func:`drawing`.
+
+    Letters are as large as asked for, or smaller where they would not fit.
 
     Parameters
     ----------
@@ -927,8 +1007,56 @@ def draw(
         Inches left free beside the title, for what an animation writes there.
     height
         In inches; a bare figure may be less high than a slide.
+
+    Raises
+    ------
+    SpecError
+        If it does not fit with letters of 9 points either.
     """
-    style = Style(slide.palette, slide.font_size)
+    size = slide.font_size
+    while True:
+        try:
+            drawn = _laid_out(runs, slide, figures, size, pixels, bare, beside, height)
+        except NoRoom:
+            pass
+        else:
+            if not _crowded(drawn.figure):
+                return drawn
+        if size <= _LEAST:
+            raise SpecError(
+                f"figures: {' and '.join(map(runs.title_of, figures))} of {len(runs.labels)} runs "
+                "do not fit on one page; choose fewer figures or runs, or a layout with fewer "
+                "figures on a page."
+            )
+        size = max(_LEAST, _SMALLER * size)
+
+
+def _laid_out(
+    runs: Runs,
+    slide: Slide,
+    figures: Sequence[str],
+    size: float,
+    pixels: tuple[int, int],
+    bare: bool,
+    beside: float,
+    height: float,
+) -> Drawn:
+    """Draw a page with letters of a size; raise :class:`NoRoom` where there is no room for axes."""
+    style = Style(slide.palette, size)
+    with mpl.rc_context(_sizes(style)):
+        return _page(runs, slide, figures, style, pixels, bare, beside, height)
+
+
+def _page(
+    runs: Runs,
+    slide: Slide,
+    figures: Sequence[str],
+    style: Style,
+    pixels: tuple[int, int],
+    bare: bool,
+    beside: float,
+    height: float,
+) -> Drawn:
     p = style.palette
     paper = Figure((WIDTH, height), dpi=pixels[1] / height)
     canvas = FigureCanvasAgg(paper)
@@ -936,7 +1064,8 @@ def draw(
     link = None if bare else slide.link
     small = max(9.0, 0.62 * style.size)
     code = 1.1 if link else 0.0
-    told = wrap(words.below(runs, figures), small, WIDTH - 0.7 - code) if slide.caption else []
+    below = fit(words.below(runs, figures), small, WIDTH - 0.7 - code, _CAPTION_LINES)
+    told = below.split("\n") if slide.caption else []
     big = 1.45 * style.size
     heading = fit(said, big, WIDTH - 0.7 - beside, 2, bold=True).split("\n") if said else []
     if bare:
@@ -966,6 +1095,8 @@ def draw(
     foot = max(foot, code + 0.16)
     wide = (WIDTH - 2 * side - (columns - 1) * gap) / columns
     tall = (height - top - foot - (rows - 1) * 0.15) / rows
+    if tall < 4 * style.small / 72:
+        raise NoRoom
     updates = []
     with mpl.rc_context(_sizes(style)):
         for i, name in enumerate(figures):
@@ -990,6 +1121,52 @@ def draw(
     if updates:
         drawn.update(runs.last)
     return drawn
+
+
+def _crowded(paper: Figure) -> bool:
+    """Return whether a text leaves the page, lies over another or over axes that are not its."""
+    paper.draw_without_rendering()
+    placed = list(_texts(paper))
+    width, height = paper.bbox.width, paper.bbox.height
+    near = 0.02 * paper.dpi  # what is that near may be the roundings of a renderer
+    for _, box in placed:
+        if box.x0 < -near or box.y0 < -near or box.x1 > width + near or box.y1 > height + near:
+            return True
+    boxes = [box for _, box in placed]
+    frames = [(ax, ax.get_window_extent()) for ax in paper.axes if ax.axison]
+    for i, (text, a) in enumerate(placed):
+        if text.axes is not None and text in text.axes.texts:
+            continue  # at a point of the data
+        if any(_lap(a, b, near) for b in boxes[i + 1 :]):
+            return True
+        if any(ax is not text.axes and _lap(a, frame, near) for ax, frame in frames):
+            return True
+    return False
+
+
+def _lap(a: Bbox, b: Bbox, near: float) -> bool:
+    wide = min(a.x1, b.x1) - max(a.x0, b.x0)
+    high = min(a.y1, b.y1) - max(a.y0, b.y0)
+    # a text's box holds room for letters that hang: a quarter of it may be another's
+    return wide > near and high > near + 0.25 * min(a.height, b.height)
+
+
+def _texts(paper: Figure) -> Iterator[tuple[Text, Bbox]]:
+    """Yield each text that is seen on a page that was laid out, and its place in pixels."""
+    unseen = set()
+    for ax in paper.axes:
+        for axis, limits in ((ax.xaxis, ax.get_xlim()), (ax.yaxis, ax.get_ylim())):
+            slack = 1e-6 * abs(limits[1] - limits[0])
+            low, high = min(limits) - slack, max(limits) + slack
+            for tick in axis.get_major_ticks():
+                if not low <= tick.get_loc() <= high or not ax.axison:
+                    unseen |= {tick.label1, tick.label2}
+    for text in paper.findobj(Text):
+        assert isinstance(text, Text)
+        if text.get_visible() and text.get_text().strip() and text not in unseen:
+            box = text.get_window_extent()
+            if box.width >= 1:
+                yield text, box
 
 
 def _qr(paper: Figure, link: str, side: float, height: float) -> None:
@@ -1036,7 +1213,7 @@ def still(runs: Runs, slide: Slide, format: str) -> bytes:
             f"{len(slide.figures)} figures; give a larger layout, fewer figures, or pdf or pptx."
         )
     out = io.BytesIO()
-    with drawing(Style(slide.palette, slide.font_size)):
+    with drawing(style_of(runs, slide)):
         if format == "pdf":
             # without dates, and the producer's version
             nothing = {"CreationDate": None, "ModDate": None, "Producer": None, "Creator": None}

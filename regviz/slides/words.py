@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 import math
 import re
+import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from regviz import metrics
 from regviz.specs import OWN_FIELDS, OWN_KIND, Experiment, experiments_to_json, to_link
+from regviz.text import clean, shortened
 
 if TYPE_CHECKING:
     from regviz.slides import Runs, Slide
@@ -158,7 +160,7 @@ def caption(experiments: Sequence[Experiment]) -> str:
         patience = path == "regularization.early_stopping.patience"
         if path in skipped or (value == usual and path not in _ALWAYS and not patience):
             continue
-        text = _data_name(value) if path == "data.kind" else phrase(path, value)
+        text = own_data(experiments) if path == "data.kind" else phrase(path, value)
         groups.setdefault("seeds" if path.endswith("seed") else path.split(".")[0], []).append(text)
     seeds = groups.pop("seeds", [])
     parts = [", ".join(group) for group in (*groups.values(), seeds) if group]
@@ -217,6 +219,21 @@ def _data_name(kind: str) -> str:
     return "own data" if kind == OWN_KIND else kind
 
 
+def own_data(experiments: Sequence[Experiment], most: int = 24) -> str:
+    """Return what data experiments are on; of own data also the columns and classes, each name
+    with at most so many characters."""
+    kinds = dict.fromkeys(_data_name(e.data.kind) for e in experiments)
+    text = ", ".join(kinds)
+    named = {(e.data.columns, e.data.classes) for e in experiments}
+    columns, classes = named.pop() if len(named) == 1 else (None, None)
+    told = []
+    if columns:
+        told.append(" and ".join(shortened(clean(name), most) for name in columns))
+    if classes:
+        told.append("classes " + ", ".join(shortened(clean(name), most) for name in classes))
+    return f"{text} ({'; '.join(told)})" if told else text
+
+
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
@@ -225,7 +242,7 @@ def file_name(runs: Runs, slide: Slide, format: str) -> str:
     """Return a name for the file, after figures and settings: letters, digits, dots and dashes."""
     said = slide_title(runs, slide, slide.figures)
     text = f"{said} {' '.join(slide.figures)}".replace("λ", "").replace("=", "")
-    return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-.")[:100] + f".{format}"
+    return f"{stem(text)}.{format}"
 
 
 # --- what is to be seen ------------------------------------------------------------------------
@@ -245,7 +262,7 @@ def describe(figure: str, runs: Runs) -> str:
     readings = [metrics.read(lane) for lane in frame.lanes]
     pairs = list(zip(runs.labels, readings, strict=True))
     many = "one model" if len(pairs) == 1 else f"{len(pairs)} models"
-    kinds = ", ".join(dict.fromkeys(_data_name(e.data.kind) for e in runs.experiments))
+    kinds = own_data(runs.experiments, most=1000)
     if figure == "boundary":
         said = [
             f"{label}: {metrics.percent(r.val_accuracy)} of the validation points right (epoch "
@@ -259,7 +276,10 @@ def describe(figure: str, runs: Runs) -> str:
         assert second is not None
         apart = float(((first > 127) != (second > 127)).mean())
         said = [f"they disagree about the class on {metrics.percent(apart)} of the plane"]
-        start = f"P(class 1) of {runs.labels[1]} minus that of {runs.labels[0]}, as colours"
+        start = (
+            f"P({runs.whole_class_names[1]}) of {runs.labels[1]} minus that of {runs.labels[0]}, "
+            "as colours"
+        )
     elif figure == "curves":
         said = [
             f"{label}: training loss {number(r.train_loss)} and validation loss "
@@ -338,7 +358,9 @@ def notes(figure: str, runs: Runs, slide: Slide) -> str:
         link = "none, because own data does not travel in a link; the file below holds it"
     parts = [
         "What to say",
-        _LOOK_CLASSES if figure == "boundary" and runs.kinds > 2 else _LOOK[figure],
+        _LOOK_CLASSES
+        if figure == "boundary" and runs.kinds > 2
+        else _LOOK[figure].replace("class 1", runs.one),
         *verdicts(runs),
         "",
         "How to reproduce",
@@ -358,10 +380,17 @@ def plain(text: str) -> str:
 
 def stem(*parts: str) -> str:
     """Return a file name without extension of these words: letters, digits, dots and dashes."""
-    return re.sub(r"[^a-z0-9.]+", "-", " ".join(parts).lower()).strip("-.")[:100].rstrip("-.")
+    named = _ascii(" ".join(parts))
+    return re.sub(r"[^a-z0-9.]+", "-", named).strip("-.")[:100].rstrip("-.") or "slide"
+
+
+def _ascii(text: str) -> str:
+    """Return text in lower case with accents taken off: what every file system holds."""
+    whole = unicodedata.normalize("NFKD", text)
+    return "".join(c for c in whole if not unicodedata.combining(c)).lower()
 
 
 def run_name(page: str, experiments: Sequence[Experiment]) -> str:
     """Return a page's name and what its last run differs in, as a file name without extension."""
     said = labels(experiments)[-1]
-    return re.sub(r"[^a-z0-9.]+", "-", f"{page}-{said}".lower()).strip("-.")[:80]
+    return stem(page, said)[:80].rstrip("-.")

@@ -1,0 +1,97 @@
+"""Text of users on its way into a file or a figure: titles, run labels, names of columns and
+classes.
+
+What people paste holds line breaks of PowerPoint (U+000B), halves of emoji (surrogates), direction
+marks and markup. XML cannot hold some of it, Plotly takes some of it for HTML, and no font has a
+glyph for it. :func:`clean` is the one rule for all formats.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+
+MOST_MARKS = 4
+"""Combining marks on one letter: more are left out, or they would cover the lines above."""
+_JOINERS = "\u200c\u200d"  # they shape Persian, the scripts of India, and emoji
+
+
+def clean(text: str, *, lines: bool = False) -> str:
+    """Return text that every format can hold and every renderer draws as it stands.
+
+    The rule: the text is composed (NFC); every run of white space, line breaks among it, becomes
+    one space; what has no glyph of its own is left out (control characters, surrogates,
+    noncharacters, direction marks and other format characters, except the two joiners). Markup is
+    text like any other and stays.
+
+    Parameters
+    ----------
+    lines
+        Keep line breaks, as ``\\n``, and spaces as they are: for speaker notes.
+    """
+    text = "".join(c if c.isspace() else _seen(c) for c in text)
+    text = _few_marks(unicodedata.normalize("NFC", text))
+    if not lines:
+        return " ".join(text.split())
+    return "\n".join("".join(" " if c.isspace() else c for c in line) for line in text.splitlines())
+
+
+def _seen(character: str) -> str:
+    code = ord(character)
+    if code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF:
+        return ""
+    if unicodedata.category(character) in ("Cc", "Cf", "Cs") and character not in _JOINERS:
+        return ""
+    return character
+
+
+def _few_marks(text: str) -> str:
+    out, marks = [], 0
+    for character in text:
+        marks = marks + 1 if unicodedata.category(character) in ("Mn", "Me") else 0
+        if marks <= MOST_MARKS:
+            out.append(character)
+    return "".join(out)
+
+
+def is_joined(text: str, at: int) -> bool:
+    """Return whether the character at this place belongs to the one before it.
+
+    A text is not cut there: combining marks, joiners, variation selectors and skin tones.
+    """
+    if not 0 < at < len(text):
+        return False
+    here = text[at]
+    return (
+        unicodedata.category(here).startswith("M")
+        or here in _JOINERS
+        or text[at - 1] == _JOINERS[1]
+        or "\U0001f3fb" <= here <= "\U0001f3ff"
+    )
+
+
+def shortened(text: str, most: int) -> str:
+    """Return at most ``most`` characters of a text; what is left out is an ellipsis."""
+    if len(text) <= most:
+        return text
+    at = max(1, most - 1)
+    while at > 1 and is_joined(text, at):
+        at -= 1
+    return f"{text[:at].rstrip()}…"
+
+
+def told_apart(names: Sequence[str], most: int) -> tuple[str, ...]:
+    """Return names that are clean, shortened, and still different from each other.
+
+    Names that only differ behind the ellipsis, or are equal, get their number behind them.
+    """
+    short = [shortened(clean(name), most) or "–" for name in names]
+    return tuple(
+        f"{shortened(name, most - 4)} ({i + 1})" if short.count(name) > 1 else name
+        for i, name in enumerate(short)
+    )
+
+
+def escaped(text: str) -> str:
+    """Return text for a figure of Plotly's, which takes ``<``, ``>`` and ``&`` for HTML."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
