@@ -410,7 +410,7 @@ live.decision_boundary(
     PAGE,
     labels=_over_panels(now),
     show_difference=False,
-    classes=own_data.several(*(e.data for e in now.experiments)),
+    **own_data.named(*(e.data for e in now.experiments)),
     height=400,
 )
 live.figure(

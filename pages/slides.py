@@ -14,13 +14,13 @@ from regviz.ui.slides import Entry
 PREVIEWS = "slides.previews"
 
 
-def _preview(entry: Entry) -> bytes:
-    """Return a small picture of a slide, drawn once in this session."""
-    drawn: dict[tuple[int, str], bytes] = st.session_state.setdefault(PREVIEWS, {})
+def _preview(entry: Entry) -> tuple[bytes, str]:
+    """Return a small picture of a slide, drawn once in this session, and what is to be said."""
+    drawn: dict[tuple[int, str], tuple[bytes, str]] = st.session_state.setdefault(PREVIEWS, {})
     key = entry.number, entry.title
     if key not in drawn:
         small = dataclasses.replace(entry.slide, scale=0.5, title=entry.title)
-        drawn[key] = apart.render(entry.runs, small, "png")
+        drawn[key] = apart.drawn(entry.runs, small, "png")
     return drawn[key]
 
 
@@ -109,6 +109,9 @@ for i, entry in enumerate(entries):
 for place, entry in zip(places, entries, strict=True):  # last: drawing one takes a second or two
     with place, st.spinner("Drawing"):
         try:
-            st.image(_preview(entry), width="stretch")
+            picture, said = _preview(entry)
+            st.image(picture, width="stretch")
+            if said:
+                st.warning(layout.plain(said), icon=":material/font_download_off:")
         except SpecError as error:
             st.error(layout.plain(str(error)), icon=":material/error:")

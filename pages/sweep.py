@@ -14,7 +14,7 @@ from regviz.palette import DARK, LIGHT
 from regviz.slides import SWEEP, swept, words
 from regviz.specs import Experiment, SpecError
 from regviz.sweeps import FIELDS, MEASURES, Axis, Outcome, Sweep
-from regviz.ui import charts, compare, controls, layout, live, notice, run, slides
+from regviz.ui import charts, compare, controls, layout, live, notice, own_data, run, slides
 
 PAGE = "sweep"
 LOOK = "sweep-look"  # channel of the charts under the scrubber
@@ -417,7 +417,9 @@ if ended and lanes == sweep.experiments and frame is not None and frame.epoch:
         values=scrubbed.texts,
         name=scrubbed.label,
     )
-    live.decision_boundary(LOOK, labels=labels, height=362)
+    live.decision_boundary(
+        LOOK, labels=labels, height=362, **own_data.named(sweep.base.data) | {"classes": None}
+    )
     left, middle, right = st.columns([9, 8, 7], gap="small")
     with left:
         live.loss_curves(LOOK, labels=labels, epochs=sweep.base.training.epochs, height=305)

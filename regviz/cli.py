@@ -337,8 +337,9 @@ def _render(arguments: argparse.Namespace) -> int:
         files = [slides.render(runs, slide, format) for format in formats]
         for write, file in zip(writers, files, strict=True):
             write(file)
-    if remark:
-        say(f"{arguments.source}: {remark}")
+    unseen = slides.unseen(runs, slide) if set(formats) - {"html"} else ""
+    for said in filter(None, (remark, unseen)):
+        say(f"{arguments.source}: {said}")
     for path, file in zip(arguments.output, files, strict=True):
         say(f"{path}: {len(file) / 1000:,.0f} kB")
     return 0

@@ -27,7 +27,7 @@ def clean(text: str, *, lines: bool = False) -> str:
     Parameters
     ----------
     lines
-        Keep line breaks, as ``\\n``, and spaces as they are: for speaker notes.
+        Keep line breaks (as line feeds) and spaces as they are: for speaker notes.
     """
     text = "".join(c if c.isspace() else _seen(c) for c in text)
     text = _few_marks(unicodedata.normalize("NFC", text))

@@ -22,6 +22,7 @@ its own, for a server that has better things to do.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -223,6 +224,17 @@ class Chart:
         for name in ("title", "alt", "caption"):
             object.__setattr__(self, name, clean(getattr(self, name)))
         object.__setattr__(self, "notes", clean(self.notes, lines=True))
+        figure = json.dumps(_cleaned(json.loads(self.figure)), separators=(",", ":"))
+        object.__setattr__(self, "figure", figure)
+
+
+def _cleaned(value: Any) -> Any:
+    """Return a figure with clean texts; arrays packed as base64 are no text."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, dict):
+        return {name: v if name == "bdata" else _cleaned(v) for name, v in value.items()}
+    return [_cleaned(v) for v in value] if isinstance(value, list) else value
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ DECK = "deck"
 _ROOT = Path(__file__).resolve().parents[2]
 _PLACES = threading.BoundedSemaphore(2)
 _REFUSED = 2
+_REMARK = "remark: "  # begins a line on standard error
 
 
 def render(runs: Runs, slide: Slide, format: str, *, timeout: float = TIMEOUT) -> bytes:
@@ -42,6 +43,12 @@ def render(runs: Runs, slide: Slide, format: str, *, timeout: float = TIMEOUT) -
     SpecError
         As there; and if drawing takes too long or fails, in one sentence.
     """
+    return drawn(runs, slide, format, timeout=timeout)[0]
+
+
+def drawn(runs: Runs, slide: Slide, format: str, *, timeout: float = TIMEOUT) -> tuple[bytes, str]:
+    """Return what :func:`render` returns, and a sentence on letters that no font has, or ``""``
+    (:func:`regviz.slides.unseen`)."""
     if format not in FORMATS:
         raise SpecError(f'format: got "{format}"; choose one of {", ".join(FORMATS)}.')
     return _ask(_request([(runs, slide)], format), timeout)
@@ -57,7 +64,7 @@ def render_deck(parts: Sequence[tuple[Runs, Slide]], *, timeout: float = TIMEOUT
     """
     if not parts:
         raise SpecError("deck: got no slides; give at least one.")
-    return _ask(_request(parts, DECK), timeout)
+    return _ask(_request(parts, DECK), timeout)[0]
 
 
 def _request(parts: Sequence[tuple[Runs, Slide]], format: str) -> bytes:
@@ -84,7 +91,7 @@ def _request(parts: Sequence[tuple[Runs, Slide]], format: str) -> bytes:
     return b"".join([struct.pack("<I", len(head)), head, *bodies])
 
 
-def _ask(message: bytes, timeout: float) -> bytes:
+def _ask(message: bytes, timeout: float) -> tuple[bytes, str]:
     with _PLACES:
         try:
             done = subprocess.run(
@@ -94,7 +101,12 @@ def _ask(message: bytes, timeout: float) -> bytes:
                 timeout=timeout,
                 check=False,
                 cwd=_ROOT,
-                env={**os.environ, "OMP_NUM_THREADS": "1", **_cache()},
+                env={
+                    **os.environ,
+                    "OMP_NUM_THREADS": "1",
+                    "PYTHONIOENCODING": "utf-8:backslashreplace",
+                    **_cache(),
+                },
             )
         except subprocess.TimeoutExpired:
             raise SpecError(
@@ -106,7 +118,9 @@ def _ask(message: bytes, timeout: float) -> bytes:
         raise SpecError(done.stderr.decode().strip())
     if done.returncode:
         raise SpecError("slide: drawing failed; choose another format or fewer figures.")
-    return done.stdout
+    said = done.stderr.decode(errors="replace").splitlines()
+    remarks = [line.removeprefix(_REMARK) for line in said if line.startswith(_REMARK)]
+    return done.stdout, " ".join(remarks)
 
 
 def _cache() -> dict[str, str]:
@@ -117,7 +131,10 @@ def _cache() -> dict[str, str]:
 
 
 def answer(source: IO[bytes], sink: IO[bytes]) -> int:
-    """Read one request, write the file; the exit code, and one sentence on standard error."""
+    """Read one request, write the file; return the exit code.
+
+    One sentence on standard error says why it is refused, or begins with ``remark: ``.
+    """
     with contextlib.suppress(OSError):
         os.nice(5)
     (length,) = struct.unpack("<I", source.read(4))
@@ -127,11 +144,13 @@ def answer(source: IO[bytes], sink: IO[bytes]) -> int:
         if head["format"] == DECK:
             from regviz.slides import deck
 
-            drawn = [made for runs, slide in parts for made in deck.deck_slides(runs, slide)]
-            sink.write(deck.build(drawn))
+            made = [one for runs, slide in parts for one in deck.deck_slides(runs, slide)]
+            sink.write(deck.build(made))
         else:
             ((runs, slide),) = parts
             sink.write(slides.render(runs, slide, head["format"]))
+            if head["format"] != "html" and (remark := slides.unseen(runs, slide)):
+                sys.stderr.write(f"{_REMARK}{remark}\n")
     except SpecError as error:
         sys.stderr.write(f"{error}\n")
         return _REFUSED

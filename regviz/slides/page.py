@@ -24,6 +24,7 @@ from regviz.frames import Frame, LaneFrame
 from regviz.metrics import Reading
 from regviz.palette import scale
 from regviz.slides import FIGURES, LAYOUTS, Runs, Slide, classes, words
+from regviz.text import escaped, shortened
 
 _NUMBERS: tuple[tuple[str, Callable[[Reading], str]], ...] = (
     ("training loss", lambda r: words.number(r.train_loss)),
@@ -79,7 +80,8 @@ def html(runs: Runs, slide: Slide) -> bytes:
         ),
         footer="\n".join(footer),
         plotly=get_plotlyjs().replace("</script", "<\\/script"),
-        data=json.dumps(data, allow_nan=False, separators=(",", ":")).replace("</", "<\\/"),
+        # "<!--" and "<script" change how a browser reads the rest
+        data=json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c"),
     )
     return page.encode()
 
@@ -118,7 +120,7 @@ def _figure(name: str, runs: Runs, slide: Slide, frames: Sequence[Frame]) -> dic
         return {"kind": "chart", "figure": _chart(json.loads(chart.figure), slide)}
     lanes, data = runs.last.lanes, runs.last.data
     assert data is not None
-    labels = [label if len(label) <= 60 else f"{label[:59]}…" for label in runs.labels]
+    labels = [escaped(shortened(label, 60)) for label in runs.labels]
     out: dict[str, Any] = {"kind": name}
     if name == "numbers":
         out["steps"] = [
@@ -127,7 +129,7 @@ def _figure(name: str, runs: Runs, slide: Slide, frames: Sequence[Frame]) -> dic
         ]
         return out
     if name == "difference":
-        figure = _difference_axes(data[0].extent, labels, slide)
+        figure = _difference_axes(data[0].extent, labels, runs, slide)
         out["colors"] = {"response": [_rgb(c) for c in slide.palette.difference], "width": 3.5,
                          "lines": [slide.palette.lane(i) for i in range(2)]}  # fmt: skip
         out["steps"] = [[_pixels(lane) for lane in frame.lanes] for frame in frames]
@@ -141,14 +143,13 @@ def _figure(name: str, runs: Runs, slide: Slide, frames: Sequence[Frame]) -> dic
         figure.data = [trace for trace in figure.data if trace.type == "scatter"]
         shown = [lane.boundary is not None or lane.winners is not None for lane in lanes]
         drawn = [i for i, is_shown in enumerate(shown) if is_shown]
-        for i in range(2 * kinds * len(lanes) if kinds > 2 else 0):
-            figure.data[i].name = runs.class_names[i % kinds]
+        _name(figure, len(lanes), runs)
         out["colors"] = {
             "response": [_rgb(c) for c in slide.palette.response],
             "contour": slide.palette.contour,
             "width": 3.5 if len(lanes) <= 2 else 6,  # of a picture that is made smaller
         }
-        _arrange(figure, len(lanes), data[0].extent, slide)
+        _arrange(figure, len(lanes), data[0].extent, runs, slide)
         figure.layout.images = [_picture(i, data[i].extent) for i in drawn]
         out["steps"] = [
             [_pixels(frame.lanes[i]) if kinds == 2 else _image(frame.lanes[i], kinds, slide)
@@ -208,11 +209,37 @@ def _chart(figure: dict[str, Any], slide: Slide) -> dict[str, Any]:
     return {"data": figure["data"], "layout": layout}
 
 
+def _name(figure: go.Figure, lanes: int, runs: Runs) -> None:
+    """Put the names of classes and columns into the traces of a boundary."""
+    kinds = runs.kinds
+    short, whole = map(escaped, runs.class_names), map(escaped, runs.whole_class_names)
+    names = [(a, b.replace("%{", "%\u200b{")) for a, b in zip(short, whole, strict=True)]
+    for i, trace in enumerate(figure.data):
+        if i < 2 * kinds * lanes:
+            k = i % kinds
+            rest = trace.name.removeprefix(f"class {k}")
+            hover = trace.hovertemplate.replace("%{fullData.name}", names[k][1] + rest)
+            for usual, name in zip(("x₀", "x₁"), runs.column_names or (), strict=False):
+                hover = hover.replace(usual, escaped(name).replace("%{", "%\u200b{"), 1)
+            trace.update(name=names[k][0] + rest, hovertemplate=hover)
+        elif trace.marker.showscale:
+            title = trace.marker.colorbar.title
+            title.text = title.text.replace("class 1", escaped(runs.one))
+
+
+def _columns(runs: Runs) -> tuple[str, str]:
+    """Return what the axes are called."""
+    if runs.column_names is None:
+        return "x₀", "x₁"
+    first, second = (escaped(shortened(name, 30)) for name in runs.column_names)
+    return f"{first} (standardized)", f"{second} (standardized)"
+
+
 def _difference_axes(
-    extent: tuple[float, float, float, float], labels: Sequence[str], slide: Slide
+    extent: tuple[float, float, float, float], labels: Sequence[str], runs: Runs, slide: Slide
 ) -> go.Figure:
     """Return axes, the scale of colours, and the place of the picture of the difference."""
-    palette = slide.palette
+    palette, one, (x0, x1) = slide.palette, escaped(runs.one), _columns(runs)
     figure = figures.decision_boundary(["", ""], show_difference=False, palette=palette)
     drawn = figure.layout.xaxis.to_plotly_json()
     look = {name: drawn[name] for name in ("linecolor", "tickfont") if name in drawn}
@@ -222,19 +249,19 @@ def _difference_axes(
         x=[None], y=[None], mode="markers", showlegend=False, hoverinfo="skip",
         marker={"color": [0], "cmin": -1, "cmax": 1, "showscale": True,
                 "colorscale": scale(palette.difference),
-                "colorbar": {"title": {"text": "change of P(class 1)", "side": "right"},
+                "colorbar": {"title": {"text": f"change of P({one})", "side": "right"},
                              "tickvals": [-1, -0.5, 0, 0.5, 1],
                              "ticktext": ["−1", "−½", "0", "½", "1"], "thickness": 16}},
     )  # fmt: skip
     for i, label in enumerate(labels):
         figure.add_scatter(
-            x=[None], y=[None], mode="lines", name=f"{label}: P(class 1) = ½",
+            x=[None], y=[None], mode="lines", name=f"{label}: P({one}) = ½",
             line={"color": palette.lane(i), "width": 2.5},
         )  # fmt: skip
     common = {**look, "showgrid": False, "zeroline": False, "fixedrange": True}
-    figure.update_xaxes(range=[low, high], title_text="x₀", constrain="domain", **common)
+    figure.update_xaxes(range=[low, high], title_text=x0, constrain="domain", **common)
     figure.update_yaxes(
-        range=[bottom, top], title_text="x₁", scaleanchor="x", constrain="domain", **common
+        range=[bottom, top], title_text=x1, scaleanchor="x", constrain="domain", **common
     )
     figure.update_layout(
         images=[_picture(0, extent)], paper_bgcolor=palette.background,
@@ -245,7 +272,7 @@ def _difference_axes(
 
 
 def _arrange(
-    figure: go.Figure, n: int, extent: tuple[float, float, float, float], slide: Slide
+    figure: go.Figure, n: int, extent: tuple[float, float, float, float], runs: Runs, slide: Slide
 ) -> None:
     """Put the panels of a boundary into the rows in which they come out largest."""
     rows_of, columns_of = LAYOUTS[slide.layout or ("one", "two", "grid", "grid")[_few(slide)]]
@@ -255,7 +282,7 @@ def _arrange(
         range(1, n + 1),
         key=lambda c: min(width / c - 30, (height / math.ceil(n / c) - 50) * aspect),
     )
-    rows = math.ceil(n / columns)
+    rows, (x0, x1) = math.ceil(n / columns), _columns(runs)
     gap_x, gap_y = 30 / width, 75 / height
     w, h = (1 - gap_x * (columns - 1)) / columns, (1 - gap_y * (rows - 1)) / rows
     for i in range(n):
@@ -263,9 +290,9 @@ def _arrange(
         left, top = column * (w + gap_x), 1 - row * (h + gap_y)
         number = "" if i == 0 else str(i + 1)
         x, y = figure.layout[f"xaxis{number}"], figure.layout[f"yaxis{number}"]
-        x.update(domain=[left, left + w], title={"text": "x₀" if i + columns >= n else ""})
+        x.update(domain=[left, left + w], title={"text": x0 if i + columns >= n else ""})
         y.update(domain=[max(0.0, top - h), top], showticklabels=column == 0)
-        y.title = {"text": "x₁" if column == 0 else "", "standoff": 8}
+        y.title = {"text": x1 if column == 0 else "", "standoff": 8}
         if i:
             y.scaleanchor = None  # it follows from sharing both ranges with the first panel
         named = figure.layout.annotations[i]

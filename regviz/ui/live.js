@@ -1397,14 +1397,8 @@ class Boundary extends Chart {
     this.difference = ramp(this.colors.difference, 511)
     this.areas = this.colors.areas.map((color) => ramp([this.colors.response[1], color], 256))
     this.same = ramp(this.colors.difference.slice(1), 2)
-    const { classes, lanes } = this.options
-    this.kinds = classes?.length ?? 2
-    for (let i = 0; classes && i < 2 * lanes * classes.length; i++) {
-      const name = classes[i % classes.length]
-      const trace = this.skeleton.data[i]
-      trace.name = name.length > 20 ? `${name.slice(0, 19)}…` : name
-      trace.hovertemplate = trace.hovertemplate.replace("%{fullData.name}", name)
-    }
+    this.kinds = this.options.classes?.length ?? 2
+    this.nameClasses()
     this.painted = new WeakMap() // picture -> its tiles
     const { drawing: asked } = this.options
     core.drawings ??= new Map()
@@ -1415,6 +1409,30 @@ class Boundary extends Chart {
     this.gd.classList.toggle("rv-drawing", this.pen !== null)
     this.drawTools()
     if (this.pen?.unsent) this.sendSoon()
+  }
+
+  /* Names of somebody's classes and columns: short in the legend, whole where the pointer is. */
+  nameClasses() {
+    const { classes, names, whole, columns, lanes } = this.options
+    const short = classes ?? names
+    const literal = (name) => escaped(name).replaceAll("%{", "%\u200b{") // Plotly fills in what is in braces
+    const { data } = this.skeleton
+    for (let i = 0; i < 2 * lanes * this.kinds; i++) {
+      const [trace, k] = [data[i], i % this.kinds]
+      const named = (text, name) => text.replace(`class ${k}`, () => name)
+      if (short) {
+        const rest = classes ? "" : named(trace.name, "")
+        trace.name = escaped(short[k]) + rest
+        trace.hovertemplate = trace.hovertemplate.replace("%{fullData.name}", () => literal(whole[k]) + rest)
+      }
+      columns?.forEach((name, axis) => {
+        trace.hovertemplate = trace.hovertemplate.replace(["x₀", "x₁"][axis], () => literal(name))
+      })
+    }
+    for (const { marker } of names ? data.slice(2 * lanes * this.kinds) : []) {
+      const title = marker?.colorbar?.title
+      if (title?.text) title.text = title.text.replace("class 1", () => escaped(names[1]))
+    }
   }
 
   // --- drawing points

@@ -52,7 +52,7 @@ import plotly.graph_objects as go
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from regviz import figures
+from regviz import figures, text
 from regviz.frames import Frame
 from regviz.packing import (
     Table,
@@ -163,6 +163,10 @@ def loss_curves(
     )
 
 
+MOST_NAME = 20
+"""Characters of a class's name in a legend."""
+
+
 @dataclass(frozen=True)
 class Drawing:
     """Points that are being drawn in a boundary, as they are where drawing begins.
@@ -191,6 +195,8 @@ def decision_boundary(
     show_points: bool = True,
     axes: tuple[str, str] | None = None,
     classes: Sequence[str] | None = None,
+    names: Sequence[str] | None = None,
+    columns: Sequence[str] | None = None,
     drawing: Drawing | None = None,
     on_drawn: Callable[[dict[str, Any]], None] | None = None,
     height: int = 520,
@@ -202,7 +208,9 @@ def decision_boundary(
     input), a sentence stands in its place. ``height`` is the most in pixels:
     panels have equal aspect, so a narrow page needs less. ``axes`` names the two inputs, where
     they have names; ``classes`` the classes, where there are more than two: then the picture is
-    an image of the most probable class, and the difference shows where that is another.
+    an image of the most probable class, and the difference shows where that is another. ``names``
+    are those of two classes, where they have any. Legends shorten names; what a pointer shows has
+    them whole, and the inputs as ``columns`` has them.
 
     With a ``drawing``, clicks add and remove points: the browser shows them at once, and
     ``on_drawn`` is called, before the script runs again, with ``{"id", "points", "done"}``, all
@@ -220,7 +228,8 @@ def decision_boundary(
     )
     # put in here and not kept with the figure, because they may be somebody's own
     for usual, name in zip(("x₀", "x₁"), axes or (), strict=False):
-        skeletons = skeletons.replace(f'"text":{json.dumps(usual)}', f'"text":{json.dumps(name)}')
+        title = json.dumps(text.escaped(text.clean(name)))
+        skeletons = skeletons.replace(f'"text":{json.dumps(usual)}', f'"text":{title}')
     _plot(
         "boundary",
         channel,
@@ -232,7 +241,10 @@ def decision_boundary(
             "labels": list(labels),
             "difference": difference,
             "points": show_points,
-            "classes": None if classes is None else list(classes),
+            "classes": None if classes is None else list(text.told_apart(classes, MOST_NAME)),
+            "names": None if names is None else list(text.told_apart(names, MOST_NAME)),
+            "whole": [text.clean(name) for name in classes or names or ()],
+            "columns": None if columns is None else [text.clean(name) for name in columns],
             "drawing": None if drawing is None else dataclasses.asdict(drawing),
         },
         filename="decision-boundary",

@@ -17,6 +17,7 @@ from regviz import own_data
 from regviz.frames import DataView
 from regviz.own_data import EXAMPLE
 from regviz.specs import DataSpec, Experiment, Point, SpecError
+from regviz.text import shortened
 from regviz.ui import controls, layout, live, run
 
 MAX_UPLOAD_MB = 1
@@ -73,6 +74,8 @@ _WAYS = (
 """Ways to begin to draw: the button, whether all points go, its icon, and what happens."""
 _ASKING, _ONE, _ZERO = "own-data.asking", "own-data.one", "own-data.zero"
 _WAY = "own-data.way"
+MOST_AXIS = 30
+"""Characters of a column's name along an axis."""
 ALL, TWO = "All of them at once", "Two classes"
 _ALL = (
     "All at once: each label is a class, and the picture shows the most probable class at each "
@@ -105,8 +108,23 @@ def axes(data: DataSpec) -> tuple[str, str] | None:
     """Return the titles of the boundary's axes for own data; None for others."""
     if data.points is None or (data.plane is not None and data.columns is None):
         return None
-    zero, one = data.columns or ("x₀", "x₁")
+    zero, one = (shortened(name, MOST_AXIS) for name in data.columns or ("x₀", "x₁"))
     return f"{zero} (standardized)", f"{one} (standardized)"
+
+
+def named(*of: DataSpec) -> dict[str, Any]:
+    """Return the names in a boundary of data that all have the same ones, as
+    :func:`regviz.ui.live.decision_boundary` takes them."""
+    titles = {axes(data) for data in of}
+    pairs = {data.classes for data in of if data.n_classes == 2}
+    whole = {data.columns for data in of}
+    classes = several(*of)
+    return {
+        "axes": titles.pop() if len(titles) == 1 else None,
+        "classes": classes,
+        "names": pairs.pop() if len(pairs) == 1 and classes is None else None,
+        "columns": whole.pop() if len(whole) == 1 else None,
+    }
 
 
 def several(*of: DataSpec) -> tuple[str, ...] | None:
