@@ -9,6 +9,7 @@ version), that is said.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,14 @@ from regviz.frames import HISTOGRAM_BINS, HISTORY, Frame, LaneFrame
 from regviz.metrics import DIVERGED, GOOD, OVER, UNDECIDED, UNDER, Verdict
 from regviz.palette import Palette
 from regviz.slides import MOVING, Runs
-from regviz.specs import MAX_LANES, Experiment, SpecError, experiments_from_value
+from regviz.specs import (
+    IMAGE_KINDS,
+    IMAGE_SIDE,
+    MAX_LANES,
+    Experiment,
+    SpecError,
+    experiments_from_value,
+)
 
 STATUSES = ("finished", "stopped", "diverged", "cancelled")
 Progress = Callable[[int, int], None]
@@ -104,6 +112,9 @@ def _lane(entry: Mapping[str, Any], experiment: Experiment, where: str) -> LaneF
         norms = np.array([_float(w["norm"]) for w in weights], np.float64)  # type: ignore[union-attr]
     except (TypeError, KeyError, IndexError, ValueError, OverflowError):
         raise _foreign(f"{where}.weights") from None
+    _check_epochs(entry, experiment, rows, norms, where)
+    _check_weights(shapes, zeros, norms, experiment, where)
+    _check_boundary(entry.get("boundary"), experiment, where)
     stopping, status = experiment.regularization.early_stopping, entry["status"]
     asked = stopping is not None and stopping.restore_best_weights
     # files from before the field was there restored at the end of whatever did not diverge
@@ -143,6 +154,147 @@ def _verdict(entry: Mapping[str, Any], where: str) -> Verdict | None:
     if entry["status"] == DIVERGED:
         kind = DIVERGED
     return Verdict(kind, value["reason"])
+
+
+# --- whether numbers are those of their experiment ---------------------------------------------
+
+
+def _unlike(where: str, what: str) -> SpecError:
+    return SpecError(
+        f"{where}: {what}; these are not the numbers of this experiment. Give the file as regviz "
+        "wrote it, or the experiment alone to train it."
+    )
+
+
+def _check_epochs(
+    entry: Mapping[str, Any],
+    experiment: Experiment,
+    rows: Sequence[list[float]],
+    norms: NDArray[np.float64],
+    where: str,
+) -> None:
+    """Refuse a history that training this experiment cannot have left."""
+    history, status, most = entry["history"], entry["status"], experiment.training.epochs
+    epochs, stopping = len(rows[0]), experiment.regularization.early_stopping
+    if history.get("epoch", list(range(1, epochs + 1))) != list(range(1, epochs + 1)):
+        raise _unlike(f"{where}.history.epoch", "does not count from 1 to its last epoch")
+    if epochs > most or (status == "finished" and epochs != most):
+        raise _unlike(f"{where}.history", f"has {epochs} epochs, and training.epochs is {most}")
+    stopped, best = entry.get("stopped_epoch"), entry.get("best_epoch")
+    if (status == "stopped") != (stopped is not None):
+        raise _unlike(f"{where}.stopped_epoch", f"does not go with the status {status}")
+    if stopped is not None:
+        if stopping is None:
+            raise _unlike(f"{where}.status", "is stopped, without early stopping")
+        if stopped != epochs or stopped <= stopping.patience:
+            raise _unlike(
+                f"{where}.stopped_epoch",
+                f"is {stopped}, with {epochs} epochs and a patience of {stopping.patience}",
+            )
+        waited = None if best is None else stopped - best
+        if stopping.min_delta == 0 and waited not in (None, stopping.patience):
+            raise _unlike(
+                f"{where}.stopped_epoch",
+                f"is {waited} after the best one, and the patience is {stopping.patience}",
+            )
+    named = dict(zip(HISTORY, rows, strict=True))
+    for name in ("train_accuracy", "val_accuracy"):
+        if any(not 0 <= value <= 1 for value in named[name] if math.isfinite(value)):
+            raise _unlike(f"{where}.history.{name}", "holds what is no share of 0 to 1")
+    penalty = max(experiment.regularization.l1, experiment.regularization.l2)
+    # tiny ones come out as 0, and so does one that has set every weight to 0
+    lacking = penalty > 1e-12 and bool(norms.any()) and not any(named["penalty"])
+    if status != "diverged" and (lacking or (not penalty and any(named["penalty"]))):
+        is_not = "is 0" if lacking else "is not 0"
+        raise _unlike(
+            f"{where}.history.penalty",
+            f"{is_not}, with L1 {experiment.regularization.l1:g} and "
+            f"L2 {experiment.regularization.l2:g}",
+        )
+    _check_points(named["val_accuracy"], experiment, where)
+
+
+def _check_points(accuracies: Sequence[float], experiment: Experiment, where: str) -> None:
+    """Refuse accuracies that so many validation points cannot give."""
+    from regviz.data import make_view
+
+    count = make_view(experiment.data).n_val
+    for value in accuracies:
+        if math.isfinite(value) and abs(count * value - round(count * value)) > 1e-3 + 1e-6 * count:
+            raise _unlike(
+                f"{where}.history.val_accuracy",
+                f"holds {value:.6g}, which is no share of {count} validation points",
+            )
+
+
+def _shapes(experiment: Experiment) -> tuple[tuple[int, int], ...]:
+    """Return the shapes of an experiment's weight matrices, (inputs, units)."""
+    data, model = experiment.data, experiment.model
+    images, hidden, width = data.kind in IMAGE_KINDS, model.hidden, model.embedding
+    outputs = data.n_classes if data.n_classes > 2 else 1
+    if model.kind == "lstm":
+        units = hidden[0]
+        return (width, 4 * units), (units, 4 * units), (units, outputs)
+    if model.kind == "transformer":
+        blocks = (((width, 3 * width), (width, width), (width, f), (f, width)) for f in hidden)
+        return *itertools.chain.from_iterable(blocks), (width, outputs)
+    if model.kind == "cnn":
+        side = IMAGE_SIDE
+        for _ in hidden:
+            side = side // 2 if side > 2 else side
+        kernels = ((9 * a, b) for a, b in itertools.pairwise((1, *hidden)))
+        return *kernels, (hidden[-1] * side * side, outputs)
+    inputs = (IMAGE_SIDE**2 if images else 2) + data.irrelevant_features
+    return tuple(itertools.pairwise((inputs, *hidden, outputs)))
+
+
+def _check_weights(
+    shapes: tuple[tuple[int, int], ...],
+    zeros: NDArray[np.int64],
+    norms: NDArray[np.float64],
+    experiment: Experiment,
+    where: str,
+) -> None:
+    def said(of: Sequence[tuple[int, int]]) -> str:
+        return ", ".join(f"{a}×{b}" for a, b in of)
+
+    wanted = _shapes(experiment)
+    if shapes != wanted:
+        raise _unlike(f"{where}.weights", f"are {said(shapes)}, and its model has {said(wanted)}")
+    many = np.array([a * b for a, b in shapes])
+    if (zeros < 0).any() or (zeros > many).any() or (norms < 0).any():
+        raise _unlike(f"{where}.weights", "count more zeros than weights, or have a norm below 0")
+
+
+def _check_boundary(value: object, experiment: Experiment, where: str) -> None:
+    """Refuse a picture of another kind, size or part of the plane than the experiment's."""
+    from regviz.data import make_view
+
+    where, view = f"{where}.boundary", make_view(experiment.data)
+    if value is None:
+        return
+    if not isinstance(value, Mapping):
+        raise _foreign(where)
+    several = experiment.data.n_classes > 2
+    if ("class" in value) != several or view.n_features != 2:
+        raise _unlike(where, f"is not that of {experiment.data.n_classes} classes in a plane")
+    names = ("xx0", "xx1", "class" if several else "response")
+    grids = []
+    for name in names:
+        rows = value.get(name)
+        if not isinstance(rows, list) or not rows:
+            raise _foreign(where)
+        grids.append([_numbers(row, where) for row in rows])
+    sizes = {(len(grid), *{len(row) for row in grid}) for grid in grids}
+    if len(sizes) > 1 or len(next(iter(sizes))) != 2:
+        raise _unlike(where, "has grids of different sizes")
+    xx0, xx1 = np.array(grids[0]), np.array(grids[1])
+    shown = (xx0.min(), xx0.max(), xx1.min(), xx1.max())
+    if not np.allclose(shown, view.extent, rtol=1e-4, atol=1e-3):
+        raise _unlike(where, "shows another part of the plane than these data lie in")
+
+
+# --- parts -------------------------------------------------------------------------------------
 
 
 def _float(value: object) -> float:

@@ -26,7 +26,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter
 from matplotlib.transforms import blended_transform_factory
 from numpy.typing import NDArray
 
-from regviz.slides.stills import Cell, Style, fit, text_width, ticks, wrap
+from regviz.slides.stills import Cell, Style, fit, text_width, ticks
 
 Json = Mapping[str, Any]
 _FONT = 13  # of the app's figures: what is as large there is as large as a letter here
@@ -655,8 +655,8 @@ def _words(panel: _Panel, width: float, height: float, style: Style) -> None:
             continue
         named = _plain((axis.given.get("title") or {}).get("text") or "")
         if named:
-            lines = wrap(named, style.size, max(1.15 * length, 0.8))
-            getattr(ax, f"set_{letter}label")("\n".join(lines[:2]))
+            lines = fit(named, style.size, max(1.15 * length, 0.8), 2)
+            getattr(ax, f"set_{letter}label")(lines)
         _ticks(panel, axis, letter, length, style)
         if axis.given.get("showticklabels") is False:
             ax.tick_params(axis=letter, labelleft=False, labelbottom=False)  # type: ignore[arg-type]
@@ -702,7 +702,12 @@ def _ticks(panel: _Panel, axis: _Axis, letter: str, length: float, style: Style)
             FuncFormatter(lambda v, _: f"{100 * v:.6g}%" if percent else _short(v))
         )
         return
-    inside = [(v, t) for v, t in zip(places, texts, strict=True) if low <= v <= high]
+    longest = max(0.4 * length, 1.0) if letter == "x" else 2.5
+    inside = [
+        (v, fit(t, style.small, longest, 1))
+        for v, t in zip(places, texts, strict=True)
+        if low <= v <= high
+    ]
     if inside:  # as many as fit, evenly
         room = max(text_width(t, style.small) for _, t in inside) + 0.5 * small
         each = room if letter == "x" else 1.25 * small
@@ -727,7 +732,8 @@ def _legend(cell: Cell, traces: Sequence[Json], layout: Json, style: Style) -> N
     if not handles:
         return
     small = style.small
-    widths = [text_width(h.get_label(), small) + 4.4 * small / 72 for h in handles]
+    names = [fit(h.get_label(), small, min(6.0, 0.8 * cell.width), 1) for h in handles]
+    widths = [text_width(name, small) + 4.4 * small / 72 for name in names]
 
     def taken(columns: int) -> float:
         rows = math.ceil(len(widths) / columns)
@@ -737,12 +743,16 @@ def _legend(cell: Cell, traces: Sequence[Json], layout: Json, style: Style) -> N
     rows = math.ceil(len(handles) / columns)
     across, up = cell.paper.get_size_inches()
     middle = (cell.left + cell.width / 2) / across
-    cell.paper.legend(
-        handles=handles, loc="upper center", ncols=math.ceil(len(handles) / rows),
+    legend = cell.paper.legend(
+        handles=handles, labels=[f"{i}" for i in range(len(handles))],
+        loc="upper center", ncols=math.ceil(len(handles) / rows),
         bbox_to_anchor=(middle, (cell.bottom + cell.height) / up),
         borderaxespad=0, borderpad=0, labelspacing=0.4,
     )  # fmt: skip
-    cell.height -= rows * 1.65 * small / 72 + 0.1
+    for text, name in zip(legend.get_texts(), names, strict=True):
+        text.set_text(name)  # afterwards: one that starts with "_" would not be shown
+    high = legend.get_window_extent().height / cell.paper.dpi  # other scripts are taller
+    cell.height -= max(rows * 1.65 * small / 72, high) + 0.1
 
 
 def _handle(trace: Json, style: Style) -> Any:

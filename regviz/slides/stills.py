@@ -274,7 +274,7 @@ class Cell:
         style = self.style
         small = style.small / 72
         left, foot = 4.4 * small, 3.3 * small
-        gap_x = 1.2 * small if shared else 4.2 * small
+        gap_x = 2.0 * small if shared else 4.2 * small  # the outermost numbers stand out
         gap_y = 0.4 * small if shared else 1.6 * small
 
         def sizes(columns: int) -> tuple[float, float, float]:
@@ -360,7 +360,8 @@ def _legend(
     )  # fmt: skip
     for text, name in zip(legend.get_texts(), names, strict=True):
         text.set_text(name)  # afterwards: one that starts with "_" would not be shown
-    return rows * 1.65 * small / 72 + 0.05
+    high = legend.get_window_extent().height / paper.dpi  # other scripts are taller
+    return max(rows * 1.65 * small / 72, high + 0.1) + 0.05
 
 
 def _looks(handle: Any) -> tuple[str, ...]:
@@ -1023,10 +1024,11 @@ def draw(
             if not _crowded(drawn.figure):
                 return drawn
         if size <= _LEAST:
+            named = " and ".join(shortened(runs.title_of(name), 40) for name in figures)
+            of = f" of {len(runs.labels)} runs" if runs.labels else ""
             raise SpecError(
-                f"figures: {' and '.join(map(runs.title_of, figures))} of {len(runs.labels)} runs "
-                "do not fit on one page; choose fewer figures or runs, or a layout with fewer "
-                "figures on a page."
+                f"figures: {named}{of} do not fit on one page; choose fewer figures or runs, "
+                "shorter names, or a layout with fewer figures on a page."
             )
         size = max(_LEAST, _SMALLER * size)
 
@@ -1072,16 +1074,19 @@ def _page(
         told, heading = [], []
     top = (1.3 * big * len(heading) + 0.5 * big) / 72 if heading else 0.15
     foot = 1.4 * small * len(told) / 72 + 0.25 if told else 0.12
+    # measured too: other scripts are taller
     if heading:
-        paper.text(
+        written = paper.text(
             0.35 / WIDTH, 1 - 0.35 * big / 72 / height, "\n".join(heading),
             fontsize=big, fontweight="bold", va="top", ha="left",
         )  # fmt: skip
+        top = max(top, height - written.get_window_extent().y0 / paper.dpi + 0.2 * big / 72)
     if told:
-        paper.text(
+        written = paper.text(
             0.35 / WIDTH, 0.14 / height, "\n".join(told),
             fontsize=small, va="bottom", ha="left", color=p.muted, linespacing=1.35,
         )  # fmt: skip
+        foot = max(foot, written.get_window_extent().y1 / paper.dpi + 0.1)
     if link:
         _qr(paper, link, code, height)
     rows, columns = slide.shape(len(figures))

@@ -154,6 +154,8 @@ def labels(experiments: Sequence[Experiment]) -> tuple[str, ...]:
 def caption(experiments: Sequence[Experiment]) -> str:
     """Return the settings the experiments share: all that differ from the defaults, and seeds."""
     skipped = set(varied(experiments))
+    if experiments[0].data.kind == OWN_KIND:
+        skipped.add("data.noise")  # taken as they are
     groups: dict[str, list[str]] = {}
     for path, value in flat(experiments[0]).items():
         usual = _DEFAULTS.get(path, value if path in _ALWAYS else None)
