@@ -32,6 +32,7 @@ from regviz.palette import DARK, LIGHT
 from regviz.render import Source, obtain
 from regviz.slides import FIGURES, Runs, Slide, apart, classes, deck, stills, words
 from regviz.specs import Experiment, SpecError, experiments_from_json, from_link
+from regviz.training import fit
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALL: dict[str, Any] = {
@@ -708,6 +709,98 @@ def test_a_result_file_from_somewhere_else_is_refused(
     capsys.readouterr()
     assert named in refused([str(path), "-o", str(out)], capsys)
     assert not out.exists()
+
+
+def _run(document: Any) -> Any:
+    return document["runs"][0]
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (
+            lambda r: r["experiment"]["training"].update(epochs=300),
+            "runs[0].history: has 12 epochs",
+        ),
+        (lambda r: r["experiment"]["training"].update(epochs=7), "runs[0].history: has 12 epochs"),
+        (lambda r: r["experiment"]["model"].update(hidden=[16]), "weights: are 2×8, 8×1, and"),
+        (lambda r: r["experiment"]["model"].update(hidden=[8, 8]), "runs[0].weights"),
+        (lambda r: r["experiment"]["data"].update(irrelevant_features=2), "runs[0]"),
+        (lambda r: r["experiment"]["data"].update(n_samples=70), "no share of 21 validation"),
+        (lambda r: r["experiment"]["data"].update(kind="circles"), "another part of the plane"),
+        (lambda r: r["experiment"]["data"].update(kind="digits"), "runs[0]"),
+        (lambda r: r["experiment"]["regularization"].update(l1=0.0), "penalty: is not 0"),
+        (lambda r: r.update(status="stopped"), "runs[0].stopped_epoch"),
+        (lambda r: r.update(stopped_epoch=9), "runs[0].stopped_epoch"),
+        (lambda r: r.update(status="stopped", stopped_epoch=12), "without early stopping"),
+        (lambda r: r["history"].update(epoch=list(range(12))), "runs[0].history.epoch"),
+        (lambda r: r["history"]["val_accuracy"].__setitem__(3, 1.5), "history.val_accuracy"),
+        (lambda r: r["weights"][0].update(zeros=99), "more zeros than weights"),
+        (lambda r: r["weights"].pop(), "runs[0].weights"),
+        (lambda r: [r["boundary"][n].pop() for n in ("xx0", "xx1")], "runs[0].boundary"),
+        (lambda r: r["boundary"].pop("xx0"), "runs[0].boundary"),
+        (lambda r: r.update(verdict={"kind": "splendid", "reason": "."}), "runs[0].verdict"),
+    ],
+)
+def test_numbers_of_another_experiment_are_refused(change: Any, named: str, result: Path) -> None:
+    document = json.loads(result.read_text())
+    change(_run(document))
+    with pytest.raises(SpecError) as refusal:
+        rendering.source_from_value(document)
+    assert named in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_early_stopping_that_does_not_fit_is_refused() -> None:
+    stopping = {"patience": 3}
+    e = Experiment.from_dict(
+        SMALL
+        | {"regularization": {"early_stopping": stopping}, "training": {"epochs": 80, "lr": 0.1}}
+    )
+    (result,) = fit([e])
+    document = json.loads(json.dumps({"runs": [result.to_dict()]}))
+    assert _run(document)["status"] == "stopped"
+    assert rendering.source_from_value(document).lanes is not None
+    _run(document)["experiment"]["regularization"]["early_stopping"]["patience"] = 5
+    with pytest.raises(SpecError, match="patience is 5"):
+        rendering.source_from_value(document)
+    _run(document)["experiment"]["regularization"]["early_stopping"] = None
+    with pytest.raises(SpecError, match="without early stopping"):
+        rendering.source_from_value(document)
+
+
+@pytest.mark.parametrize(
+    ("data", "model", "regularization"),
+    [
+        ({"kind": "digits"}, {"kind": "cnn", "hidden": [2, 3]}, {}),
+        ({"kind": "digits", "irrelevant_features": 2}, {"hidden": [3]}, {"l2": 0.1}),
+        ({"kind": "order", "n_samples": 40}, {"kind": "lstm", "hidden": [3]}, {}),
+        ({"kind": "order", "n_samples": 40}, {"kind": "transformer", "hidden": [3, 2]}, {}),
+        ({"kind": "linear", "n_samples": 40, "irrelevant_features": 3}, {"hidden": []}, {}),
+        ({"n_samples": 40}, {"hidden": [3]}, {"l1": 50.0}),  # all weights 0
+        (
+            {"kind": "csv", "points": [[i % 7, i % 5 + i / 9, i % 3] for i in range(30)]},
+            {"hidden": [3]},
+            {},
+        ),
+    ],
+)
+def test_what_was_trained_fits_its_experiment(data: Any, model: Any, regularization: Any) -> None:
+    spec = {"data": data, "model": model, "regularization": regularization}
+    (result,) = fit([Experiment.from_dict(spec | {"training": {"epochs": 2}})])
+    document = json.loads(json.dumps({"runs": [result.to_dict()]}))
+    assert rendering.source_from_value(document).lanes is not None
+
+
+def test_a_path_that_cannot_be_read_is_said_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nope, out = tmp_path / "nope.json", tmp_path / "a.png"
+    said = refused([str(nope), "-o", str(out)], capsys)
+    assert said.count("nope.json") == 1
+    nope.write_text("{")
+    said = refused([str(nope), "-o", str(out)], capsys)
+    assert said.count("nope.json") == 1
 
 
 def test_a_twin_of_a_result_file_is_refused(
