@@ -40,6 +40,15 @@ RUN /venv/bin/python -c "import pathlib, regviz.ui.live as live; live.ensure_plo
 
 FROM python:3.11-slim
 
+# Fonts for names in other scripts on slides (133 MB installed); FONTS="": those in Latin, Greek,
+# Cyrillic, Arabic, Hebrew, Armenian and Georgian letters are drawn in any case.
+ARG FONTS="fonts-noto-core fonts-noto-cjk"
+# hadolint ignore=DL3008,SC2086
+RUN if [ -n "$FONTS" ]; then \
+        apt-get update && apt-get install -y --no-install-recommends $FONTS \
+        && rm -rf /var/lib/apt/lists/*; \
+    fi
+
 COPY --from=build /venv /venv
 COPY --from=build /app /app
 WORKDIR /app

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import io
+import json
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -20,6 +22,7 @@ from regviz.own_data import EXAMPLE
 from regviz.palette import LIGHT
 from regviz.specs import DataSpec, Experiment
 from regviz.ui import controls
+from regviz.ui import own_data as own_data_part
 from regviz.ui.own_data import GONE
 from tests.app_server import AppServer
 from tests.browsing import has_ended, settled
@@ -95,6 +98,30 @@ def test_a_table_reaches_the_lanes(bring: Any) -> None:
     assert "Class 0: cat, class 1: dog" in said
     finish(at)
     assert "epoch 10/10" in texts(at)
+
+
+def test_names_of_columns_and_classes_reach_the_picture() -> None:
+    at = paste(open_app(), "身長 (cm),100 %{x},kind\n" + "\n".join(EXAMPLE.splitlines()[1:]))
+    (sent,) = (
+        json.loads(data)
+        for data in (element.proto.bytes for element in at.get("bidi_component"))
+        if data[:1] == b"{" and b'"whole"' in data
+    )
+    options = sent["options"]
+    assert options["names"] == ["cat", "dog"]
+    assert options["whole"] == ["cat", "dog"]
+    assert options["columns"] == ["身長 (cm)", "100 %{x}"]
+    assert options["axes"] == ["身長 (cm) (standardized)", "100 %{x} (standardized)"]
+    assert options["classes"] is None
+
+
+def test_names_that_differ_between_data_are_left_to_their_numbers() -> None:
+    other = dataclasses.replace(OWN.data, classes=("x", "y"))
+    named = own_data_part.named(OWN.data, other)
+    assert named["names"] is None
+    assert named["classes"] is None
+    assert named["columns"] == OWN.data.columns
+    assert own_data_part.named(DataSpec()) == dict.fromkeys(("axes", "classes", "names", "columns"))
 
 
 def test_a_bad_table_is_one_sentence_and_the_old_run_stays() -> None:

@@ -1665,6 +1665,27 @@ class Boundary extends Chart {
     }
     under(places[0], places[lanes - 1], figure.data[bar])
     if (this.options.difference) under(places[lanes], places[lanes], figure.data[bar + 1])
+    this.fitAxisTitles(figure.layout, places, width - l - r)
+  }
+
+  /* A column's name along an axis, as long as the panel: one that ran on would lie over the next. */
+  fitAxisTitles(layout, places, across) {
+    const { axes } = this.options
+    if (!axes) return
+    const { range: [x0, x1] } = layout.xaxis
+    const { range: [y0, y1] } = layout.yaxis
+    const wide = (places[0][1] - places[0][0]) * across
+    const fitted = (axis, name, room) => {
+      if (!axis?.title?.text) return
+      const font = `${axis.title.font?.size ?? layout.font.size ?? 14}px ${layout.font.family}`
+      const bare = name.replace(/ \(standardized\)$/, "")
+      const letters = [...bare]
+      const shorter = letters.map((_, k) => `${letters.slice(0, letters.length - 1 - k).join("").trimEnd()}…`)
+      const words = [name, bare, ...shorter].find((text) => widthOf(text, font) <= room) ?? "…"
+      axis.title.text = escaped(words)
+    }
+    places.forEach((_, i) => fitted(layout[`xaxis${i === 0 ? "" : i + 1}`], axes[0], wide))
+    fitted(layout.yaxis, axes[1], wide * Math.abs((y1 - y0) / (x1 - x0)) + 30)
   }
 
   fill(figure, c, picture) {

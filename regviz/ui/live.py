@@ -244,6 +244,7 @@ def decision_boundary(
             "classes": None if classes is None else list(text.told_apart(classes, MOST_NAME)),
             "names": None if names is None else list(text.told_apart(names, MOST_NAME)),
             "whole": [text.clean(name) for name in classes or names or ()],
+            "axes": None if axes is None else [text.clean(name) for name in axes],
             "columns": None if columns is None else [text.clean(name) for name in columns],
             "drawing": None if drawing is None else dataclasses.asdict(drawing),
         },
