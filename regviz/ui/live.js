@@ -1613,7 +1613,7 @@ class Boundary extends Chart {
      rows as it needs: the margin that this takes, or null. */
   manyRows(width) {
     const { legend, font, margin, meta } = this.skeleton.layout
-    if (!this.options.classes) return null
+    if (!this.options.classes && !this.options.names) return null
     const words = `${legend.font.size}px ${font.family}`
     const wide = this.skeleton.data.filter((trace) => trace.showlegend !== false)
       .map((trace) => widthOf(trace.name, words) + legend.itemwidth + 20)
