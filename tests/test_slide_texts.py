@@ -408,7 +408,8 @@ def test_letters_shrink_until_nothing_overlaps(
     with stills.drawing(stills.style_of(runs, slide)):
         page = stills.draw(runs, slide, figures)
         page.canvas.draw()
-        boxes = [(t.get_text(), t.get_fontsize(), b) for t, b in stills._texts(page.figure)]
+        placed = stills._texts(page.figure)
+        boxes = [(t.get_text(), float(t.get_fontsize()), b) for t, b in placed]
         width, height = page.figure.bbox.width, page.figure.bbox.height
         axes = [ax for ax in page.figure.axes if ax.axison]
         for ax in axes:
