@@ -83,7 +83,7 @@ def test_a_second_press_before_the_first_is_drawn_takes_no_other_slide_along(
 ) -> None:
     picture = io.BytesIO()
     Image.new("RGB", (1, 1)).save(picture, "png")
-    monkeypatch.setattr(apart, "render", lambda *_: picture.getvalue())
+    monkeypatch.setattr(apart, "drawn", lambda *_: (picture.getvalue(), "No font has 字 (U+5B57)."))
     none: Any = None  # what was trained
     entries = tuple(slides.Entry(i, f"slide {i}", none, Slide(("curves",))) for i in (1, 2, 3))
 
@@ -93,6 +93,7 @@ def test_a_second_press_before_the_first_is_drawn_takes_no_other_slide_along(
         at.session_state[slides._TRAY] = entries
         at.run()
         assert not at.exception
+        assert [said.value for said in at.warning] == ["No font has 字 (U+5B57)."] * len(entries)
         button = at.button(key=f"slides.{label}.{number}")
         at.session_state[slides._TRAY] = meanwhile
         button.click().run()
