@@ -180,7 +180,7 @@ st.set_page_config(
     page_title="regviz",
     page_icon=ICON,
     layout="wide",
-    initial_sidebar_state="expanded",
+    initial_sidebar_state="auto",
 )
 log.setup()
 shared_engine()

@@ -31,7 +31,7 @@ from regviz.ui import (
 PAGE = CHANNEL = "playground"
 RUN = "playground-run"
 TOLD, MOVED, HURRY = "playground.told", "playground.moved", "playground.hurry"
-LABELS = ("without", "with")
+LABELS = ("no regularization", "with regularization")
 MAX_UPLOAD_MB = 1
 SAME = (
     "Nothing under Regularization is switched on, so the two models are one and the same: move a "

@@ -152,7 +152,7 @@ class Lesson:
     tasks: tuple[Task, ...]
     sources: tuple[str, ...]
     lanes: Callable[[Experiment], Lanes] = twins
-    labels: tuple[str, ...] = ("without", "with")
+    labels: tuple[str, ...] = ("no regularization", "with regularization")
     checks: tuple[Check, ...] = ()
     rows: Callable[[Frame, Lanes], Rows] | None = None
     labels_for: Callable[[Experiment], tuple[str, ...]] | None = None

@@ -507,6 +507,22 @@ function loadPlotly() {
   return core.plotly
 }
 
+/* A name where there is little room: the same words, shorter. */
+function brief(words) {
+  return words.replaceAll("regularization", "reg.")
+}
+
+/* The entries of a figure's legend: their width in one row, and the rows they need, all columns
+   being as wide as the widest entry. */
+function legendOf({ data, layout: { legend, font } }, width) {
+  const words = `${legend.font.size}px ${font.family}`
+  const wide = data.filter((trace) => trace.showlegend !== false && trace.visible !== false)
+    .map((trace) => widthOf(trace.name ?? "", words) + legend.itemwidth + 20)
+  const all = wide.reduce((a, b) => a + b, 0)
+  const across = all <= width ? wide.length : Math.max(1, Math.floor(width / Math.max(...wide)))
+  return { all, rows: Math.ceil(wide.length / Math.max(1, across)) }
+}
+
 const RESET_ICON = {
   width: 24, height: 24,
   path: "M12 5V1L7 6l5 5V7a5 5 0 1 1-5 5H5a7 7 0 1 0 7-7z",
@@ -529,15 +545,21 @@ class Chart {
     this.held = false // the pointer is down: a redraw would break the gesture
     this.sketched = false // shows what the scrubber points at; Plotly has not drawn it yet
     this.zoomed = {}
+    this.legendRows = Infinity // for which its figure has room under the title
     this.abort = new AbortController()
     const { signal } = this.abort
     this.gd.addEventListener("pointerdown", () => { this.held = true }, { signal })
-    window.addEventListener("pointerup", () => {
+    const release = () => {
       if (!this.held) return
       this.held = false
       // after Plotly's own handlers
       setTimeout(() => this.channel?.schedule(), 0)
-    }, { signal })
+    }
+    window.addEventListener("pointerup", release, { signal })
+    window.addEventListener("pointercancel", release, { signal }) // the page scrolls under a finger
+    // A finger scrolls and pinches the page: Plotly, which would zoom instead, sees no touch. A tap
+    // still comes to it as the click of a mouse, with tooltips and all.
+    this.gd.addEventListener("touchstart", (event) => event.stopPropagation(), { capture: true, passive: true, signal })
     this.resizer = new ResizeObserver(() => this.resize())
     this.resizer.observe(this.frame)
     window.addEventListener("resize", () => this.resize(), { signal })
@@ -629,6 +651,11 @@ class Chart {
   /* What of a figure depends on its size besides its layout. */
   detail() {}
 
+  /* Names in a legend with little room are short ones; their tooltips keep the long. */
+  shorten(data) {
+    for (const trace of data) if (trace.showlegend !== false && trace.name) trace.name = brief(trace.name)
+  }
+
   /* Places what depends on the size of the chart, in pixels. */
   arrange(figure, width, height) {
     for (const [axis, range] of Object.entries(this.zoomed)) {
@@ -636,6 +663,7 @@ class Chart {
     }
     const { layout } = figure
     const beside = layout.meta?.beside
+    if (beside && legendOf(figure, width).all > width - (width >= beside.from ? beside.left : 0)) this.shorten(figure.data)
     if (!beside) {
       // a figure without a legend that could stand beside its title
     } else if (width >= beside.from) {
@@ -645,6 +673,7 @@ class Chart {
     } else {
       // what stood some pixels under the top still does
       layout.legend.y = 1 - ((1 - layout.legend.y) * layout.height) / height
+      layout.margin.t += Math.max(0, legendOf(figure, width).rows - this.legendRows) * 1.5 * layout.legend.font.size
     }
     if (width < 480) {
       if (layout.legend?.font) layout.legend.font.size = 12
@@ -1107,6 +1136,7 @@ function element(tag, className, parent) {
 class LossCurves extends Chart {
   constructor(root) {
     super(root)
+    this.legendRows = 2
     this.top = 0.8
     this.bottom = -2
     this.floor = 0.4
@@ -1383,6 +1413,7 @@ class Boundary extends Chart {
       const aside = event.target.closest?.(".modebar, .legend") ?? null
       from = this.pen && event.button === 0 && aside === null ? event : null
     }, { signal, capture: true })
+    window.addEventListener("pointercancel", () => { from = null }, { signal }) // the page scrolls
     // Plotly lays something over the page while the pointer is down
     window.addEventListener("pointerup", (event) => {
       const start = from
@@ -1565,8 +1596,9 @@ class Boundary extends Chart {
     const points = JSON.stringify([c.points?.version, c.extents, c.viewOf, drawing?.version, drawing?.blank, this.theirs])
     if (!skeleton && picture !== null && points === this.points) {
       // the points stay: only the picture under them is new, and perhaps a title
-      const titles = this.titles(c, picture)
-      sketchTitles(this.gd, this.skeleton.layout.annotations.map((a, i) => (i < titles.length ? { ...a, text: titles[i] } : a)))
+      const titles = structuredClone(this.skeleton.layout.annotations)
+      this.headings(titles, c, picture)
+      sketchTitles(this.gd, titles)
       this.gd.classList.remove("rv-sketching")
       this.sketched = false
       this.placed()
@@ -1609,43 +1641,55 @@ class Boundary extends Chart {
     return Math.round(Math.max(tall, 120) + t + b)
   }
 
-  /* Where a legend of many classes does not fit beside the title, it stands under it, in as many
-     rows as it needs: the margin that this takes, or null. */
+  /* Where the legend does not fit beside the title, it stands under it, in as many rows as it
+     needs: the margin that this takes, or null. */
   manyRows(width) {
-    const { legend, font, margin, meta } = this.skeleton.layout
-    if (!this.options.classes && !this.options.names) return null
-    const words = `${legend.font.size}px ${font.family}`
-    const wide = this.skeleton.data.filter((trace) => trace.showlegend !== false)
-      .map((trace) => widthOf(trace.name, words) + legend.itemwidth + 20)
-    const all = wide.reduce((a, b) => a + b, 0)
+    const { legend, margin, meta } = this.skeleton.layout
+    const { all, rows } = legendOf(this.skeleton, width)
     if (width >= meta.beside.from && all <= width - meta.beside.left) return null
-    const across = all <= width ? wide.length : Math.max(1, Math.floor(width / Math.max(...wide)))
-    return { top: margin.t + (Math.ceil(wide.length / across) - 1) * 1.5 * legend.font.size }
+    return { top: margin.t + (rows - 1) * 1.5 * legend.font.size }
   }
 
-  titles(c, picture) {
+  /* Above each panel its name, in as many words as there is room for. */
+  headings(annotations, c, picture, width = this.frame.clientWidth) {
+    const { l, r } = this.skeleton.layout.margin
+    const { family } = this.skeleton.layout.font
+    const [left, right] = columns(this.panels(), width - l - r, PANEL_GAP)[0]
+    const room = (right - left) * (width - l - r) + PANEL_GAP - 6
     const apart = this.options.difference ? this.painted.get(picture)?.apart : undefined
-    return [...this.laneTitles(c, picture), ...(apart === undefined ? [] : [this.apartTitle(apart)])]
+    const names = [...this.laneTitles(c, picture), ...(this.options.difference ? this.apartTitles(apart) : [])]
+    const { size } = this.skeleton.layout.annotations[0].font
+    const ways = names[0].flatMap((_, way) => [size, 0.8 * size].map((each) => {
+      const plain = names.map((name) => name[way])
+      return [plain.map((words) => `<b>${escaped(words)}</b>`), plain, each]
+    }))
+    write(annotations.slice(0, names.length), ways, names.map(() => room), 700, family)
   }
 
-  apartTitle(apart) {
-    const { labels } = this.options
+  apartTitles(apart) {
+    const { labels, classes } = this.options
+    const several = classes !== null && classes !== undefined && classes.length > 2
+    const sign = apart === undefined && !several ? "−" : "≠"
     const share = apart > 0 && apart < 0.005 ? "<1" : Math.round(100 * apart)
-    return `<b>${escaped(labels.at(-1))} ≠ ${escaped(labels[0])} on ${escaped(`${share}%`)}</b>`
+    const on = apart === undefined ? "" : ` on ${share}%`
+    const whole = `${labels.at(-1)} ${sign} ${labels[0]}${on}`
+    return [[whole, brief(whole), `difference${on}`]]
   }
 
   laneTitles(c, picture) {
     return this.options.labels.map((label, i) => {
-      const lane = c.head.lanes[i]
+      const lane = c.head?.lanes[i]
       const gone = lane?.status === "diverged"
-      const best = picture.restored[i] && c.at === null
-      return `<b>${escaped(label)}${gone ? " · diverged" : best ? ` · best epoch ${lane.best}` : ""}</b>`
+      const best = picture?.restored[i] && c.at === null
+      const whole = `${label}${gone ? " · diverged" : best ? ` · best epoch ${lane.best}` : ""}`
+      return [whole, brief(whole), brief(label)]
     })
   }
 
   arrange(figure, width, height) {
     super.arrange(figure, width, height)
     const { l, r } = figure.layout.margin
+    if (!this.shown) this.headings(figure.layout.annotations, this.channel, null, width)
     const rows = this.manyRows(width)
     if (rows) {
       const { layout } = this.skeleton
@@ -1664,8 +1708,13 @@ class Boundary extends Chart {
       trace.marker.colorbar.len = Math.min(0.75 * (right - left), 0.5)
     }
     under(places[0], places[lanes - 1], figure.data[bar])
-    if (this.options.difference) under(places[lanes], places[lanes], figure.data[bar + 1])
     this.fitAxisTitles(figure.layout, places, width - l - r)
+    if (!this.options.difference) return
+    under(places[lanes], places[lanes], figure.data[bar + 1])
+    const [left, right] = places[lanes]
+    // the whole name would leave nothing of a short bar
+    const { title } = figure.data[bar + 1].marker.colorbar
+    if ((right - left) * (width - l - r) < 190 && title.text) title.text = " Δ"
   }
 
   /* A column's name along an axis, as long as the panel: one that ran on would lie over the next. */
@@ -1688,8 +1737,8 @@ class Boundary extends Chart {
     fitted(layout.yaxis, axes[1], wide * Math.abs((y1 - y0) / (x1 - x0)) + 30)
   }
 
-  fill(figure, c, picture) {
-    this.titles(c, picture).forEach((title, i) => { figure.layout.annotations[i].text = title })
+  fill(figure, c, picture, width) {
+    this.headings(figure.layout.annotations, c, picture, width)
     if (!c.extents) return
     const drawing = this.pen
     const shown = drawing ? [...c.extents, this.options.drawing.plane] : c.extents
@@ -2017,6 +2066,7 @@ const NARROW = 150 // pixels of a panel
 class Histogram extends Chart {
   constructor(root) {
     super(root)
+    this.legendRows = 1
     this.last = 0
     this.reach = []
     this.tops = []
@@ -2052,6 +2102,7 @@ class Histogram extends Chart {
   }
 
   arrange(figure, width, height) {
+    if (width < 480) figure.data.at(-1).showlegend = false
     super.arrange(figure, width, height)
     const { layout } = figure
     const { layers, log } = this.options
@@ -2079,7 +2130,6 @@ class Histogram extends Chart {
       if (gap < 40) counts.tickfont.size = 11
       if (!log && counts.range[1] > 1000) counts.tickformat = "~s" // 5k, as narrow as it gets
     }
-    if (width < 480) figure.data.at(-1).showlegend = false
   }
 
   detail(figure, width) {
@@ -2178,10 +2228,10 @@ class Histogram extends Chart {
       [bold, names, 11],
     ], widths, 700, family)
     const tint = (i) => this.colors.lanes[i % this.colors.lanes.length]
-    const zeros = (before, size, { named = false, of = false, ...style } = {}) => {
+    const zeros = (before, size, { named = null, of = false, ...style } = {}) => {
       const tell = (n) => n.toLocaleString("en", style)
       const written = layers.map((layer) => {
-        const each = layer.zeros.slice(0, labels.length).map((n, i) => [named ? `${labels[i]} ` : "", tell(n)])
+        const each = layer.zeros.slice(0, labels.length).map((n, i) => [named ? `${named(labels[i])} ` : "", tell(n)])
         const after = of ? ` of ${tell(layer.size[0])}` : ""
         return [
           before + each.map(([who, n], i) => `<span style="color:${tint(i)}">${escaped(who)}<b>${n}</b></span>`).join(", ") + after,
@@ -2191,7 +2241,8 @@ class Histogram extends Chart {
       return [written.map(([html]) => html), written.map(([, plain]) => plain), size]
     }
     write(notes(1), [
-      zeros("exact zeros: ", 13, { named: true, of: true }),
+      zeros("exact zeros: ", 13, { named: String, of: true }),
+      zeros("exact zeros: ", 13, { named: brief, of: true }),
       zeros("exact zeros: ", 13, { of: true }),
       zeros("zeros ", 13),
       zeros("zeros ", 13, { notation: "compact" }),
@@ -2361,6 +2412,7 @@ function describeLanes(c, labels, epoch) {
 }
 
 const STEP = 450 // ms at each value while a sweep plays
+const SIDEWAYS = 6 // pixels from which on a finger moves the scrubber, as in touch.js
 
 class Scrubber {
   constructor(root) {
@@ -2374,10 +2426,40 @@ class Scrubber {
     this.button.type = "button"
     this.lanes = element("div", "rv-scrub-lanes", this.box)
     this.input.oninput = () => {
-      this.stop()
-      this.channel.scrubTo(Number(this.input.value))
+      const place = Number(this.input.value)
+      if (this.finger && !this.finger.slides) {
+        this.finger.place = place
+        this.input.value = this.finger.before
+      } else this.scrub(place)
     }
+    this.feel()
     this.button.onclick = () => (this.data.values ? this.play() : this.channel.scrubTo(Infinity))
+  }
+
+  scrub(place) {
+    this.stop()
+    this.channel.scrubTo(place)
+  }
+
+  /* A browser moves a slider as soon as a finger touches it. The finger may be about to scroll the
+     page: the browser cancels the touch then, and the scrubber has not moved. */
+  feel() {
+    const go = () => {
+      if (this.finger.slides) return
+      this.finger.slides = true
+      if (this.finger.place !== null) this.scrub(this.finger.place)
+    }
+    this.input.onpointerdown = ({ pointerType, clientX }) => {
+      this.finger = pointerType === "touch" ? { from: clientX, before: this.input.value, place: null, slides: false } : null
+    }
+    this.input.onpointermove = ({ clientX }) => {
+      if (this.finger && Math.abs(clientX - this.finger.from) >= SIDEWAYS) go()
+    }
+    this.input.onpointerup = () => {
+      if (this.finger) go()
+      this.finger = null
+    }
+    this.input.onpointercancel = () => { this.finger = null }
   }
 
   apply(data, c, words) {
@@ -2502,6 +2584,19 @@ class Readout {
     const grow = () => this.table.style.setProperty("--rv-growth", growth())
     window.addEventListener("resize", grow, { signal: this.abort.signal })
     grow()
+    this.resizer = new ResizeObserver(() => this.fit())
+    this.resizer.observe(root)
+  }
+
+  /* The names of the columns are short ones where the table would be wider than its place. */
+  fit() {
+    if (!this.names?.length) return
+    this.names.forEach(([cell, name]) => text(cell, name))
+    if (this.table.offsetWidth <= this.root.clientWidth) return
+    this.names.forEach(([cell, name]) => {
+      text(cell, brief(name))
+      if (brief(name) !== name) cell.title = name
+    })
   }
 
   apply(data, c) {
@@ -2517,14 +2612,16 @@ class Readout {
     const { table } = picture
     if (!table) return
     const shape = JSON.stringify([table.columns, table.rows.length])
-    if (shape !== this.shape) {
+    const anew = shape !== this.shape
+    if (anew) {
       this.shape = shape
       this.table.replaceChildren()
       const head = element("tr", "", element("thead", "", this.table))
-      table.columns.forEach((name) => {
+      this.names = table.columns.map((name) => {
         const cell = element("th", "", head)
         cell.scope = "col"
         cell.textContent = name
+        return [cell, name]
       })
       const body = element("tbody", "", this.table)
       this.cells = table.rows.map((row) => {
@@ -2543,10 +2640,12 @@ class Readout {
       text(node, words)
       if ((node.dataset.tone ?? "") !== tone) node.dataset.tone = tone
     }))
+    if (anew) this.fit()
   }
 
   destroy() {
     this.abort.abort()
+    this.resizer.disconnect()
     this.table.remove()
   }
 }

@@ -39,6 +39,7 @@ function onKey(event) {
 }
 
 export default function ({ data }) {
+  listenToTouches()
   const told = JSON.parse(new TextDecoder().decode(data))
   const last = window.__regvizProjector
   // where runs follow each other quickly, Streamlit may hand over once more what was there before

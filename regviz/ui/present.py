@@ -24,7 +24,10 @@ HELP = (
 
 @functools.cache
 def _keys() -> Any:
-    script = resources.files("regviz.ui").joinpath("present.js").read_text(encoding="utf-8")
+    files = resources.files("regviz.ui")
+    script = "\n".join(
+        files.joinpath(name).read_text(encoding="utf-8") for name in ("touch.js", "present.js")
+    )
     return st.components.v2.component(
         "regviz_keys", html="<div hidden></div>", js=script, isolate_styles=False
     )

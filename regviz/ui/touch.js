@@ -1,0 +1,53 @@
+/* A finger that scrolls the page over a slider leaves its value alone: Streamlit's slider takes the
+   value under a finger as soon as it touches, before anybody knows whether it will scroll. So the
+   touch is held back here until it moves sideways, or is lifted again. page.css gives the browser
+   the swipes up and down (touch-action: pan-y); it then cancels the touch. */
+
+const SIDEWAYS = 6 // pixels from which on a finger moves a slider
+
+let held = null // the touch on a slider that is held back
+
+function slides(event) {
+  return event.target instanceof Element && event.target.closest(".stSlider [role=group]") !== null
+}
+
+function handOver() {
+  const { target, pointerId, clientX, clientY, pageX, pageY, screenX, screenY } = held
+  held = null
+  const like = new PointerEvent("pointerdown", {
+    bubbles: true, cancelable: true, composed: true, view: window, isPrimary: true,
+    pointerId, pointerType: "touch", button: 0, buttons: 1, clientX, clientY, screenX, screenY,
+  })
+  like.rvHanded = true
+  target.dispatchEvent(like)
+}
+
+function onTouch(event) {
+  if (event.rvHanded || event.pointerType !== "touch" || !event.isPrimary || !slides(event)) return
+  held = event
+  event.stopPropagation()
+}
+
+function onMove(event) {
+  if (held === null || event.pointerId !== held.pointerId) return
+  if (Math.abs(event.clientX - held.clientX) >= SIDEWAYS) handOver()
+}
+
+function onLift(event) {
+  if (held !== null && event.pointerId === held.pointerId) handOver() // a tap
+}
+
+function onCancel(event) {
+  if (held !== null && event.pointerId === held.pointerId) held = null // the page scrolls
+}
+
+function listenToTouches() {
+  if (window.__regvizTouches) return
+  window.__regvizTouches = true
+  const first = { capture: true, passive: true }
+  window.addEventListener("pointerdown", onTouch, first)
+  window.addEventListener("pointermove", onMove, first)
+  window.addEventListener("pointerup", onLift, first)
+  window.addEventListener("pointercancel", onCancel, first)
+  window.addEventListener("touchstart", (event) => { if (slides(event)) event.stopPropagation() }, first)
+}
