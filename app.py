@@ -78,7 +78,7 @@ def _pages() -> dict[str, list[st.Page]]:
                 "pages/normalization.py",
                 title="Normalization",
                 icon=":material/equalizer:",
-                help="What does a layer get to see?",
+                help="What inputs does each layer receive?",
             ),
             st.Page(
                 "pages/noise.py",
@@ -90,19 +90,19 @@ def _pages() -> dict[str, list[st.Page]]:
                 "pages/label_smoothing.py",
                 title="Label smoothing",
                 icon=":material/gradient:",
-                help="How sure may a network be?",
+                help="How confident should a network be?",
             ),
             st.Page(
                 "pages/image_augmentation.py",
                 title="Image augmentation",
                 icon=":material/rotate_right:",
-                help="Training images changed at random: how much helps, how much hurts?",
+                help="Randomly changed training images: how much helps, how much hurts?",
             ),
             st.Page(
                 "pages/augmentation.py",
                 title="Augmentation",
                 icon=":material/library_add:",
-                help="More data from the same data: a sound and a sentence, changed.",
+                help="More data from the same data: a changed sound and a changed sentence.",
             ),
             st.Page(
                 "pages/combining.py",
@@ -116,7 +116,7 @@ def _pages() -> dict[str, list[st.Page]]:
                 "pages/images.py",
                 title="Images",
                 icon=":material/image:",
-                help="A small convolutional network, and what if whole feature maps are missing.",
+                help="A small convolutional network, and dropout of whole feature maps.",
             ),
             st.Page(
                 "pages/sequences.py",
@@ -136,13 +136,13 @@ def _pages() -> dict[str, list[st.Page]]:
                 "pages/microscope.py",
                 title="Microscope",
                 icon=":material/biotech:",
-                help="Dropout under the microscope: masks, sub-networks, and how they vote.",
+                help="Dropout in detail: masks, sub-networks, and how they vote.",
             ),
             st.Page(
                 "pages/misconceptions.py",
                 title="What goes wrong",
                 icon=":material/report:",
-                help="What is often done wrong, beside what is right.",
+                help="Common mistakes beside the correct versions.",
             ),
             st.Page(
                 "pages/self_check.py",
@@ -168,7 +168,7 @@ def _pages() -> dict[str, list[st.Page]]:
                 "pages/slides.py",
                 title="Slides",
                 icon=":material/slideshow:",
-                help="What was put aside on other pages, as one deck.",
+                help="The slides collected on other pages, as one deck.",
             ),
         ],
     }

@@ -149,7 +149,11 @@ def _tools(now: Comparison, link: str, job: Job | None) -> None:
     )
     first = None if job is None else _first_seeds(job, now)
     slides.button(PAGE, "Side by side", now.names, first)
-    with st.popover("Share", icon=":material/share:"):
+    with st.popover(
+        "Share",
+        icon=":material/share:",
+        help="Share: a link to this comparison, or a file of it",
+    ):
         if compare.has_own_data():
             st.caption("Own data does not travel in a link. It does in the comparison's file.")
         else:
@@ -172,9 +176,9 @@ def _tools(now: Comparison, link: str, job: Job | None) -> None:
             max_upload_size=MAX_UPLOAD_MB,
         )
     st.button(
-        "Start again",
+        "Reset",
         icon=":material/undo:",
-        help="Six ways to train one network, from nothing to several techniques together.",
+        help="Reset: six ways to train one network, from nothing to several techniques together.",
         on_click=_do,
         args=(lambda: comparison.START,),
     )
@@ -257,8 +261,8 @@ def _count(values: np.ndarray) -> str:
 
 def _ranking(shown: Comparison, seen: Scores, *, with_test: bool) -> str:
     """Return the table of the configurations by validation loss, as HTML."""
-    head = ["", "configuration", "validation loss", "gap", "right in training",
-            "right in validation", "best epoch", "exact zeros", "parameters"]  # fmt: skip
+    head = ["", "configuration", "validation loss", "gap", "training accuracy",
+            "validation accuracy", "best epoch", "exact zeros", "parameters"]  # fmt: skip
     if with_test:
         head += ["test loss", "right in test", "rank there"]
     test_order = seen.order("test_loss")
@@ -463,7 +467,7 @@ def _tick() -> None:
             st.html(layout.point(comparison.holds(of, seen)))
     else:
         with point_box:
-            st.html(layout.note("" if visit.refused else "The first epoch is on its way."))
+            st.html(layout.note("" if visit.refused else "Waiting for the first epoch."))
         live.feed_figures(PAGE, {})
     job = visit.job if fits else None
     first = None if job is None else _first_seeds(job, now)

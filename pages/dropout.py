@@ -172,7 +172,7 @@ def mode_rows(frame: Frame, lanes: Lanes) -> lesson.Rows:
     """Return the loss of the same weights in train mode, beside the table's own in eval mode."""
     return [
         (
-            "Train loss, train mode",
+            "Training loss, train mode",
             *(f"{lane.curve('train_loss_train_mode')[-1]:.3f}" for lane in frame.lanes),
         )
     ]

@@ -34,7 +34,7 @@ START = Experiment.from_dict(
 TOO_MUCH = 4.0
 FACTORS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0)
 SEEDS = 2
-NAMES = ("without", "with", f"{TOO_MUCH:g} times as strong")
+NAMES = ("no augmentation", "with augmentation", f"{TOO_MUCH:g} times as strong")
 COPIES = 200
 CHANGES = {
     "degrees": "turns",

@@ -22,7 +22,7 @@ START = Experiment.from_dict(
         "training": {"lr": 0.1, "epochs": 60},
     }
 )
-NAMES = ("none", "batch norm", "layer norm")
+NAMES = ("no normalization", "batch norm", "layer norm")
 LEARNT = 0.35  # training loss that counts as learnt: half of what guessing costs
 USUAL_RATE = 0.001  # torch.optim.Adam's own
 RATES = (0.001, 0.01, 0.03, 0.1, 0.3, 1.0)

@@ -55,8 +55,8 @@ def names(e: Experiment) -> tuple[str, ...]:
     """Return the names of the four."""
     if only_decay(e):
         decay = e.regularization.weight_decay
-        return "none", *(f"decay {decay * k:g}" for k in (0.1, 1, 10))
-    return "none", "L1", "L2", "elastic net"
+        return "no regularization", *(f"decay {decay * k:g}" for k in (0.1, 1, 10))
+    return "no regularization", "L1", "L2", "elastic net"
 
 
 def point(frame: Frame, lanes: Lanes) -> str:

@@ -134,10 +134,10 @@ def _table(frame: Frame, experiment: Experiment) -> live.Table:
 
     rows: list[tuple[Cell, ...]] = [
         ("Verdict", *((v.kind, metrics.TONES[v.kind]) for v in verdicts)),
-        ("Train accuracy", *(metrics.percent(r.train_accuracy) for r in readings)),
+        ("Training accuracy", *(metrics.percent(r.train_accuracy) for r in readings)),
         ("Validation accuracy", *(metrics.percent(r.val_accuracy) for r in readings)),
         ("Gap", *(metrics.points(r.gap) for r in readings)),
-        ("Train loss", *(loss(r.train_loss) for r in readings)),
+        ("Training loss", *(loss(r.train_loss) for r in readings)),
         ("Validation loss", *(loss(r.val_loss) for r in readings)),
         ("Penalty", *(loss(r.penalty) for r in readings)),
         ("Exact zeros", *(f"{r.zeros:,} / {r.weights:,}" for r in readings)),
@@ -266,17 +266,17 @@ def _run() -> None:
     # looked up once: what the buttons show and when they are next due must fit together
     moving, live_now = visit.moving, visit.state in ("queued", "running")
     with st.container(key="transport", horizontal=True, vertical_alignment="center", gap="small"):
-        for label, action, about, icon, off in (
-            ("Play", run.PLAY, "Go on, or train again", ":material/play_arrow:", live_now),
-            ("Pause", run.PAUSE, "Pause", ":material/pause:", not live_now),
-            ("Step", run.STEP, "One epoch further, then pause", ":material/skip_next:", False),
-            ("Restart", run.RESTART, "Train again from epoch 1", ":material/replay:", False),
+        for label, action, icon, off in (
+            ("Play", run.PLAY, ":material/play_arrow:", live_now),
+            ("Pause", run.PAUSE, ":material/pause:", not live_now),
+            ("Step", run.STEP, ":material/skip_next:", False),
+            ("Restart", run.RESTART, ":material/replay:", False),
         ):
             st.button(
                 label,
                 key=f"do-{action}",
                 icon=icon,
-                help=about,
+                help=run.ABOUT[action],
                 on_click=run.press,
                 args=(action,),
                 disabled=off or job is None,
@@ -316,7 +316,7 @@ def _send_off() -> None:
 def _said(frame: Frame | None, lanes: tuple[Experiment, ...], job: Job | None) -> str:
     """Return what is said about a frame of a run, as HTML."""
     if frame is None:
-        return layout.note("The first epoch is on its way.")
+        return layout.note("Waiting for the first epoch.")
     _, verdicts = judged.judge(frame, lanes[-1])
     lines = [
         layout.statement(name, v.kind, v.reason) for name, v in zip(LABELS, verdicts, strict=True)
@@ -373,7 +373,13 @@ with top:
         )
         compare.button(_shown)
         choosing = slides.button(CHANNEL, "With and without regularization", LABELS, trained)
-        share = st.popover("Share", icon=":material/share:", key="share", on_change="rerun")
+        share = st.popover(
+            "Share",
+            icon=":material/share:",
+            key="share",
+            on_change="rerun",
+            help="Share: a link to this experiment, or a file of it",
+        )
     if share.open:  # closed, it costs the page nothing
         with share:
             if experiment.data.points is not None:

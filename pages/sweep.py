@@ -241,10 +241,10 @@ def _message(
 def _table(frame: Frame, labels: tuple[str, ...]) -> live.Table:
     readings = [metrics.read(lane) for lane in frame.lanes]
     rows: list[tuple[Cell, ...]] = [
-        ("Train accuracy", *(metrics.percent(r.train_accuracy) for r in readings)),
+        ("Training accuracy", *(metrics.percent(r.train_accuracy) for r in readings)),
         ("Validation accuracy", *(metrics.percent(r.val_accuracy) for r in readings)),
         ("Gap", *(metrics.points(r.gap) for r in readings)),
-        ("Train loss", *(_loss(r.train_loss) for r in readings)),
+        ("Training loss", *(_loss(r.train_loss) for r in readings)),
         ("Validation loss", *(_loss(r.val_loss) for r in readings)),
         ("Exact zeros", *(f"{r.zeros:,} / {r.weights:,}" for r in readings)),
         ("Best epoch", *(str(r.best_epoch or "–") for r in readings)),

@@ -125,8 +125,7 @@ class Comparison:
         if self.apart:
             others = ", ".join(f"“{self.names[i]}”" for i in self.apart)
             return (
-                f"Not a fair comparison yet: other data or another seed than "
-                f"“{self.names[0]}” for {others}."
+                f"Not a fair comparison yet: {others} and “{self.names[0]}” differ in data or seed."
             )
         data = first.data
 
@@ -139,13 +138,13 @@ class Comparison:
         batches = count(lambda e: e.training.batch_size)
         same = ["split"]
         same += ["initial weights"] * (shape == 1) + ["batches"] * (batches == 1)
-        other = ["weights drawn from one seed"] * (shape > 1)
-        other += ["one order in batches of other size"] * (batches > 1)
+        other = ["initial weights from the same seed"] * (shape > 1)
+        other += ["the same order in batches of different size"] * (batches > 1)
         more = f"; {', '.join(other)}" if other else ""
         first_seed = first.training.seed
         seeds = f"seed {first_seed}"
         if self.seeds > 1:
-            seeds = f"seeds {first_seed}–{first_seed + self.seeds - 1}, pictures of the first"
+            seeds = f"seeds {first_seed}–{first_seed + self.seeds - 1}, plots show the first"
         return (
             f"All on the same {data.n_samples} samples ({data.kind}, data seed {data.seed}), "
             f"{_listed(same)}{more}; {seeds}."
@@ -163,10 +162,10 @@ class Comparison:
         """
         if experiment in self.experiments:
             name = self.names[self.experiments.index(experiment)]
-            raise SpecError(f"The comparison holds this configuration already, as “{name}”.")
+            raise SpecError(f"The comparison already has this configuration, as “{name}”.")
         if len(self.entries) >= MOST:
             raise SpecError(
-                f"The comparison holds {MOST} configurations already; remove one there first."
+                f"The comparison already has {MOST} configurations; remove one there first."
             )
         return dataclasses.replace(self, entries=(*self.entries, Entry(experiment)))
 
@@ -208,7 +207,7 @@ class Comparison:
             try:
                 e = dataclasses.replace(entry.experiment, data=first.data, training=training)
             except SpecError as error:
-                raise SpecError(f"“{name}” cannot be brought onto these data: {error}") from None
+                raise SpecError(f"“{name}” cannot be trained on these data: {error}") from None
             entries.append(dataclasses.replace(entry, experiment=e))
         return self._with(entries)
 
@@ -366,7 +365,7 @@ def names_of(experiments: Sequence[Experiment]) -> list[str]:
         parts = [texts[i] for texts in differing.values() if texts[i]]
         if differing and not parts:
             nothing = not e.regularization.any
-            parts = ["none"] if nothing else [f"no {', no '.join(differing)}"]
+            parts = ["no regularization"] if nothing else [f"no {', no '.join(differing)}"]
         others = []
         for texts in settings:
             usual = Counter(filter(None, texts)).most_common(1)[0][0]
@@ -374,15 +373,15 @@ def names_of(experiments: Sequence[Experiment]) -> list[str]:
                 others.append(texts[i])
         parts += others[:MOST_SETTINGS] + ["…"] * (len(others) > MOST_SETTINGS)
         if not parts:
-            parts = [texts[i] for texts in on.values() if texts[i]] or ["none"]
-        if len(parts) > 1 and parts[0] == "none":
+            parts = [texts[i] for texts in on.values() if texts[i]] or ["no regularization"]
+        if len(parts) > 1 and parts[0] == "no regularization":
             parts = parts[1:]
         names.append(" + ".join(parts))
     return names
 
 
 def _unique(names: Sequence[str]) -> tuple[str, ...]:
-    """Number those that are there already: ``none``, ``none (2)``."""
+    """Number those that are there already: ``L1 0.1``, ``L1 0.1 (2)``."""
     out: list[str] = []
     for name in names:
         numbered = (f"{name} ({k})" for k in itertools.count(2))
@@ -539,7 +538,7 @@ def said(shown: Comparison, seen: Scores) -> str:
     text = f"Lowest validation loss: “{names[first]}”, {written(seen.val_loss[first])}"
     rule = shown.experiments[first].regularization.early_stopping
     if rule is not None and rule.restore_best_weights:
-        text += " (its epoch was chosen by this very loss)"
+        text += " (its best epoch was chosen by this loss)"
     if len(order) < 2:
         return f"{text}."
     second = order[1]
@@ -552,9 +551,9 @@ def said(shown: Comparison, seen: Scores) -> str:
     verdict = (
         "more than two standard errors"
         if ahead > 2 * error
-        else "not more than two standard errors, so these seeds do not tell them apart"
+        else "not more than two standard errors, so these seeds cannot separate them"
     )
-    return f"{text} Seed by seed they differ by {ahead:.3f} ± {error:.3f}: {verdict}."
+    return f"{text} Paired difference over seeds: {ahead:.3f} ± {error:.3f}, {verdict}."
 
 
 def holds(shown: Comparison, seen: Scores) -> str:
@@ -562,27 +561,27 @@ def holds(shown: Comparison, seen: Scores) -> str:
     names = shown.names
     known = [i for i in seen.order() if np.isfinite([seen.val_loss[i], seen.test_loss[i]]).all()]
     if len(known) < 2:
-        return "There is no ranking to hold: fewer than two configurations have a test loss."
+        return "There is no ranking to check: fewer than two configurations have a test loss."
     test = seen.test_loss.mean(axis=1)
     pairs = list(itertools.combinations(known, 2))  # the first one ahead on validation
     turned = [(a, b) for a, b in pairs if test[a] > test[b]]
     best, winner = known[0], min(known, key=lambda i: test[i])
     if not turned:
-        text = f"The ranking holds: all {len(known)} stand in the same order on the test set."
+        text = f"The ranking holds: the order of all {len(known)} is the same on the test set."
     else:
         text = (
-            f"The ranking does not hold in full: {len(turned)} of {len(pairs)} pairs change "
-            "places on the test set"
+            f"The ranking does not hold in full: {len(turned)} of {len(pairs)} pairs are in "
+            "the opposite order on the test set"
         )
         if shown.seeds > 1:
             gaps = (difference(seen.val_loss[a], seen.val_loss[b]) for a, b in turned)
             near = sum(mean <= 2 * error for mean, error in gaps)
-            text += f", {near} of them not told apart on validation by two standard errors"
+            text += f", {near} of them within two standard errors on validation"
         place = sorted(known, key=lambda i: test[i]).index(best) + 1
-        stays = f"the first stays “{names[best]}”"
-        falls = f"“{names[best]}” is number {place} there, “{names[winner]}” the first"
+        stays = f"“{names[best]}” stays first"
+        falls = f"“{names[best]}” is number {place} there, “{names[winner]}” is first"
         text += f"; {stays if winner == best else falls}."
     return (
-        f"{text} Of the first on validation the loss there is {written(seen.val_loss[best])}, on "
-        f"the test set {written(seen.test_loss[best])}."
+        f"{text} The first on validation has validation loss {written(seen.val_loss[best])} and "
+        f"test loss {written(seen.test_loss[best])}."
     )

@@ -150,13 +150,13 @@ def loss_curves(
     ready, for as long as there are too few points for a line.
     """
     quantity = "Accuracy" if show_accuracy else "Loss"
-    unit = "share classified correctly" if show_accuracy else "cross-entropy loss (nats)"
+    unit = "accuracy" if show_accuracy else "cross-entropy loss (nats)"
     traces: list[Any] = []
     for i, label in enumerate(labels):
         color, width = palette.lane(i), 2.0 if i == 0 else 3.0
         shown = "%{y:.1%}" if show_accuracy else "%{y:.3g}"
         for split, dash, name in (
-            ("train", TRAIN_DASH, f"{label} · train"),
+            ("train", TRAIN_DASH, f"{label} · training"),
             ("validation", VALIDATION_DASH, f"{label} · validation"),
             ("train mode", TRAIN_MODE_DASH, f"{label} · train mode"),
         ):
@@ -204,13 +204,13 @@ def loss_curves(
             )
         )
     traces += [
-        _legend_entry("train", mode="lines", line=_key_line(TRAIN_DASH, palette)),
+        _legend_entry("training", mode="lines", line=_key_line(TRAIN_DASH, palette)),
         _legend_entry("validation", mode="lines", line=_key_line(VALIDATION_DASH, palette)),
     ]
     if show_train_mode and not show_accuracy:
         line = _key_line(TRAIN_MODE_DASH, palette)
         traces.append(_legend_entry("train mode", mode="lines", line=line))
-    for name, symbol in (("best epoch", "star"), ("early stop", "square"), ("diverged", "x")):
+    for name, symbol in (("best epoch", "star"), ("early stopping", "square"), ("diverged", "x")):
         marker = {"color": palette.muted, "symbol": symbol, "size": 11}
         traces.append(_legend_entry(name, mode="markers", marker=marker))
     y: dict[str, Any] = {"range": [0, 0.8]}
@@ -323,7 +323,7 @@ def _mark_diverged(figure: go.Figure, lanes: Sequence[LaneFrame], *, accuracy: b
             at = float(lane.curve("val_accuracy")[-1])
         losses = ", ".join(
             f"{name} {lane.curve(curve)[-1]:.3g}"
-            for name, curve in (("train loss", "train_loss"), ("validation loss", "val_loss"))
+            for name, curve in (("training loss", "train_loss"), ("validation loss", "val_loss"))
         )
         marks = figure.data[4 * i + 3]
         marks.update(
@@ -421,7 +421,7 @@ def decision_boundary(
         n = "" if i == 0 else str(i + 1)
         for validation in (False, True):
             for k in range(classes):
-                split = "validation" if validation else "train"
+                split = "validation" if validation else "training"
                 # of several classes the legend has one entry each; a click on it hides both
                 shown = i == 0 and show_points and not (several and validation)
                 traces.append(
@@ -474,7 +474,7 @@ def decision_boundary(
             )
         )
     if several and show_points:
-        for name, validation in (("train", False), ("validation", True)):
+        for name, validation in (("training", False), ("validation", True)):
             marker = _point_marks(0, validation, several, palette) | {"color": palette.muted}
             marker["line"] = marker["line"] | ({"color": palette.muted} if validation else {})
             traces.append(_legend_entry(name, mode="markers", marker=marker))
@@ -746,7 +746,7 @@ def weight_histogram(
                     line={"color": color, "width": 2, "shape": "hv"},
                     fill="tozeroy",
                     fillcolor=rgba(color, 0.28),
-                    hovertemplate=f"{label}: %{{y}} near %{{x:.3f}}<extra></extra>",
+                    hovertemplate=f"{label}: %{{y}} weights near %{{x:.3f}}<extra></extra>",
                     **shared,
                 ),
                 go.Bar(

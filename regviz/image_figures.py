@@ -85,11 +85,11 @@ def feature_maps(frame: Frame, lane: int, image: int, palette: Palette = LIGHT) 
         y, x = np.divmod(gone, columns[i])
         figure.add_scatter(
             x=x * (side + 1) + (side - 1) / 2, y=y * (side + 1) + (side - 1) / 2, mode="markers",
-            name="map dropped whole", legendgroup="gone", showlegend=i == 0,
+            name="whole map dropped", legendgroup="gone", showlegend=i == 0,
             marker={"symbol": "x-thin", "size": 17, "line": {"width": 2.5, "color": palette.bad}},
             hoverinfo="skip", row=2, col=i + 2,
         )  # fmt: skip
-    styled(figure, "What each layer makes of it", palette, 360)
+    styled(figure, "Feature maps of each layer", palette, 360)
     _bare(figure, 360)
     return figure
 
@@ -125,9 +125,9 @@ def dropout_shapes(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
     a = frame.arrays
     module, norm = str(frame.values["module"]), str(frame.values["norm"])
     panels = (
-        ("Dropout: each entry by itself", a["element"] == 0, palette.bad),
-        (f"{module}: a channel of a sample", a["whole"] == 0, palette.bad),
-        (f"{norm}: averaged with the first entry", a["averaged"] > 0, palette.lane(1)),
+        ("Dropout: single entries", a["element"] == 0, palette.bad),
+        (f"{module}: whole channels of a sample", a["whole"] == 0, palette.bad),
+        (f"{norm}: shares its statistics with the first entry", a["averaged"] > 0, palette.lane(1)),
     )
     figure = make_subplots(
         rows=1, cols=3, subplot_titles=[title for title, *_ in panels], horizontal_spacing=0.05
@@ -169,7 +169,7 @@ def gallery(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
     for i, image in enumerate(images):
         row, column = divmod(i, columns)
         _tile(figure, image, palette, low=0, high=1, row=row + 1, col=column + 1)
-    styled(figure, "One image, and what an epoch may see of it", palette, 330)
+    styled(figure, "One image, and how an epoch may see it", palette, 330)
     figure.update_annotations(font={"size": 13, "color": palette.text})
     _bare(figure, 330)
     figure.update_layout(margin={"t": 58})
@@ -187,7 +187,7 @@ def strength_curve(
     figure = go.Figure()
     ticks = [f"×{factor:g}" for factor in factors]
     for name, values, color, dash in (
-        ("training, unchanged images", train, palette.lane(0), "5px,4px"),
+        ("training, original images", train, palette.lane(0), "5px,4px"),
         ("validation", val, palette.lane(1), "solid"),
     ):
         figure.add_scatter(
@@ -201,10 +201,11 @@ def strength_curve(
         )  # fmt: skip
     best = int(val.mean(axis=1).argmax())
     figure.add_scatter(
-        x=[ticks[best]], y=[val.mean(axis=1)[best]], mode="markers", name="best in validation",
+        x=[ticks[best]], y=[val.mean(axis=1)[best]], mode="markers",
+        name="highest validation accuracy",
         marker={"symbol": "star", "size": 14, "color": palette.lane(1)},
     )  # fmt: skip
-    figure.update_xaxes(title_text="strength, times the controls", type="category")
+    figure.update_xaxes(title_text="strength relative to the controls", type="category")
     figure.update_yaxes(title_text="accuracy", tickformat=".0%")
     return styled(figure, "How much is too much?", palette, 340)
 

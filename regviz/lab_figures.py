@@ -62,11 +62,11 @@ def _at_test(frame: LabFrame, palette: Palette) -> go.Figure:
     a = frame.arrays
     if "wrong_output" in a:
         x = np.arange(1, len(a["wrong_output"]) + 1)
-        _add(figure, x, a["wrong_output"], f"{WRONG}: units dropped in use", _wrong(palette))
-        _add(figure, x, a["right_output"], f"{RIGHT}: all units in use", _right(palette))
-    figure.update_xaxes(title_text="prediction (number)")
+        _add(figure, x, a["wrong_output"], f"{WRONG}: dropout at test time", _wrong(palette))
+        _add(figure, x, a["right_output"], f"{RIGHT}: all units at test time", _right(palette))
+    figure.update_xaxes(title_text="prediction number")
     figure.update_yaxes(title_text="P(class 1) of one point", range=[-0.03, 1.03])
-    return styled(figure, "The same point, asked again and again", palette, 400)
+    return styled(figure, "Repeated predictions for the same point", palette, 400)
 
 
 def _scaling(frame: LabFrame, palette: Palette) -> go.Figure:
@@ -79,13 +79,13 @@ def _scaling(frame: LabFrame, palette: Palette) -> go.Figure:
         path = frame.arrays[name]
         ratio = path / frame.number(f"test_{name}")
         _add(figure, np.arange(1, len(path) + 1), ratio, label, line)
-    figure.update_xaxes(title_text="masks averaged (number)")
+    figure.update_xaxes(title_text="number of masks averaged")
     figure.update_yaxes(title_text="output, training / test", rangemode="tozero")
-    return styled(figure, "Mean output in training over that at test", palette, 400)
+    return styled(figure, "Mean output in training / output at test time", palette, 400)
 
 
 def _subgradient(frame: LabFrame, palette: Palette) -> go.Figure:
-    figure = panel_row(("weights that are exactly 0", "the weights that should be 0"))
+    figure = panel_row(("weights that are exactly 0", "weights that should be 0"))
     a = frame.arrays
     wrong, right = f"{WRONG}: subgradient", f"{RIGHT}: soft-threshold"
     for name, label, line in (("wrong", wrong, _wrong), ("right", right, _right)):
@@ -99,9 +99,9 @@ def _subgradient(frame: LabFrame, palette: Palette) -> go.Figure:
                 legendgroup=label, showlegend=False, row=1, col=2,
             )  # fmt: skip
     figure.update_xaxes(title_text="step")
-    figure.update_yaxes(title_text="weights (number)", rangemode="tozero", row=1, col=1)
+    figure.update_yaxes(title_text="number of weights", rangemode="tozero", row=1, col=1)
     figure.update_yaxes(title_text="weight", row=1, col=2)
-    return styled(figure, "Does the penalty give zeros?", palette, 400)
+    return styled(figure, "Does the penalty give exact zeros?", palette, 400)
 
 
 def _kill(frame: LabFrame, palette: Palette) -> go.Figure:
@@ -112,7 +112,7 @@ def _kill(frame: LabFrame, palette: Palette) -> go.Figure:
         figure, a["step"], a["right"][:, needed], f"{RIGHT}: soft-threshold", _right(palette, 1.6)
     )
     _bundle(
-        figure, a["step"], a["wrong"][:, needed], f"{WRONG}: dead for good", _wrong(palette, 1.6)
+        figure, a["step"], a["wrong"][:, needed], f"{WRONG}: never leaves 0", _wrong(palette, 1.6)
     )
     figure.add_scatter(
         x=np.full(needed.sum(), a["step"][-1]), y=a["solution"][needed], mode="markers",
@@ -120,22 +120,23 @@ def _kill(frame: LabFrame, palette: Palette) -> go.Figure:
     )  # fmt: skip
     figure.update_xaxes(title_text="step")
     figure.update_yaxes(title_text="weight")
-    return styled(figure, "The weights that the solution needs", palette, 400)
+    return styled(figure, "Weights that should not be 0", palette, 400)
 
 
 def _adam(frame: LabFrame, palette: Palette) -> go.Figure:
     figure = go.Figure()
     a = frame.arrays
     _add(figure, a["step"], a["right"][:, 0], f"{RIGHT}, large gradients", _right(palette))
-    _add(figure, a["step"], a["right"][:, 1], f"{RIGHT}, small", _right(palette, 1.2))
+    _add(figure, a["step"], a["right"][:, 1], f"{RIGHT}, small gradients", _right(palette, 1.2))
     _add(figure, a["step"], a["wrong"][:, 0], f"{WRONG}, large gradients", _wrong(palette))
     _add(
-        figure, a["step"], a["wrong"][:, 1], f"{WRONG}, small", stroke(palette.bad, "2px,3px")
+        figure, a["step"], a["wrong"][:, 1], f"{WRONG}, small gradients",
+        stroke(palette.bad, "2px,3px"),
     )  # fmt: skip
     _add(figure, a["step"], a["closed_form"], "(1 - lr·λ)^t", stroke(palette.text, "dot", 1.4))
     figure.update_xaxes(title_text="step t")
-    figure.update_yaxes(title_text="weight over its start", rangemode="tozero")
-    return styled(figure, "What decay leaves of two weights", palette, 400)
+    figure.update_yaxes(title_text="weight / initial weight", rangemode="tozero")
+    return styled(figure, "Two weights under weight decay", palette, 400)
 
 
 def _stopping(frame: LabFrame, palette: Palette) -> go.Figure:
@@ -164,19 +165,19 @@ def _before_norm(frame: LabFrame, palette: Palette) -> go.Figure:
     _add(figure, a["step"], a["right"], f"{RIGHT}: after it", _right(palette))
     _add(figure, a["step"], a["expected"], "law", stroke(palette.text, "dot", 1.4))
     figure.update_xaxes(title_text="training step")
-    figure.update_yaxes(title_text="variance met / learnt", rangemode="tozero")
-    return styled(figure, "Variance met in use over variance learnt", palette, 400)
+    figure.update_yaxes(title_text="variance ratio", rangemode="tozero")
+    return styled(figure, "Variance at test time / running variance", palette, 400)
 
 
 def _lstm(frame: LabFrame, palette: Palette) -> go.Figure:
     figure = go.Figure()
     a = frame.arrays
     time = np.arange(1, a["wrong"].shape[1] + 1)
-    _bundle(figure, time, a["right"].T, f"{RIGHT}: one mask a sequence", _right(palette, 1.3))
+    _bundle(figure, time, a["right"].T, f"{RIGHT}: one mask per sequence", _right(palette, 1.3))
     _bundle(figure, time, a["wrong"].T, f"{WRONG}: nn.LSTM(dropout=p)", _wrong(palette, 2.6))
     figure.update_xaxes(title_text="time step")
     figure.update_yaxes(title_text="output of the first unit")
-    return styled(figure, "The same sequence, pass after pass, in train mode", palette, 400)
+    return styled(figure, "Repeated passes over the same sequence, train mode", palette, 400)
 
 
 WALL = {
@@ -199,7 +200,7 @@ def twin_losses(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
     figure = go.Figure()
     history = frame.arrays["history"]
     epochs = np.arange(1, history.shape[2] + 1)
-    for i, label in enumerate(("without", "with dropout")):
+    for i, label in enumerate(("no dropout", "with dropout")):
         color = palette.lane(i)
         _add(figure, epochs, history[i, 0], f"{label}, training", stroke(color, "5px,4px"))
         _add(figure, epochs, history[i, 2], f"{label}, validation", stroke(color))
@@ -209,7 +210,7 @@ def twin_losses(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
     )  # fmt: skip
     figure.update_xaxes(title_text="epoch")
     figure.update_yaxes(title_text="cross-entropy (nats)", rangemode="tozero")
-    return styled(figure, "Loss of the twins", palette, 340)
+    return styled(figure, "Loss with and without dropout", palette, 340)
 
 
 def masked_networks(frame: LabFrame, samples: int = 4, palette: Palette = LIGHT) -> go.Figure:
@@ -267,7 +268,7 @@ def sub_networks(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
     a = frame.arrays
     n = len(a["sub_network_output"])
     figure = panel_row(
-        ("units kept (filled) and dropped", "P(class 1) by each, of one point"),
+        ("units kept (filled) and dropped", "P(class 1) of one point"),
         horizontal_spacing=0.16,
     )
     number = np.arange(1, n + 1)
@@ -374,14 +375,14 @@ def ablation(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
     """Draw what the loss loses when one hidden unit is taken away, for both twins."""
     rise = frame.arrays["ablation"]
     figure = go.Figure()
-    for i, label in enumerate(("without dropout", "with dropout")):
+    for i, label in enumerate(("no dropout", "with dropout")):
         figure.add_bar(
             x=np.arange(1, rise.shape[1] + 1), y=rise[i], name=label,
             marker={"color": palette.lane(i), "pattern": {"shape": ("/", "")[i]}},
         )  # fmt: skip
     figure.update_xaxes(title_text="hidden unit set to 0")
-    figure.update_yaxes(title_text="rise of the training loss (nats)")
-    return styled(figure, "How much does one unit matter?", palette, 340)
+    figure.update_yaxes(title_text="increase of the training loss (nats)")
+    return styled(figure, "How much does each unit matter?", palette, 340)
 
 
 # --- the galleries -----------------------------------------------------------------------------

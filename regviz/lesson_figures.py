@@ -30,7 +30,7 @@ def reliability(
 ) -> go.Figure:
     """Draw the reliability diagram (accuracy against confidence) and the confidence histogram."""
     figure = panel_row(
-        ("right as often as sure?", "how sure: share of validation points"),
+        ("reliability diagram", "confidence histogram (share of validation points)"),
         column_widths=[0.5, 0.5],
         horizontal_spacing=0.1,
     )
@@ -52,7 +52,7 @@ def reliability(
             line=stroke(color),
             marker={"size": 6 + 22 * np.sqrt(share[some]), "color": rgba(color, 0.55)},
             customdata=count[some],
-            hovertemplate="sure %{x:.2f}, right %{y:.2f}, %{customdata:.0f} points"
+            hovertemplate="confidence %{x:.2f}, accuracy %{y:.2f}, %{customdata:.0f} points"
             "<extra>%{fullData.name}</extra>",
             row=1,
             col=1,
@@ -64,14 +64,15 @@ def reliability(
             legendgroup=label,
             showlegend=False,
             marker={"color": rgba(color, 0.75), "line": {"color": color, "width": 1}},
-            hovertemplate="sure about %{x:.2f}: %{y:.0%}<extra>%{fullData.name}</extra>",
+            hovertemplate="confidence about %{x:.2f}: %{y:.0%} of points"
+            "<extra>%{fullData.name}</extra>",
             row=1,
             col=2,
         )
     figure.update_xaxes(title_text="confidence", range=[0.45, 1.02], dtick=0.1)
     figure.update_yaxes(title_text="accuracy", range=[-0.03, 1.05], row=1, col=1)
     figure.update_yaxes(tickformat=".0%", row=1, col=2)
-    return styled(figure, "Reliability diagram and confidence", palette, 340)
+    return styled(figure, "Calibration on validation points", palette, 340)
 
 
 def smoothed_targets(hard: NDArray[Any], soft: NDArray[Any], palette: Palette = LIGHT) -> go.Figure:
@@ -85,7 +86,7 @@ def smoothed_targets(hard: NDArray[Any], soft: NDArray[Any], palette: Palette = 
             hovertemplate=f"{name}, %{{x}}: %{{y:.3f}}<extra></extra>",
         )  # fmt: skip
     figure.update_yaxes(range=[0, 1.12], title_text="target")
-    return styled(figure, "What the loss asks for", palette, 340)
+    return styled(figure, "Hard and soft targets", palette, 340)
 
 
 def input_statistics(
@@ -114,7 +115,7 @@ def input_statistics(
                 line=stroke(color), **shared,
             )  # fmt: skip
     figure.update_xaxes(title_text="epoch")
-    return styled(figure, "What each layer gets: mean ± standard deviation", palette)
+    return styled(figure, "Inputs of each layer: mean ± standard deviation", palette)
 
 
 def merged_bins(
@@ -193,7 +194,8 @@ def input_groups(
     epochs = [frame.epoch for frame in frames]
     norms = np.array([[lane.input_norms for lane in frame.lanes] for frame in frames])
     titles = [
-        f"{label}: {(norms[-1, i, relevant:] == 0).sum()} of {norms.shape[2] - relevant} off"
+        f"{label}: {(norms[-1, i, relevant:] == 0).sum()} of {norms.shape[2] - relevant} irrelevant "
+        "inputs switched off"
         for i, label in enumerate(labels)
     ]
     figure = panel_row(titles, shared_yaxes=True, horizontal_spacing=0.03)
@@ -201,7 +203,7 @@ def input_groups(
     for i in range(len(labels)):
         for j in reversed(range(norms.shape[2])):
             matters = j < relevant
-            name = "input that matters" if matters else "irrelevant input"
+            name = "relevant input" if matters else "irrelevant input"
             figure.add_scatter(
                 x=epochs, y=norms[:, i, j], mode="lines", name=name, legendgroup=name,
                 showlegend=i == 0 and j in (0, relevant), row=1, col=i + 1,
@@ -214,28 +216,28 @@ def input_groups(
             some = (which < relevant) == matters
             figure.add_scatter(
                 x=np.array(epochs)[time[some]], y=np.zeros(some.sum()), mode="markers",
-                name="exactly 0: off", legendgroup="off",
+                name="switched off (exactly 0)", legendgroup="off",
                 showlegend=bool(some.any()) and not explained,
                 marker={"symbol": "x-thin-open", "size": 7,
                         "color": palette.bad if matters else palette.text},
                 customdata=which[some], cliponaxis=False, row=1, col=i + 1,
-                hovertemplate="x%{customdata} off in epoch %{x}<extra></extra>",
+                hovertemplate="x%{customdata} switched off in epoch %{x}<extra></extra>",
             )  # fmt: skip
             explained = explained or bool(some.any())
     figure.update_xaxes(title_text="epoch", range=[min(epochs), max(epochs)])
-    figure.update_yaxes(title_text="‖weights out of it‖", row=1, col=1)
-    return styled(figure, "What leaves each input", palette, 330)
+    figure.update_yaxes(title_text="outgoing weight norm", row=1, col=1)
+    return styled(figure, "Outgoing weight norm of each input", palette, 330)
 
 
 def input_path(
     lambdas: Sequence[float], norms: NDArray[Any], relevant: int, palette: Palette = LIGHT
 ) -> go.Figure:
     """Draw the norm of each input's weights (lanes, inputs) against λ, and how many are off."""
-    figure = panel_row(("‖weights out of each input‖", "inputs switched off"))
+    figure = panel_row(("outgoing weight norm of each input", "inputs switched off"))
     x = list(lambdas)
     for j in reversed(range(norms.shape[1])):
         matters = j < relevant
-        name = "input that matters" if matters else "irrelevant input"
+        name = "relevant input" if matters else "irrelevant input"
         figure.add_scatter(
             x=x, y=norms[:, j], mode="lines+markers", name=name, legendgroup=name,
             showlegend=j in (0, relevant), row=1, col=1,
@@ -246,17 +248,18 @@ def input_path(
             hovertemplate=f"x{j} at λ = %{{x:.3g}}: %{{y:.3f}}<extra></extra>",
         )  # fmt: skip
     for name, part, color in (
-        ("input that matters", norms[:, :relevant], palette.lane(1)),
+        ("relevant input", norms[:, :relevant], palette.lane(1)),
         ("irrelevant input", norms[:, relevant:], palette.muted),
     ):
         figure.add_scatter(
             x=x, y=(part == 0).sum(axis=1), mode="lines+markers", name=name, legendgroup=name,
             showlegend=False, line=stroke(color), row=1, col=2,
-            hovertemplate=f"%{{y}} of {part.shape[1]} off at λ = %{{x:.3g}}<extra></extra>",
+            hovertemplate=f"%{{y}} of {part.shape[1]} switched off at λ = %{{x:.3g}}"
+            "<extra></extra>",
         )  # fmt: skip
     figure.update_xaxes(title_text="L1 λ", type="log", exponentformat="power")
     figure.update_yaxes(rangemode="tozero")
-    return styled(figure, "One input after the other, as λ grows", palette, 340)
+    return styled(figure, "Inputs are switched off as λ grows", palette, 340)
 
 
 def validation_curve(
@@ -302,7 +305,7 @@ def stress(
 
     ``lanes`` holds the values of the first label, then those of the second, and so on.
     """
-    figure = panel_row(("training loss at the end", "validation accuracy"), horizontal_spacing=0.09)
+    figure = panel_row(("final training loss", "validation accuracy"), horizontal_spacing=0.09)
     for i, label in enumerate(labels):
         group = lanes[i * len(values) : (i + 1) * len(values)]
         lost = np.array([lane.status == "diverged" for lane in group])
@@ -329,7 +332,7 @@ def stress(
     figure.update_xaxes(title_text=name, type="category")
     figure.update_yaxes(range=[0, STRESS_TOP * 1.06], row=1, col=1)
     figure.update_yaxes(range=[0.4, 1.02], tickformat=".0%", row=1, col=2)
-    return styled(figure, f"Under stress: {name}", palette, 350)
+    return styled(figure, f"Stress test: {name}", palette, 350)
 
 
 def seed_bands(
@@ -395,7 +398,7 @@ def stopping_theatre(
         x=epochs[len(seen) - 1 :],
         y=losses[len(seen) - 1 :],
         mode="lines",
-        name="had it gone on",
+        name="if training had continued",
         line=stroke(palette.lane(0), "dot", 1.6),
         row=1,
         col=1,
@@ -413,7 +416,7 @@ def stopping_theatre(
         x=seen,
         y=asked,
         mode="lines",
-        name="an improvement ends below",
+        name="improvement threshold",
         hoverinfo="skip",
         line={**stroke(palette.warn, "solid", 1.4), "shape": "hv"},
         row=1,
@@ -443,7 +446,7 @@ def stopping_theatre(
     figure.add_bar(
         x=seen,
         y=waits,
-        name="patience used up",
+        name="epochs without an improvement",
         showlegend=False,
         row=2,
         col=1,
@@ -462,7 +465,7 @@ def stopping_theatre(
     figure.update_yaxes(title_text="loss", range=[low - room, high + room], row=1, col=1)
     top = max(rule.patience, *waits) * 1.15 + 0.5
     figure.update_yaxes(title_text="counter", range=[0, top], nticks=4, row=2, col=1)
-    figure = styled(figure, f"What patience {rule.patience} sees", palette, 400)
+    figure = styled(figure, f"Early stopping with patience {rule.patience}", palette, 400)
     return figure.update_layout(bargap=0, margin={"t": 98})
 
 
@@ -500,7 +503,7 @@ def marked_run(
         )  # fmt: skip
         figure.add_scatter(
             x=list(others), y=[0.0] * len(others), mode="markers", cliponaxis=False,
-            name="lowest from other initial weights",
+            name="lowest with other initial weights",
             marker={"symbol": "triangle-up", "size": 11, "color": palette.lane(2)},
         )  # fmt: skip
     if mark is not None:
@@ -527,7 +530,7 @@ def patience_curve(
         rows=2, cols=1, shared_xaxes=True, row_heights=[0.6, 0.4], vertical_spacing=0.05
     )
     for row, (name, values, color) in enumerate(
-        (("kept", kept, palette.good), ("trained", spent, palette.bad)), start=1
+        (("validation loss", kept, palette.good), ("epochs trained", spent, palette.bad)), start=1
     ):
         figure.add_scatter(
             x=patience,
@@ -551,9 +554,9 @@ def patience_curve(
             col=1,
         )
     figure.update_xaxes(title_text="patience", row=2, col=1)
-    figure.update_yaxes(title_text="loss kept", row=1, col=1)
+    figure.update_yaxes(title_text="validation loss", row=1, col=1)
     figure.update_yaxes(title_text="epochs trained", rangemode="tozero", row=2, col=1)
-    figure = styled(figure, "Any other patience, from the same run", palette, 400)
+    figure = styled(figure, "Other values of patience, same run", palette, 400)
     return figure.update_layout(margin={"t": 50})
 
 
@@ -562,11 +565,11 @@ def patience_curve(
 
 def ridge_check(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
     """Draw averaged weights beside their closed form, and how the gap between them closes."""
-    figure = panel_row(("weights", "gap to the closed form, share of the largest weight"))
+    figure = panel_row(("weights", "gap to the closed form / largest weight"))
     a = frame.arrays
     names = [f"w{j}" for j in range(len(a["closed_form"]))]
     for name, color, values, symbol in (
-        ("without it: least squares", palette.lane(0), a["least_squares"], "x-thin-open"),
+        ("no dropout: least squares", palette.lane(0), a["least_squares"], "x-thin-open"),
         (f"{CLOSED} (ridge)", palette.lane(1), a["closed_form"], "line-ew-open"),
         ("measured, averaged", palette.lane(2), a["averaged"][-1], "circle"),
     ):
@@ -584,7 +587,7 @@ def ridge_check(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
     )  # fmt: skip
     figure.update_xaxes(title_text="step", row=1, col=2)
     figure.update_yaxes(type="log", exponentformat="power", dtick=1, row=1, col=2)
-    return styled(figure, "Measured against ridge regression", palette)
+    return styled(figure, "Linear dropout and ridge regression", palette)
 
 
 def noise_check(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
@@ -600,12 +603,12 @@ def noise_check(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
             )  # fmt: skip
         figure.update_xaxes(title_text="epoch")
         figure.update_yaxes(title_text="validation loss", rangemode="tozero")
-        return styled(figure, "Training the twins", palette)
+        return styled(figure, "Training with and without noise", palette)
     figure = panel_row(labels, shared_yaxes=True, horizontal_spacing=0.05)
     for i in range(len(labels)):
         for name, of, dash, color in (
             ("Tikhonov: ½σ²·mean p(1-p)‖∇z‖²", "tikhonov", "solid", palette.lane(1)),
-            ("all of second order", "second_order", "dash", palette.lane(3)),
+            ("all second-order terms", "second_order", "dash", palette.lane(3)),
         ):
             figure.add_scatter(
                 x=a["sigma"], y=np.where(a[of][i] > 0, a[of][i], np.nan), mode="lines", name=name,
@@ -623,13 +626,13 @@ def noise_check(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
             )  # fmt: skip
     figure.update_xaxes(title_text="σ of the noise", type="log", exponentformat="power", dtick=1)
     figure.update_yaxes(type="log", exponentformat="power", dtick=1)
-    figure.update_yaxes(title_text="added to the loss", row=1, col=1)
-    return styled(figure, "What noise adds to the loss", palette)
+    figure.update_yaxes(title_text="increase of the loss", row=1, col=1)
+    return styled(figure, "Increase of the loss by input noise", palette)
 
 
 def stopping_check(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
     """Draw how much of the solution each direction has: by stopping now, and by ridge."""
-    figure = panel_row(("share of the solution", "largest gap to ridge"))
+    figure = panel_row(("fraction of the least-squares solution", "largest gap to ridge"))
     a = frame.arrays
     figure.add_scatter(
         x=a["eigenvalue"], y=a["measured"], mode="markers",
@@ -660,7 +663,7 @@ def stopping_check(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
     )
     figure.update_yaxes(range=[-0.03, 1.05], row=1, col=1)
     figure.update_yaxes(range=[0, 0.25], row=1, col=2)
-    return styled(figure, "Stopping early against ridge", palette)
+    return styled(figure, "Early stopping and ridge regression", palette)
 
 
 def l1_path(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
@@ -775,7 +778,7 @@ def alpha_check(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
 
 def smoothing_check(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
     """Draw the logit gap as it grows towards its closed form, and the probabilities at the end."""
-    figure = panel_row(("logit gap", "softmax against the soft target"))
+    figure = panel_row(("logit gap", "softmax and soft target"))
     a = frame.arrays
     some = thinned(len(a["step"]))
     figure.add_scatter(
@@ -800,13 +803,13 @@ def smoothing_check(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
         },
     )  # fmt: skip
     figure.update_xaxes(title_text="step", row=1, col=1)
-    figure.update_xaxes(title_text="class (0 is the right one)", row=1, col=2)
-    return styled(figure, "What the smoothed loss aims at", palette)
+    figure.update_xaxes(title_text="class (0 is the true class)", row=1, col=2)
+    return styled(figure, "Minimum of the smoothed loss", palette)
 
 
 def scale_check(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
     """Draw what a factor k on all weights does: to the output, and to the gradient."""
-    figure = panel_row(("change of the output", "size of the gradient"))
+    figure = panel_row(("change of the output", "norm of the gradient"))
     a = frame.arrays
     for name, of, i in (("plain", "output_change_plain", 0), ("batch norm", "output_change", 1)):
         figure.add_scatter(

@@ -28,7 +28,12 @@ def masks_over_time(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
     many units are kept at every step so far."""
     a = frame.arrays
     figure = panel_row(
-        ("sequence 1", "sequence 2", "sequence 1, redrawn", "share of units kept so far"),
+        (
+            "sequence 1",
+            "sequence 2",
+            "sequence 1, redrawn",
+            "share of units kept at every step so far",
+        ),
         column_widths=[0.2, 0.2, 0.2, 0.4],
         horizontal_spacing=0.05,
     )
@@ -54,7 +59,7 @@ def masks_over_time(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
     figure.update_xaxes(title_text="step")
     figure.update_yaxes(title_text="unit", row=1, col=1)
     figure.update_yaxes(range=[-0.03, 1.05], row=1, col=4)
-    return styled(figure, "Recurrent dropout: filled is kept", palette, 320)
+    return styled(figure, "Recurrent dropout masks (filled: kept)", palette, 320)
 
 
 def attention_modes(
@@ -84,11 +89,11 @@ def attention_modes(
             x=place, y=place, z=values, zmin=0, zmax=top, showscale=False, xgap=1, ygap=1,
             colorscale=scale((rgba(palette.muted, 0.10), palette.lane(1))),
             customdata=np.array([[[q, k] for k in names] for q in names]),
-            hovertemplate="%{customdata[0]} (%{y}) looks at %{customdata[1]} (%{x}): %{z:.3f}"
+            hovertemplate="%{customdata[0]} (%{y}) attends to %{customdata[1]} (%{x}): %{z:.3f}"
             "<extra></extra>", row=1, col=column,
         )  # fmt: skip
         figure.update_xaxes(
-            title_text="looks at", tickvals=place, ticktext=names, tickangle=0,
+            title_text="attends to", tickvals=place, ticktext=names, tickangle=0,
             range=[0.5, len(tokens) + 0.5], row=1, col=column,
         )  # fmt: skip
     row, column_at = np.nonzero((train_map == 0) & (eval_map > 0))
@@ -113,7 +118,7 @@ def attention_modes(
         range=[len(tokens) + 0.5, 0.5], tickvals=place, ticktext=names, showticklabels=True
     )
     figure.update_yaxes(title_text="token", row=1, col=1)
-    return styled(figure, "Where each token looks, same weights", palette, 460)
+    return styled(figure, "Attention maps, same weights", palette, 460)
 
 
 def row_sums_check(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
@@ -129,6 +134,6 @@ def row_sums_check(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
         x=a["focus"], y=a["measured"], mode="markers", name="measured",
         marker={"color": palette.lane(2), "size": 8},
     )  # fmt: skip
-    figure.update_xaxes(title_text="Σa² of the row: 1/20 looks at all tokens evenly, 1 at one")
-    figure.update_yaxes(title_text="scatter of the row sum", rangemode="tozero")
-    return styled(figure, "How far a row's sum is from 1, in train mode", palette)
+    figure.update_xaxes(title_text="Σa² of the row: 1/20 attends to all tokens equally, 1 to one")
+    figure.update_yaxes(title_text="standard deviation of the row sum", rangemode="tozero")
+    return styled(figure, "Row sums scatter around 1 in train mode", palette)

@@ -310,7 +310,7 @@ def sentence(sweep: Sweep, seen: Outcome) -> str:
 
 MEASURES: Mapping[str, str] = {
     "val_loss": "Validation loss",
-    "train_loss": "Train loss",
+    "train_loss": "Training loss",
     "val_accuracy": "Validation accuracy",
     "gap": "Gap",
     "zeros": "Exact zeros",

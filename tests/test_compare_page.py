@@ -74,7 +74,7 @@ def test_what_is_done_to_a_configuration_reaches_the_link_and_the_lanes() -> Non
     assert now(at).seeds == 1
     at.button(key="compare.To the left.2").click().run()
     at.button(key="compare.Duplicate.0").click().run()
-    assert now(at).names == ("as it is", "none", "L1 0.01", "dropout 0.3")
+    assert now(at).names == ("as it is", "no regularization", "L1 0.01", "dropout 0.3")
     at.button(key="compare.Remove.1").click().run()
     assert now(at).names == ("as it is", "L1 0.01", "dropout 0.3")
     assert not at.error
@@ -86,13 +86,13 @@ def test_the_test_set_is_locked_until_it_is_revealed_and_then_known() -> None:
     at = finished(opened())
     head, *rows = ranking(at)
     assert "test loss" not in head
-    assert {row[1] for row in rows} == {"none", "dropout 0.5", "L1 0.1"}
+    assert {row[1] for row in rows} == {"no regularization", "dropout 0.5", "L1 0.1"}
     losses = [float(row[2].split()[0]) for row in rows]
     assert losses == sorted(losses)
     assert all("±" in row[2] for row in rows)
     zeros = {row[1]: row[7] for row in rows}
     assert zeros["L1 0.1"] != "0"
-    assert zeros["none"] == "0"
+    assert zeros["no regularization"] == "0"
     assert "no part in this so far" in words(at)
     button(at, "Reveal the test set").click().run()
     head, *rows = ranking(at)

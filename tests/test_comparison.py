@@ -52,7 +52,11 @@ def frame() -> Frame:
 
 def test_names_say_what_differs_and_nothing_else() -> None:
     both = vary(regularization__l2=0.01, model__norm="batch")
-    assert names_of([SMALL, DROPOUT, both]) == ["none", "dropout 0.5", "L2 0.01 + norm"]
+    assert names_of([SMALL, DROPOUT, both]) == [
+        "no regularization",
+        "dropout 0.5",
+        "L2 0.01 + norm",
+    ]
     layer = vary(model__norm="layer")
     assert names_of([layer, both]) == ["layer norm", "L2 0.01 + batch norm"]
     # what all have is not said, and who lacks the rest has not nothing
@@ -61,13 +65,21 @@ def test_names_say_what_differs_and_nothing_else() -> None:
     rates = [vary(training__lr=r) for r in (0.001, 0.1)]
     assert names_of(rates) == ["lr 0.001", "lr 0.1"]
     decay = vary(regularization__weight_decay=1e-4, training__optimizer="adamw")
-    assert names_of([SMALL, L2, decay]) == ["none", "L2 0.01", "weight decay 1e-4 + AdamW"]
+    assert names_of([SMALL, L2, decay]) == [
+        "no regularization",
+        "L2 0.01",
+        "weight decay 1e-4 + AdamW",
+    ]
     far = names_of([SMALL, BASES["order"]])  # in nearly everything: not all of it is said
     assert far[0].startswith("moons + mlp + ")
     assert far[0].endswith(" + …")
-    assert names_of([SMALL]) == ["none"]
+    assert names_of([SMALL]) == ["no regularization"]
     assert names_of([DROPOUT]) == ["dropout 0.5"]
-    assert names_of(comparison.START.experiments)[:3] == ["none", "dropout 0.5", "L2 0.01"]
+    assert names_of(comparison.START.experiments)[:3] == [
+        "no regularization",
+        "dropout 0.5",
+        "L2 0.01",
+    ]
 
 
 NAMED = {
@@ -182,7 +194,7 @@ def test_other_data_and_other_seeds_are_told_and_brought_together() -> None:
     with pytest.raises(SpecError, match=r"cannot be brought onto these data: model\.kind"):
         Comparison.of((SMALL, BASES["order"])).alike()
     other = together.change(1, vary(model__hidden=[4], training__batch_size=8))
-    assert "weights drawn from one seed" in other.conditions
+    assert "initial weights from the same seed" in other.conditions
     assert "batches of other size" in other.conditions
 
 
@@ -281,16 +293,16 @@ def test_the_sentences_follow_the_numbers() -> None:
     said = comparison.said(two, seen)
     assert "“dropout 0.5”, 0.250 ± 0.050; next: “L2 0.01”, 0.250 ± 0.040" in said
     assert "do not tell them apart" in said
-    assert comparison.holds(two, seen).startswith("The ranking holds: all 3")
+    assert comparison.holds(two, seen).startswith("The ranking holds: the order of all 3")
     turned = made_up(val, [[0.9, 0.9], [0.4, 0.4], [0.3, 0.3]])
     text = comparison.holds(two, turned)
-    assert "1 of 3 pairs change places on the test set, 1 of them not told apart" in text
-    assert "“dropout 0.5” is number 2 there, “L2 0.01” the first" in text
-    assert "0.250 ± 0.050, on the test set 0.400 ± 0.000" in text
+    assert "1 of 3 pairs are in the opposite order on the test set, 1 of them within two" in text
+    assert "“dropout 0.5” is number 2 there, “L2 0.01” is first" in text
+    assert "validation loss 0.250 ± 0.050 and test loss 0.400 ± 0.000" in text
     one = made_up([[0.5], [0.2], [0.3]], [[0.5], [0.2], [0.3]])
     assert "may be luck" in comparison.said(dataclasses.replace(two, seeds=1), one)
     stops = Comparison.of((DROPOUT, STOPS, L2), seeds=2)
-    assert "its epoch was chosen by this very loss" in comparison.said(stops, seen)
+    assert "its best epoch was chosen by this loss" in comparison.said(stops, seen)
 
 
 def test_the_diverged_come_last_and_are_not_averaged_away() -> None:

@@ -126,7 +126,7 @@ def test_lanes_that_diverge_have_crosses_within_the_axes(name: str) -> None:
         assert list(cross.marker.symbol) == ["x"]
         y = np.log10(cross.y[0]) if figure.layout.yaxis.type == "log" else cross.y[0]
         assert low < y < high
-        assert f"diverged in epoch 1: train loss {loss}" in cross.text[0]
+        assert f"diverged in epoch 1: training loss {loss}" in cross.text[0]
     assert name == "accuracy" or crosses[0].y[0] != crosses[1].y[0]
     assert figure.data[-1].showlegend
     assert figure.data[1].mode == "lines+markers"

@@ -243,7 +243,7 @@ def test_the_prediction_is_kept_and_compared(page: str) -> None:
 @every_lesson
 def test_a_task_sets_its_experiment_up(page: str) -> None:
     at = opened(page, short(page))
-    buttons = [b for b in at.button if b.label == "Set it up"]
+    buttons = [b for b in at.button if b.label == "Load this experiment"]
     assert len(buttons) >= 2
     shown_before = shown(at)
     buttons[1].click().run()
@@ -255,7 +255,7 @@ def test_a_task_tells_what_was_to_be_seen_after_its_run_only() -> None:
     at = opened("dropout", Experiment.from_dict({**SHORT, "training": {"epochs": 10}}))
     finished(at)
     assert not [i for i in at.info if "predicted" not in i.value]
-    next(b for b in at.button if b.label == "Set it up").click().run()
+    next(b for b in at.button if b.label == "Load this experiment").click().run()
     finished(at)
     (seen,) = [i.value for i in at.info if "predicted" not in i.value]
     assert "train mode" in seen
@@ -288,7 +288,7 @@ def test_a_link_that_is_none_is_one_sentence() -> None:
     at.run()
     assert not at.exception
     (error,) = at.error
-    assert "Shown is the lesson's start." in error.value
+    assert "The lesson's default is shown instead." in error.value
 
 
 @pytest.mark.parametrize(
@@ -398,11 +398,11 @@ def test_the_theatre_counts_and_marks_what_the_rule_does(palette: Any) -> None:
     figure = lesson_figures.stopping_theatre(losses, states, rule, palette)
     of = {str(t.name).split(":")[0]: t for t in figure.data}
     assert (of["best weights"].x[0], of["stop"].x[0]) == (2, 5)
-    assert list(of["patience used up"].y) == [0, 0, 1, 2, 3]
-    np.testing.assert_allclose(of["an improvement ends below"].y[-1], 0.5 - 0.1)
+    assert list(of["epochs without an improvement"].y) == [0, 0, 1, 2, 3]
+    np.testing.assert_allclose(of["improvement threshold"].y[-1], 0.5 - 0.1)
     ribbon = np.asarray(of["min delta 0.1 below the best"].y)
     np.testing.assert_allclose(ribbon[:5] - ribbon[5:][::-1], 0.1)
-    assert list(of["had it gone on"].x) == [5, 6, 7]
+    assert list(of["if training had continued"].x) == [5, 6, 7]
 
 
 # --- where over-fitting begins ------------------------------------------------------------------
@@ -518,11 +518,11 @@ def test_a_stress_test_trains_its_models_and_counts_who_learnt(
     at = finished(opened("normalization", short("normalization"), normalization__stress=kind))
     button = next(b for b in at.button if b.label.startswith("Train "))
     button.click().run()
-    finished(at, lambda at: "Under stress" in titles(at))
+    finished(at, lambda at: "Stress test" in titles(at))
     (told,) = [p for p in lesson_points(at) if p.startswith("Learnt")]
     assert re.findall(r" at \d+ of (\d+)", told) == [str(len(values))] * models
     assert button.label == f"Train {models * len(values)} models"
-    (figure,) = [f for f in charts(at) if "Under stress" in f["layout"]["title"]["text"]]
+    (figure,) = [f for f in charts(at) if "Stress test" in f["layout"]["title"]["text"]]
     assert figure["data"][0]["x"] == values
 
 
@@ -605,7 +605,7 @@ def test_crosses_are_inputs_without_a_weight() -> None:
     frames = [f for f in train(lanes) if f.epoch]
     figure = lesson_figures.input_groups(frames, ["none", "L1"], 2)
     norms = np.array([[lane.input_norms for lane in f.lanes] for f in frames])
-    crosses = [t for t in figure.data if t.name == "exactly 0: off"]
+    crosses = [t for t in figure.data if t.name == "switched off (exactly 0)"]
     assert sum(len(t.x) for t in crosses) == (norms == 0).sum() > 0
     (explained,) = [t for t in crosses if t.showlegend]
     assert len(explained.x) > 0, "an empty trace has no entry in the legend"

@@ -137,7 +137,7 @@ def test_the_answer_is_seen_where_the_question_is_and_only_for_its_experiment(
     assert box["y"] + box["height"] < size[1], "without scrolling"
     judged = answer.inner_text()
 
-    other = page.get_by_role("button", name="Set it up").first
+    other = page.get_by_role("button", name="Load this experiment").first
     other.dispatch_event("click")
     expect(question).to_contain_text("for another experiment", timeout=60_000)
     ended(page)

@@ -128,7 +128,7 @@ def test_a_refused_link_shows_the_start_and_says_so_until_it_is_dismissed(
     at = opened(page, experiment(foreign))
     (error,) = errors(at)
     assert "but this lesson is about" in error
-    assert "Shown is the lesson's start." in error
+    assert "The lesson's default is shown instead." in error
     assert shown(at) == lesson.start
     for _ in range(3):
         at.run()
@@ -208,7 +208,7 @@ def test_the_notice_of_a_damaged_link_outlives_the_run(link: str, untrained: Non
     at.run()
     assert not at.exception
     (error,) = errors(at)
-    assert "Shown is the lesson's start." in error
+    assert "The lesson's default is shown instead." in error
     at.switch_page("pages/slides.py").run()
     at.switch_page("pages/penalties.py").run()
     assert errors(at) == [error], "also on the way back"

@@ -435,7 +435,7 @@ def test_the_scrubber_asks_once_and_then_needs_no_server(stage: Stage) -> None:
     stage.await_epoch(100)
     assert page.evaluate(CANVAS_SUM) != newest
     assert "epoch 100 / 200" in page.inner_text(".rv-scrub")
-    assert "without: train loss 0.120, validation loss 0.520" in page.inner_text(".rv-scrub")
+    assert "without: training loss 0.120, validation loss 0.520" in page.inner_text(".rv-scrub")
     assert page.inner_text(".rv-table tbody").split() == ["epoch", "100", "100"]
     assert slider.get_attribute("aria-valuetext") == "epoch 100 of 200"
     assert stage.asked >= 1
@@ -477,7 +477,7 @@ def test_a_sweep_is_scrubbed_without_the_server_as_plotly_would_draw_it(stage: S
     stage.await_epoch(135, "s")
     assert page.evaluate(CANVAS_SUM) != first
     assert page.inner_text(".rv-table tbody").split() == ["epoch", "135", "135"]
-    expect(page.locator(".rv-scrub")).to_contain_text("with: train loss 0.149")  # epoch 50
+    expect(page.locator(".rv-scrub")).to_contain_text("with: training loss 0.149")  # epoch 50
     zeros = page.locator(f"{HISTOGRAM} .annotation-text").nth(3)
     expect(zeros).to_have_text("exact zeros: without 0, with 945 of 500")
     assert page.evaluate("window.__regviz.test.received") == received == 1
@@ -526,10 +526,10 @@ def test_figures_change_in_place_tell_of_clicks_and_lost_sweeps_come_again(stage
     page.get_by_role("button", name="Again").click()
     stage.await_epoch(115, "t")
     expect(slider).to_have_attribute("aria-valuetext", "L2 λ = 4.0e-06")
-    page.get_by_role("button", name="run through").click()
+    page.get_by_role("button", name="play").click()
     page.wait_for_function("window.__regviz.test.run === 't' && window.__regviz.test.epoch > 115")
     page.get_by_role("button", name="stop").click()
-    expect(page.get_by_role("button", name="run through")).to_be_visible()
+    expect(page.get_by_role("button", name="play")).to_be_visible()
     assert stage.marked()
 
 
@@ -589,9 +589,9 @@ def test_lanes_that_diverge_at_once_are_seen(stage: Stage, log: bool) -> None:
     stage.page.mouse.move(axes["x"] + 2, axes["y"] + 60)
     hover = stage.page.locator(f"{LOSS} .hoverlayer")
     expect(hover).to_contain_text(
-        "without: diverged in epoch 1, train loss 2.5e+11, validation loss 2.5e+11"
+        "without: diverged in epoch 1, training loss 2.5e+11, validation loss 2.5e+11"
     )
-    expect(hover).to_contain_text("with: diverged in epoch 1, train loss 3.0e+10")
+    expect(hover).to_contain_text("with: diverged in epoch 1, training loss 3.0e+10")
 
 
 def test_one_epoch_is_seen_as_points_and_three_as_lines(stage: Stage) -> None:

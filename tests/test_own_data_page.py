@@ -343,7 +343,7 @@ def test_points_are_drawn_where_one_clicks_and_trained_on(
     chart.locator(".js-plotly-plot").evaluate("gd => { gd.first = true }")
     draw.click()
     tools, count = chart.locator(".rv-tools"), chart.locator(".rv-tools-count")
-    expect(count).to_have_text("0 points: training starts at 10, with 2 of each class")
+    expect(count).to_have_text("0 points: training starts at 10 points, at least 2 of each class")
     box = chart.locator(".nsewdrag").first.bounding_box()
     assert box is not None
 

@@ -522,9 +522,9 @@ def test_presets_fit_in_a_link() -> None:
 def test_a_page_says_how_long_a_run_will_take_where_that_is_long() -> None:
     assert run.queue_text(None) == ""
     assert run.queue_text((3, 1.0)) == ""
-    assert run.queue_text((12, 6.4)) == "12 runs end before yours, about 6 s to go"
-    assert run.queue_text((1, 200.0)) == "1 run ends before yours, about 3 min to go"
-    assert run.queue_text((0, 4.0)) == "about 4 s to go"
+    assert run.queue_text((12, 6.4)) == "12 runs are ahead of yours, about 6 s left"
+    assert run.queue_text((1, 200.0)) == "1 run is ahead of yours, about 3 min left"
+    assert run.queue_text((0, 4.0)) == "about 4 s left"
 
 
 def test_a_session_s_jobs_on_all_its_pages_are_counted_together() -> None:

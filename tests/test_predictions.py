@@ -72,7 +72,7 @@ def test_another_seed_or_other_points_are_another_experiment(label: str, words: 
 def test_the_task_of_a_lesson_is_another_experiment_and_so_is_its_way_back() -> None:
     at = finished(opened("noise", short("noise")))
     predict(at, 0)
-    next(b for b in at.button if b.label == "Set it up").click().run()
+    next(b for b in at.button if b.label == "Load this experiment").click().run()
     finished(at, lambda at: shown(at).regularization.input_noise == 0.8)
     assert not judgment(at)
     assert "for another experiment" in said(at)

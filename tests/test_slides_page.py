@@ -48,7 +48,7 @@ def downloaded(page: Page, button: str) -> tuple[str, bytes]:
 def test_a_picture_in_one_click_and_a_deck_from_the_tray(page: Page) -> None:
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.get_by_role("button", name="To slides").click()
+    page.get_by_role("button", name="Export to slides").click()
     page.get_by_role("button", name="Add to the deck").wait_for(timeout=60_000)
     name, picture = downloaded(page, "Download")
     assert name == "playground-l2-0.01.png"

@@ -191,7 +191,7 @@ def test_a_finished_sweep_is_scrubbed_without_the_server_and_a_click_opens_a_mod
     assert len(seen) == 3
     assert sent == []
     # its curve goes to a slide
-    page.get_by_role("button", name="To slides").click()
+    page.get_by_role("button", name="Export to slides").click()
     page.get_by_role("button", name="Add to the deck").wait_for(timeout=60_000)
     with page.expect_download(timeout=60_000) as download:
         page.get_by_role("button", name="Download", exact=True).click()

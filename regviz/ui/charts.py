@@ -1,5 +1,5 @@
 """Figures of what has ended, on a page: drawn in place, saved under a name that says what they
-are, and offered to *To slides*.
+are, and offered to *Export to slides*.
 
 A page hands over a function that draws in the colours it is given, so that the same figure can go
 onto a slide of the other theme.

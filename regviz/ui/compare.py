@@ -59,7 +59,7 @@ def add(experiment: Experiment) -> str:
     now = current()
     return (
         f"Added to the comparison: “{now.names[-1]}”, {len(now.entries)} of {comparison.MOST}. "
-        "It is trained on the page Compare."
+        "The page Compare trains it."
     )
 
 
@@ -76,7 +76,8 @@ def button(
         "Add to comparison",
         key=key,
         icon=":material/compare:",
-        help="Puts this configuration beside up to five others on the page Compare.",
+        help="Add to comparison: put this configuration beside up to five others on the page "
+        "Compare",
         on_click=added,
     )
 

@@ -482,7 +482,7 @@ def _input_dropout() -> None:
 
 def _usual(text: str) -> None:
     """Draw the usual range of the slider above it."""
-    st.html(f'<p class="rv-note rv-usual">usual {text}</p>')
+    st.html(f'<p class="rv-note rv-usual">typical {text}</p>')
 
 
 def _caution(path: str) -> None:
@@ -568,8 +568,8 @@ _DROPPED = {
     "to the next step. One mask for the whole sequence, the same at every step.",
     "regularization.attention_dropout": "The probability that an entry of the attention map is "
     "dropped in a training step; the others are scaled by 1/(1-p).",
-    "regularization.residual_dropout": "The probability that a number which a sub-layer is about "
-    "to add is dropped in a training step.",
+    "regularization.residual_dropout": "The probability that an output of a sub-layer is dropped "
+    "in a training step, before it is added to the residual stream.",
 }
 
 
@@ -664,7 +664,12 @@ WIDGETS: dict[str, Callable[[], None]] = {
         "Samples", "data.n_samples", 50, 2000, 50, help="Training and validation together."
     ),
     "noise": lambda: _of_made_data(
-        "Noise", "data.noise", 0.0, 1.0, 0.05, help="How far the points scatter."
+        "Noise",
+        "data.noise",
+        0.0,
+        1.0,
+        0.05,
+        help="How far the points scatter around their class's shape.",
     ),
     "label_noise": lambda: _slider(
         "Label noise",
@@ -680,7 +685,7 @@ WIDGETS: dict[str, Callable[[], None]] = {
         0,
         50,
         1,
-        help="Inputs of pure noise beside the two that matter.",
+        help="Inputs of pure noise, added to the two relevant ones.",
     ),
     "val_fraction": lambda: _slider("Validation fraction", "data.val_fraction", 0.1, 0.9, 0.05),
     "data_seed": lambda: _whole(
@@ -688,7 +693,7 @@ WIDGETS: dict[str, Callable[[], None]] = {
         "data.seed",
         0,
         2**31 - 1,
-        help="Draws other points of the same kind; of own data, another split.",
+        help="Another seed draws other points of the same kind; for own data, another split.",
     ),
     "hidden_layers": lambda: _slider(
         "Hidden layers",
@@ -762,10 +767,18 @@ WIDGETS: dict[str, Callable[[], None]] = {
         help="The probability that a token is replaced by one drawn at random.",
     ),
     "token_width": lambda: _stops(
-        "Token width", "model.embedding", (4, 8, 16, 32), show=str, help="Numbers for each token."
+        "Token width",
+        "model.embedding",
+        (4, 8, 16, 32),
+        show=str,
+        help="Length of each token's embedding.",
     ),
     "heads": lambda: _stops(
-        "Heads", "model.heads", (1, 2, 4), show=str, help="They share the token's width."
+        "Heads",
+        "model.heads",
+        (1, 2, 4),
+        show=str,
+        help="The heads split the token's width between them.",
     ),
     "blocks": lambda: _slider("Blocks", "layers", 1, 3, 1),
     "layer_norm": lambda: _choice(
@@ -791,7 +804,7 @@ WIDGETS: dict[str, Callable[[], None]] = {
                 "spatial": "whole maps (Dropout2d)",
                 "standard": "single units (Dropout)",
             }.get(v, v),
-            help="Spatial dropout drops a map with all its places at once.",
+            help="Spatial dropout drops whole feature maps.",
         ),
     ),
     "map_norm": lambda: _choice(
@@ -799,7 +812,7 @@ WIDGETS: dict[str, Callable[[], None]] = {
         "model.norm",
         (None, "batch"),
         show=lambda v: "none" if v is None else "batch norm (BatchNorm2d)",
-        help="Each map is normalized over the batch and all its places.",
+        help="Each map is normalized over the batch and all its positions.",
     ),
     "convolutions": lambda: _slider("Convolutions", "layers", 1, 3, 1),
     "channels": _channels,
@@ -812,14 +825,14 @@ WIDGETS: dict[str, Callable[[], None]] = {
         0.0,
         1.0,
         0.05,
-        help="Standard deviation added to every pixel once and for all; pixels are from 0 to 1.",
+        help="Standard deviation of the noise added once to every pixel; pixels are from 0 to 1.",
     ),
     "degrees": lambda: _stops(
         "Degrees",
         f"{_AUGMENTATION}.degrees",
         (0.0, 5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 180.0),
         show=lambda v: f"{v:g}",
-        help="Each training image is turned by up to so many degrees, either way.",
+        help="Each training image is rotated by up to this angle, in either direction.",
     ),
     "translate": lambda: _slider(
         "Translate",
@@ -827,7 +840,7 @@ WIDGETS: dict[str, Callable[[], None]] = {
         0.0,
         0.5,
         0.05,
-        help="Shifted by up to this share of a side, both ways; what leaves is cropped.",
+        help="Shifted by up to this fraction of a side in both directions; the rest is cropped.",
     ),
     "scale": lambda: _slider(
         "Scale",
@@ -843,7 +856,7 @@ WIDGETS: dict[str, Callable[[], None]] = {
         0.0,
         1.0,
         0.05,
-        help="The probability of being mirrored. A mirrored digit may be no digit any more.",
+        help="The probability of a mirror image. A mirrored digit may no longer be a digit.",
     ),
     "brightness": lambda: _slider(
         "Brightness",
@@ -851,7 +864,7 @@ WIDGETS: dict[str, Callable[[], None]] = {
         0.0,
         1.0,
         0.05,
-        help="Times a factor from 1-strength to 1+strength.",
+        help="Multiplied by a factor from 1-strength to 1+strength.",
     ),
     "contrast": lambda: _slider(
         "Contrast",
@@ -859,7 +872,8 @@ WIDGETS: dict[str, Callable[[], None]] = {
         0.0,
         1.0,
         0.05,
-        help="Differences from the image's mean, times a factor from 1-strength to 1+strength.",
+        help="Differences from the image's mean are multiplied by a factor from 1-strength to "
+        "1+strength.",
     ),
 }
 """Every control by its name, in the order of the panel."""

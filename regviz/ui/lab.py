@@ -39,7 +39,7 @@ def seed(page: str) -> int:
     return int(
         st.number_input(
             "Seed", 0, 2**31 - 1, 0, key=f"{page}.seed", persist_state="session",
-            help="Equal seeds give equal numbers.",
+            help="The same seed gives the same numbers.",
         )
     )  # fmt: skip
 
@@ -73,7 +73,7 @@ def follow(
     def tick() -> None:
         state, frame = job.state, job.latest()
         if frame is None:
-            st.html(layout.note(job.reason or "The first numbers are on their way."))
+            st.html(layout.note(job.reason or "Waiting for the first numbers."))
         else:
             st.html(layout.status(f"step {frame.step}/{frame.steps}", state))
             draw(frame)

@@ -37,7 +37,7 @@ HARDLY = 0.02
 STORED = 24
 """How many frames of a run pictures over its epochs are drawn from."""
 THEORY = "Theory check"
-BACK = "Back to the start"
+BACK = "Reset"
 """The label of the button that brings a lesson's first experiment."""
 PLANE = tuple(controls.DATA_NAMES)
 """Data sets of two classes in the plane, on which most lessons train."""
@@ -344,7 +344,7 @@ def finish(shown: Shown) -> None:
             if off:
                 st.html(layout.point(off))
             if frame is None or not frame.epoch:
-                st.html(layout.note("The first epoch is on its way."))
+                st.html(layout.note("Waiting for the first epoch."))
             else:
                 if not off:
                     st.html(layout.point(lesson.point(frame, lanes)))
@@ -367,12 +367,12 @@ def finish(shown: Shown) -> None:
         for i, task in enumerate(lesson.tasks):
             _task(lesson, i, task, shown.experiment, done)
     with code:
-        st.caption("From scratch, in NumPy; this is the source as it stands, unedited.")
+        st.caption("From scratch in NumPy; this is the unedited source.")
         if done is not None:
             st.success(layout.plain(lesson.code_ran(*done)), icon=":material/function:")
         for twin in lesson.code:
             st.code(inspect.getsource(twin), language="python")
-        st.caption("The runs of this page, number for number, without the browser:")
+        st.caption("Reproduce the runs of this page without the browser:")
         listed = ",\n    ".join(
             f"Experiment.from_dict({e.to_dict()!r})" for e in lesson.lanes(shown.experiment)
         )
@@ -420,7 +420,7 @@ def further_run(name: str, button: str, lanes: Lanes, draw: Callable[[Frame, Lan
         state = "" if job is None else job.state
         frame = None if job is None else job.latest()
         if job is not None and state in ("failed", "cancelled"):
-            st.html(layout.note(job.reason or "It was stopped; ask again."))
+            st.html(layout.note(job.reason or "It was cancelled; start it again."))
         elif job is None or frame is None or state != "finished":
             st.progress(0.0 if frame is None else frame.epoch / frame.epochs, "Training")
         else:
@@ -496,7 +496,7 @@ def follow_check(shown: Shown, slot: str, check: Check) -> None:
     def tick() -> None:
         frame = job.latest()
         if frame is None:
-            st.html(layout.note(job.reason or "The check is on its way."))
+            st.html(layout.note(job.reason or "The check is running."))
         else:
             alt = f"{check.title} {check.said(frame)}"
             charts.chart(lambda colors: check.figure(frame, colors), key=name, alt=alt, about=about)
@@ -513,10 +513,10 @@ def readings_table(frame: Frame, labels: Sequence[str]) -> live.Table:
     """Return the numbers of every lane as text, for :func:`regviz.ui.live.readout`."""
     readings = [metrics.read(lane) for lane in frame.lanes]
     rows: list[tuple[Cell, ...]] = [
-        ("Train accuracy", *(metrics.percent(r.train_accuracy) for r in readings)),
+        ("Training accuracy", *(metrics.percent(r.train_accuracy) for r in readings)),
         ("Validation accuracy", *(metrics.percent(r.val_accuracy) for r in readings)),
         ("Gap", *(metrics.points(r.gap) for r in readings)),
-        ("Train loss", *(_loss(r.train_loss) for r in readings)),
+        ("Training loss", *(_loss(r.train_loss) for r in readings)),
         ("Validation loss", *(_loss(r.val_loss) for r in readings)),
         ("Penalty", *(_loss(r.penalty) for r in readings)),
         ("Objective", *(_loss(r.train_loss + r.penalty) for r in readings)),
@@ -545,7 +545,7 @@ def _from_link(lesson: Lesson) -> Experiment:
         refused = str(error)
     if not refused:
         return experiment
-    notice.say(lesson.page, f"{refused} Shown is the lesson's start.")
+    notice.say(lesson.page, f"{refused} The lesson's default is shown instead.")
     return lesson.start
 
 
@@ -647,7 +647,7 @@ def _answer(shown: Shown) -> None:
     if said == options[right]:
         st.success(layout.plain(f"As you predicted: {measured}"), icon=":material/check:")
     else:
-        text = f"You predicted “{said}”, this run says “{options[right]}”: {measured}"
+        text = f"You predicted “{said}”, this run shows “{options[right]}”: {measured}"
         st.info(layout.plain(text), icon=":material/lightbulb:")
 
 
@@ -678,7 +678,7 @@ def _task(
         st.markdown(f"**{number + 1}.** {task.words}")
     with button:
         st.button(
-            "Set it up",
+            "Load this experiment",
             key=f"{lesson.page}.task.{number}",
             on_click=_load,
             args=(lesson.page, task.experiment),

@@ -607,7 +607,7 @@ class Chart {
       this.note("load", null)
     } catch (error) {
       this.signature = null // so that the next call tries again
-      this.note("load", "The drawing library could not be loaded. Reload the page.", { left: 0, top: 0, width: "100%", height: "100%" })
+      this.note("load", "The plotting library could not be loaded. Reload the page.", { left: 0, top: 0, width: "100%", height: "100%" })
       return
     }
     if (this.abort.signal.aborted) return
@@ -728,7 +728,7 @@ class Chart {
       doubleClick: false,
       responsive: false,
       modeBarButtons: [[
-        { name: "save", title: "Save as picture (3840 × 2160)", icon: this.Plotly.Icons.camera,
+        { name: "save", title: "Save as PNG (3840 × 2160)", icon: this.Plotly.Icons.camera,
           click: () => this.save("png") },
         { name: "svg", title: "Save as SVG", icon: this.Plotly.Icons.disk, click: () => this.save("svg") },
         "zoom2d", "pan2d",
@@ -1218,8 +1218,8 @@ class LossCurves extends Chart {
         Object.assign(figure.layout.shapes[i], { x0: lane.stopped, x1: lane.stopped, visible: true })
       }
       if (lane.status === "diverged") {
-        const [train, other] = lane.end.map((v) => (v === null ? "no number" : v < 1000 ? shown(v) : v.toExponential(1)))
-        const words = `${name}: diverged in epoch ${lane.epoch}, train loss ${train}, validation loss ${other}`
+        const [train, other] = lane.end.map((v) => (v === null ? "not finite" : v < 1000 ? shown(v) : v.toExponential(1)))
+        const words = `${name}: diverged in epoch ${lane.epoch}, training loss ${train}, validation loss ${other}`
         events.push([lane.epoch, accuracy ? validation.at(-1) ?? null : null, "x", 13, words])
       }
       const marks = figure.data[4 * i + 3]
@@ -1484,8 +1484,8 @@ class Boundary extends Chart {
     }
     const pick = (tool) => { this.pen.tool = tool }
     this.picks = [
-      ...names.map((name, k) => button(name, `Click in the picture to add a point of ${name}`, () => pick(k))),
-      button("Erase", "Click on a point to remove it; so does a click with Shift", () => pick(ERASE)),
+      ...names.map((name, k) => button(name, `Click in the plot to add a point of ${name}`, () => pick(k))),
+      button("Erase", "Click a point to remove it, or Shift-click with any tool", () => pick(ERASE)),
     ]
     names.forEach((_, k) => {
       const dot = element("i", "")
@@ -1493,9 +1493,9 @@ class Boundary extends Chart {
       this.picks[k].prepend(dot)
     })
     element("span", "rv-tools-gap", this.tools)
-    this.undoing = button("Undo", "Take the last change back", () => { this.pen.undo(); this.redraw() })
+    this.undoing = button("Undo", "Undo the last change", () => { this.pen.undo(); this.redraw() })
     this.clearing = button("Clear", "Remove all points", () => { this.pen.change([]); this.redraw() })
-    button("Done", "End drawing; the points stay", () => this.send(true))
+    button("Done", "Finish drawing and keep the points", () => this.send(true))
     this.count = element("span", "rv-tools-count", this.tools)
     this.count.setAttribute("role", "status")
     this.about = about
@@ -1509,7 +1509,7 @@ class Boundary extends Chart {
     this.clearing.disabled = points.length === 0
     const n = `${points.length} point${points.length === 1 ? "" : "s"}`
     const most = this.options.drawing.most
-    text(this.count, complete ? `${n}${points.length >= most ? ", no more fit" : ""}` : `${n}: ${this.about}`)
+    text(this.count, complete ? `${n}${points.length >= most ? ", the maximum" : ""}` : `${n}: ${this.about}`)
   }
 
   /* The panel under a place on the page, and the place in its coordinates. */
@@ -1853,7 +1853,7 @@ class Boundary extends Chart {
       }
       const box = { left: x._offset, top: y._offset, width: x._length, height: y._length }
       const missing = this.shown && !this.tiles[i]
-        ? i < this.options.lanes ? this.shown.none : "No difference: the two pictures do not share a grid."
+        ? i < this.options.lanes ? this.shown.none : "No difference plot: the two models were not evaluated on the same grid."
         : null
       this.note(`panel${i}`, missing, box)
       if (this.tiles[i]?.extent) paintPanel(context, this.tiles[i], box, x.range, y.range, this.colors)
@@ -2407,7 +2407,7 @@ function describeLanes(c, labels, epoch) {
   return labels.map((label, i) => {
     if (!c.curves[i]) return ""
     const [train, validation] = lossesAt(c, i, epoch)
-    return `${label}: train loss ${shown(train)}, validation loss ${shown(validation)}`
+    return `${label}: training loss ${shown(train)}, validation loss ${shown(validation)}`
   }).join("; ")
 }
 
@@ -2472,7 +2472,7 @@ class Scrubber {
     this.colors = data.palette[theme]
     this.input.setAttribute("aria-label", data.name)
     this.stop()
-    this.button.title = data.values ? "Show one value after the other" : "Follow the newest epoch"
+    this.button.title = data.values ? "Step through the values one by one" : "Follow the newest epoch"
     this.lanes.replaceChildren()
     this.texts = data.labels.map((label, i) => {
       const item = element("span", "", this.lanes)
@@ -2523,9 +2523,9 @@ class Scrubber {
     const live = c.at === null
     const epoch = live ? c.head.epoch : c.at
     this.set(epoch, Math.max(1, c.head.done ? c.head.epoch : c.head.epochs), c.head.epoch)
-    const other = !live && picture.epoch !== epoch ? `, pictures of epoch ${picture.epoch}` : ""
+    const other = !live && picture.epoch !== epoch ? `, plots of epoch ${picture.epoch}` : ""
     text(this.name, `epoch ${epoch} / ${c.head.epochs}`)
-    this.name.title = other && `The stored pictures nearest before it are those of epoch ${picture.epoch}.`
+    this.name.title = other && `Plots are stored for some epochs only; shown is epoch ${picture.epoch}.`
     this.input.setAttribute("aria-valuetext", `epoch ${epoch} of ${c.head.epochs}${other}`)
     this.button.disabled = live
     this.tellLosses(c, () => (live ? null : epoch))
@@ -2536,7 +2536,7 @@ class Scrubber {
       if (!c.curves[i]) return
       const [train, validation] = lossesAt(c, i, epochOf(i))
       const gone = c.head.lanes[i].status === "diverged" && !Number.isFinite(train)
-      const words = gone ? `${label}: diverged` : `${label}: train loss ${shown(train)}, validation loss ${shown(validation)}`
+      const words = gone ? `${label}: diverged` : `${label}: training loss ${shown(train)}, validation loss ${shown(validation)}`
       if (this.texts[i].data !== words) this.texts[i].data = words
     })
   }
@@ -2561,7 +2561,7 @@ class Scrubber {
   stop() {
     clearInterval(this.playing)
     this.playing = null
-    text(this.button, this.data.values ? "run through" : "newest")
+    text(this.button, this.data.values ? "play" : "newest")
   }
 
   destroy() {

@@ -6,15 +6,15 @@ together by the name of a ``channel``::
 
     from regviz.ui import layout, live
 
-    live.loss_curves("play", labels=("without", "with"))
-    live.decision_boundary("play", labels=("without", "with"))
-    live.weight_histogram("play", labels=("without", "with"))
-    live.scrubber("play", labels=("without", "with"))
+    live.loss_curves("play", labels=("no regularization", "with regularization"))
+    live.decision_boundary("play", labels=("no regularization", "with regularization"))
+    live.weight_histogram("play", labels=("no regularization", "with regularization"))
+    live.scrubber("play", labels=("no regularization", "with regularization"))
     live.readout("play")
 
     @layout.fragment(run_every=0.1 if running else None)
     def tick():
-        live.feed("play", job, table=lambda frame: live.Table(("", "without", "with"), ...))
+        live.feed("play", job, table=lambda frame: live.Table(("", *labels), ...))
 
 The charts get their empty figure from :mod:`regviz.figures` (sent again only when the
 configuration changes); the feed gets one message of raw bytes for each frame
@@ -122,7 +122,7 @@ def loss_curves(
     channel
         Whose frames to show.
     labels
-        Name of each lane, as in ``("without", "with")``.
+        Name of each lane, as in ``("no regularization", "with regularization")``.
     epochs
         Most epochs that any lane asks for: the x axis runs over ``[1, epochs]`` from the start.
     show_accuracy
@@ -184,7 +184,7 @@ class Drawing:
     least: int = MIN_POINTS
     each: int = 2
     most: int = MAX_POINTS
-    about: str = f"training starts at {MIN_POINTS}, with 2 of each class"
+    about: str = f"training starts at {MIN_POINTS} points, at least 2 of each class"
 
 
 def decision_boundary(

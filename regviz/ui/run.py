@@ -39,6 +39,14 @@ LONG = 2.5
 """Seconds from which on a page says how long a run will still take."""
 
 PLAY, PAUSE, STEP, RESTART, CANCEL = "play", "pause", "step", "restart", "cancel"
+ABOUT = {
+    PLAY: "Play: continue; when finished, train again",
+    PAUSE: "Pause",
+    STEP: "Step: train one epoch, then pause",
+    CANCEL: "Cancel: stop training and keep what has been trained so far",
+    RESTART: "Restart: train again from epoch 1",
+}
+"""The tooltips of the transport's buttons, which show no more than an icon on most screens."""
 
 
 @dataclass
@@ -278,6 +286,7 @@ def buttons(visit: Visit, page: str, *, step: bool = True) -> None:
             label,
             key=f"do-{action}",
             icon=icon,
+            help=ABOUT[action],
             on_click=press,
             args=(action, page),
             disabled=off,
@@ -312,15 +321,15 @@ def queue_text(outlook: tuple[int, float] | None) -> str:
     """Return how long a run will take where others are trained, too; nothing where it is short.
 
     >>> queue_text((12, 6.4))
-    '12 runs end before yours, about 6 s to go'
+    '12 runs are ahead of yours, about 6 s left'
     """
     if outlook is None or outlook[1] < LONG:
         return ""
     ahead, seconds = outlook
     how_long = f"about {seconds:.0f} s" if seconds < 90 else f"about {seconds / 60:.0f} min"
     if ahead == 0:
-        return f"{how_long} to go"
-    return f"{ahead} {'run ends' if ahead == 1 else 'runs end'} before yours, {how_long} to go"
+        return f"{how_long} left"
+    return f"{ahead} {'run is' if ahead == 1 else 'runs are'} ahead of yours, {how_long} left"
 
 
 def _epoch(job: Job) -> int:

@@ -28,7 +28,7 @@ def rule(experiment: Experiment) -> str:
     )
     return (
         f"**The rule.** {SEQUENCE_LENGTH} tokens. A and B stand once each, at two random places; "
-        f"the other {SEQUENCE_LENGTH - 2} are drawn from {ALPHABET - 2} digits and say nothing. "
+        f"the other {SEQUENCE_LENGTH - 2} are drawn from {ALPHABET - 2} digits and do not matter. "
         f"**Class 1 if A comes before B, else 0.**{replaced}"
     )
 
@@ -60,7 +60,7 @@ def examples(shown: Shown) -> None:
     st.markdown(rule(shown.experiment))
     frame, _ = shown.visit.look()
     if frame is None or frame.data is None or frame.data[0].sequences is None:
-        st.html(layout.note("The first sequences are on their way."))
+        st.html(layout.note("Waiting for the first sequences."))
         return
     st.html(_table(frame, shown.labels))
 

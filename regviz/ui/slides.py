@@ -32,7 +32,7 @@ NAMES = {
     "html": "HTML that plays and scrubs",
     "pptx": "PowerPoint",
 }
-_ARRANGED = {"fit": "as they fit", "one": "one", "two": "two side by side", "grid": "2 × 2"}
+_ARRANGED = {"fit": "automatic", "one": "one", "two": "two side by side", "grid": "2 × 2"}
 _TRAY = "slides.tray"
 
 
@@ -71,8 +71,8 @@ def button(
     job: live.LiveJob | None,
     first: Sequence[str] = ("boundary", "curves"),
 ) -> bool:
-    """Draw *To slides*: choose figures and look, get a file, or add it to the tray. Return whether
-    it is open.
+    """Draw *Export to slides*: choose figures and look, get a file, or add it to the tray. Return
+    whether it is open.
 
     The figures are those of the run, and the charts that the page has drawn so far.
 
@@ -90,7 +90,11 @@ def button(
         Which figures are chosen until somebody chooses others.
     """
     box = st.popover(
-        "To slides", icon=":material/slideshow:", key=f"{page}.to-slides", on_change="rerun"
+        "Export to slides",
+        icon=":material/slideshow:",
+        key=f"{page}.to-slides",
+        on_change="rerun",
+        help="Export to slides: download these figures, or add them to the deck",
     )
     if not box.open:  # closed, it costs the page nothing
         return False
@@ -98,7 +102,7 @@ def button(
         frame = None if job is None else job.latest()
         trained = job if frame is not None and frame.epoch else None
         if trained is None and not charts.offered(page):
-            st.caption("There is nothing to show yet; wait for the first numbers.")
+            st.caption("There is nothing to export yet; wait for the first epoch.")
             return True
         try:
             _choose(page, title, labels, trained, first)
@@ -180,7 +184,7 @@ def _choose(
         formats,
         format_func=NAMES.__getitem__,
         key=f"{key}.format.{stands}",
-        help="These figures stand still: there is no animation of them." if stands else None,
+        help="These figures have no animation." if stands else None,
     )
 
     def chosen(most: int) -> Runs:
@@ -218,7 +222,9 @@ def _choose(
         )
     count = len(tray())
     if count:
-        st.caption(f"{count} slide{'s' if count > 1 else ''} in the deck: Tools, Slides.")
+        st.caption(
+            f"{count} slide{'s' if count > 1 else ''} in the deck; open it with Tools, Slides."
+        )
 
 
 def _address(experiments: Sequence[specs.Experiment]) -> str:

@@ -31,8 +31,8 @@ def told() -> Iterator[None]:
         reference = secrets.token_hex(4)
         _log.exception("A page failed, reference %s.", reference)
         st.error(
-            f"This page met an error of its own (reference {reference} in the server's log). "
-            "Reload it; if that does not help, open it without the part of its address after "
-            "the question mark.",
+            f"Something went wrong on this page (reference {reference} in the server's log). "
+            "Reload it; if that does not help, remove everything after the question mark from "
+            "its address.",
             icon=":material/error:",
         )
