@@ -71,8 +71,8 @@ with st.container(
 if not entries:
     st.info(
         "Nothing is in the deck yet. On any page with a run, open **Export to slides** and press "
-        "**Add to the deck**; it then stands here, to be ordered, named and downloaded as one PowerPoint "
-        "file with alt texts and speaker notes.",
+        "**Add to the deck**; it then stands here, to be ordered, named and downloaded as one "
+        "PowerPoint file with alt texts and speaker notes.",
         icon=":material/slideshow:",
     )
     st.page_link("pages/playground.py", label="To the Playground", icon=":material/tune:")

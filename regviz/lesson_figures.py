@@ -30,7 +30,7 @@ def reliability(
 ) -> go.Figure:
     """Draw the reliability diagram (accuracy against confidence) and the confidence histogram."""
     figure = panel_row(
-        ("reliability diagram", "confidence histogram (share of validation points)"),
+        ("reliability diagram", "confidence histogram"),
         column_widths=[0.5, 0.5],
         horizontal_spacing=0.1,
     )
@@ -71,7 +71,7 @@ def reliability(
         )
     figure.update_xaxes(title_text="confidence", range=[0.45, 1.02], dtick=0.1)
     figure.update_yaxes(title_text="accuracy", range=[-0.03, 1.05], row=1, col=1)
-    figure.update_yaxes(tickformat=".0%", row=1, col=2)
+    figure.update_yaxes(title_text="share of points", tickformat=".0%", row=1, col=2)
     return styled(figure, "Calibration on validation points", palette, 340)
 
 
@@ -194,8 +194,7 @@ def input_groups(
     epochs = [frame.epoch for frame in frames]
     norms = np.array([[lane.input_norms for lane in frame.lanes] for frame in frames])
     titles = [
-        f"{label}: {(norms[-1, i, relevant:] == 0).sum()} of {norms.shape[2] - relevant} irrelevant "
-        "inputs switched off"
+        f"{label}: {(norms[-1, i, relevant:] == 0).sum()} of {norms.shape[2] - relevant} off"
         for i, label in enumerate(labels)
     ]
     figure = panel_row(titles, shared_yaxes=True, horizontal_spacing=0.03)

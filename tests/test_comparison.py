@@ -167,7 +167,7 @@ def test_a_comparison_is_changed_in_copies() -> None:
     with pytest.raises(SpecError, match=r"already, as “dropout 0\.5”"):
         TRIO.add(DROPOUT)
     full = comparison.START
-    with pytest.raises(SpecError, match="holds 6 configurations already"):
+    with pytest.raises(SpecError, match="already has 6 configurations"):
         full.add(SMALL)
     with pytest.raises(SpecError, match="got 0 configurations"):
         Comparison.of([SMALL]).remove(0)
@@ -191,7 +191,7 @@ def test_other_data_and_other_seeds_are_told_and_brought_together() -> None:
     assert together.apart == ()
     assert together.experiments == (SMALL, vary(regularization__l2=0.1), DROPOUT)
     assert "split, initial weights and batches; seed 0." in together.conditions
-    with pytest.raises(SpecError, match=r"cannot be brought onto these data: model\.kind"):
+    with pytest.raises(SpecError, match=r"cannot be trained on these data: model\.kind"):
         Comparison.of((SMALL, BASES["order"])).alike()
     other = together.change(1, vary(model__hidden=[4], training__batch_size=8))
     assert "initial weights from the same seed" in other.conditions
@@ -292,7 +292,7 @@ def test_the_sentences_follow_the_numbers() -> None:
     two = Comparison.of((SMALL, DROPOUT, L2), seeds=2)
     said = comparison.said(two, seen)
     assert "“dropout 0.5”, 0.250 ± 0.050; next: “L2 0.01”, 0.250 ± 0.040" in said
-    assert "do not tell them apart" in said
+    assert "cannot separate them" in said
     assert comparison.holds(two, seen).startswith("The ranking holds: the order of all 3")
     turned = made_up(val, [[0.9, 0.9], [0.4, 0.4], [0.3, 0.3]])
     text = comparison.holds(two, turned)
@@ -312,7 +312,7 @@ def test_the_diverged_come_last_and_are_not_averaged_away() -> None:
     assert seen.order() == [2, 1, 0]
     assert comparison.written(seen.val_loss[0]) == "–"
     assert comparison.said(two, seen).startswith("Lowest validation loss: “L2 0.01”")
-    assert "all 2 stand" in comparison.holds(two, seen)
+    assert "the order of all 2 is the same" in comparison.holds(two, seen)
     none = made_up([[nan, nan]] * 3, [[nan, nan]] * 3)
     assert "all of them diverged" in comparison.said(two, none)
     assert "no ranking" in comparison.holds(two, none)

@@ -244,7 +244,7 @@ def test_of_several_classes_each_has_its_mark_and_validation_is_open(kinds: int)
         assert validation.marker.symbol == f"{CLASS_SYMBOLS[k]}-open"
         assert (train.showlegend, validation.showlegend) == (True, False)
     shown = [t.name for t in figure.data if t.showlegend is not False]
-    assert shown == [*(f"class {k}" for k in range(kinds)), "train", "validation"]
+    assert shown == [*(f"class {k}" for k in range(kinds)), "training", "validation"]
     bar, difference = figure.data[4 * kinds : 4 * kinds + 2]
     assert bar.marker.cmin == pytest.approx(1 / kinds)
     assert difference.marker.colorbar.ticktext == ("same class", "another class")

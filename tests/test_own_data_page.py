@@ -447,8 +447,9 @@ def test_three_classes_have_three_colours_and_their_names(
     )
     chart = page.locator(".st-key-decision-boundary")
     expect(chart.locator(".legendtext").first).to_have_text("ash")
-    assert chart.locator(".legendtext").all_text_contents() == [*corners, "train", "validation"]
-    expect(chart.locator(".annotation-text").last).to_contain_text("with ≠ without on ")
+    assert chart.locator(".legendtext").all_text_contents() == [*corners, "training", "validation"]
+    apart = "with regularization ≠ no regularization on "
+    expect(chart.locator(".annotation-text").last).to_contain_text(apart)
     shapes = chart.locator(".js-plotly-plot").evaluate(
         "gd => gd.data.slice(0, 6).map(t => [t.name, t.marker.symbol, t.x.length])"
     )

@@ -512,16 +512,22 @@ function brief(words) {
   return words.replaceAll("regularization", "reg.")
 }
 
-/* The entries of a figure's legend: their width in one row, and the rows they need, all columns
-   being as wide as the widest entry. */
-function legendOf({ data, layout: { legend, font } }, width) {
-  const words = `${legend.font.size}px ${font.family}`
+/* The entries of a figure's legend as Plotly lays them out: their width in one row, and the rows
+   that they need where the legend stands under the title. */
+function legendOf({ data, layout: { legend, font, margin } }, width) {
+  const words = `${width < SMALL ? 12 : legend.font.size}px ${font.family}`
   const wide = data.filter((trace) => trace.showlegend !== false && trace.visible !== false)
-    .map((trace) => widthOf(trace.name ?? "", words) + legend.itemwidth + 20)
-  const all = wide.reduce((a, b) => a + b, 0)
-  const across = all <= width ? wide.length : Math.max(1, Math.floor(width / Math.max(...wide)))
-  return { all, rows: Math.ceil(wide.length / Math.max(1, across)) }
+    .map((trace) => widthOf(trace.name ?? "", words) + legend.itemwidth + 15)
+  const most = width - margin.l - margin.r
+  let [rows, at] = [1, 0]
+  for (const each of wide) {
+    if (at > 0 && at + each > most) [rows, at] = [rows + 1, 0]
+    at += each
+  }
+  return { all: wide.reduce((a, b) => a + b, 0), rows }
 }
+
+const SMALL = 480 // pixels of a chart that is to be read on a phone
 
 const RESET_ICON = {
   width: 24, height: 24,
@@ -663,7 +669,9 @@ class Chart {
     }
     const { layout } = figure
     const beside = layout.meta?.beside
-    if (beside && legendOf(figure, width).all > width - (width >= beside.from ? beside.left : 0)) this.shorten(figure.data)
+    if (beside && (width >= beside.from ? legendOf(figure, width).all > width - beside.left - 100 : legendOf(figure, width).rows > 1)) {
+      this.shorten(figure.data)
+    }
     if (!beside) {
       // a figure without a legend that could stand beside its title
     } else if (width >= beside.from) {
@@ -675,7 +683,7 @@ class Chart {
       layout.legend.y = 1 - ((1 - layout.legend.y) * layout.height) / height
       layout.margin.t += Math.max(0, legendOf(figure, width).rows - this.legendRows) * 1.5 * layout.legend.font.size
     }
-    if (width < 480) {
+    if (width < SMALL) {
       if (layout.legend?.font) layout.legend.font.size = 12
       layout.hovermode = "closest" // a box of all values would hide a small chart
     }
@@ -2102,7 +2110,7 @@ class Histogram extends Chart {
   }
 
   arrange(figure, width, height) {
-    if (width < 480) figure.data.at(-1).showlegend = false
+    if (width < SMALL) figure.data.at(-1).showlegend = false
     super.arrange(figure, width, height)
     const { layout } = figure
     const { layers, log } = this.options
