@@ -2596,15 +2596,22 @@ class Readout {
     this.resizer.observe(root)
   }
 
-  /* The names of the columns are short ones where the table would be wider than its place. */
+  /* Where the table would be wider than its place, the names of the columns are short ones; where
+     that is not enough, all names go over several lines. */
   fit() {
     if (!this.names?.length) return
+    const fits = () => this.table.offsetWidth <= this.root.clientWidth
+    this.table.classList.remove("rv-tight")
     this.names.forEach(([cell, name]) => text(cell, name))
-    if (this.table.offsetWidth <= this.root.clientWidth) return
+    if (fits()) return
     this.names.forEach(([cell, name]) => {
       text(cell, brief(name))
       if (brief(name) !== name) cell.title = name
     })
+    if (fits()) return
+    this.names.forEach(([cell, name]) => text(cell, name))
+    this.table.classList.add("rv-tight")
+    if (!fits()) this.names.forEach(([cell, name]) => text(cell, brief(name)))
   }
 
   apply(data, c) {
