@@ -60,7 +60,7 @@ def configurations(e: Experiment) -> tuple[tuple[str, Experiment], ...]:
     """Return nothing, each technique of ``e`` alone (the first four) and all of them together."""
     model = dataclasses.replace(e.model, norm=None)
     nothing = dataclasses.replace(e.without_regularization(), model=model)
-    found = [("nothing", nothing)]
+    found = [("no regularization", nothing)]
     if e.model.norm is not None:
         found.append(
             (f"{e.model.norm} norm", dataclasses.replace(nothing, model=e.model)),
@@ -71,7 +71,7 @@ def configurations(e: Experiment) -> tuple[tuple[str, Experiment], ...]:
         alone = dataclasses.replace(off, **kept)
         if alone.any:
             found.append((name, dataclasses.replace(nothing, regularization=alone)))
-    return (*found[: MOST - 1], ("all of it", e))
+    return (*found[: MOST - 1], ("all together", e))
 
 
 def lanes_of(e: Experiment) -> Lanes:

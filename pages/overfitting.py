@@ -59,7 +59,7 @@ def trio(e: Experiment) -> Lanes:
 def names(e: Experiment) -> tuple[str, ...]:
     """Return the names of the three."""
     if is_reference(e):
-        return "nothing", "decay 1e-4", "dropout 0.5"
+        return "no regularization", "decay 1e-4", "dropout 0.5"
     return "linear", "yours", "large"
 
 

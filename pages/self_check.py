@@ -542,7 +542,7 @@ QUESTIONS = {
         SHRINKING,
         MOONS,
         (
-            ("none", {}),
+            ("no regularization", {}),
             ("0.001", {"weight_decay": 0.001}),
             ("0.1", {"weight_decay": 0.1}),
         ),
@@ -555,7 +555,7 @@ QUESTIONS = {
         active,
         DROPPING,
         MOONS,
-        (("without", {}), ("dropout", {"dropout": 0.5})),
+        (("no regularization", {}), ("dropout", {"dropout": 0.5})),
         "Srivastava et al. 2014; torch.nn.Dropout",
     ),
     "Normalization": _question(
@@ -565,7 +565,11 @@ QUESTIONS = {
         pairs,
         OF_TWO,
         PAIRS,
-        (("none", {}), ("batch norm", {"norm": "batch"}), ("layer norm", {"norm": "layer"})),
+        (
+            ("no regularization", {}),
+            ("batch norm", {"norm": "batch"}),
+            ("layer norm", {"norm": "layer"}),
+        ),
         "Ioffe & Szegedy 2015; Ba et al. 2016; Wu & He 2018, arXiv 1803.08494 (small batches)",
     ),
     "Augmentation": _question(
@@ -577,7 +581,7 @@ QUESTIONS = {
         APART,
         FEW_DIGITS,
         (
-            ("none", {}),
+            ("no regularization", {}),
             ("mirrored", {"augmentation": {"horizontal_flip": 0.5}}),
             ("turned", {"augmentation": {"degrees": 15, "translate": 0.05}}),
         ),
@@ -591,7 +595,7 @@ QUESTIONS = {
         slopes,
         MOVED,
         MOONS,
-        (("without", {}), ("σ = 0.2", {"input_noise": 0.2})),
+        (("no regularization", {}), ("σ = 0.2", {"input_noise": 0.2})),
         "Bishop 1995",
     ),
     "Boundary": _question(
@@ -601,7 +605,7 @@ QUESTIONS = {
         boundary,
         PENALTIES,
         MOONS,
-        (("without", {}), ("L2", {"l2": 0.01})),
+        (("no regularization", {}), ("L2", {"l2": 0.01})),
         "Bishop 2006, *Pattern Recognition and Machine Learning*, section 5.5",
     ),
     "Both losses high": _question(
@@ -621,7 +625,7 @@ QUESTIONS = {
         stopping,
         STOPPER,
         MOONS,
-        (("without", {}), ("early stopping", {"early_stopping": {"patience": 10}})),
+        (("no regularization", {}), ("early stopping", {"early_stopping": {"patience": 10}})),
         "Goodfellow et al. 2016, *Deep Learning*, section 7.8",
     ),
     "Convolutions": _question(
@@ -632,7 +636,7 @@ QUESTIONS = {
         HOLES,
         DIGITS,
         (
-            ("none", {}),
+            ("no regularization", {}),
             ("dropout 0.3", {"dropout": 0.3}),
             ("whole maps 0.3", {"dropout": 0.3, "dropout_kind": "spatial"}),
         ),
@@ -647,7 +651,7 @@ QUESTIONS = {
         OVER_TIME,
         ORDER,
         (
-            ("none", {}),
+            ("no regularization", {}),
             ("input 0.25", {"input_dropout": 0.25}),
             ("state 0.25", {"recurrent_dropout": 0.25}),
             ("output 0.25", {"dropout": 0.25}),
@@ -662,7 +666,7 @@ QUESTIONS = {
         looking,
         ROW_SUMS,
         LOOKING,
-        (("without", {}), ("attention 0.3", {"attention_dropout": 0.3})),
+        (("no regularization", {}), ("attention 0.3", {"attention_dropout": 0.3})),
         "Vaswani et al. 2017; torch.nn.MultiheadAttention",
         ("samples", "token_noise", "lr", "epochs", "data_seed", "seed"),
     ),
