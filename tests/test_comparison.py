@@ -164,7 +164,7 @@ def test_a_comparison_is_changed_in_copies() -> None:
     assert TRIO.move(0, 2).experiments == (DROPOUT, STOPS, SMALL)
     assert TRIO.remove(1).experiments == (SMALL, STOPS)
     assert TRIO.add(L2).experiments == (SMALL, DROPOUT, STOPS, L2)
-    with pytest.raises(SpecError, match=r"already, as “dropout 0\.5”"):
+    with pytest.raises(SpecError, match=r"already has this configuration, as “dropout 0\.5”"):
         TRIO.add(DROPOUT)
     full = comparison.START
     with pytest.raises(SpecError, match="already has 6 configurations"):
@@ -195,7 +195,7 @@ def test_other_data_and_other_seeds_are_told_and_brought_together() -> None:
         Comparison.of((SMALL, BASES["order"])).alike()
     other = together.change(1, vary(model__hidden=[4], training__batch_size=8))
     assert "initial weights from the same seed" in other.conditions
-    assert "batches of other size" in other.conditions
+    assert "batches of different size" in other.conditions
 
 
 # --- links and files --------------------------------------------------------------------------

@@ -441,7 +441,7 @@ def test_the_scrubber_asks_once_and_then_needs_no_server(stage: Stage) -> None:
     assert stage.asked >= 1
     asked = stage.asked
     slider.press("ArrowRight")
-    expect(slider).to_have_attribute("aria-valuetext", "epoch 101 of 200, pictures of epoch 100")
+    expect(slider).to_have_attribute("aria-valuetext", "epoch 101 of 200, plots of epoch 100")
     for epoch in (10, 60, 0, 150):
         slider.fill(str(epoch))
         stage.await_epoch(epoch)
