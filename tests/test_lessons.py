@@ -462,7 +462,7 @@ def test_the_targets_are_drawn_as_they_are_smoothed() -> None:
     at = opened("label_smoothing", short("label_smoothing"))
     for epsilon in (0.1, 0.4):
         control(at, "Label smoothing ε").set_value(epsilon).run()
-        (figure,) = [f for f in charts(at) if "asks for" in f["layout"]["title"]["text"]]
+        (figure,) = [f for f in charts(at) if "soft targets" in f["layout"]["title"]["text"]]
         hard, soft = (trace["text"] for trace in figure["data"])
         assert hard == ["0", "1"]
         assert soft == [f"{epsilon / 2:.3g}", f"{1 - epsilon / 2:.3g}"]
@@ -560,7 +560,7 @@ def test_the_inputs_that_are_off_are_counted_against_the_truth() -> None:
     off = (norms == 0).tolist()
     assert f"L1 {sum(off[2:])} of 8 irrelevant ones and {sum(off[:2])} of 2 that matter" in told
     assert sum(off[2:]) > 0
-    assert "none 0 of 8 irrelevant ones and 0 of 2" in told
+    assert "no regularization 0 of 8 irrelevant ones and 0 of 2" in told
     groups: list[Any] = list(at.get("button_group"))
     (layer,) = [g for g in groups if g.label == "Layer"]
     assert "hidden 1" in titles(at)
