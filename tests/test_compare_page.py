@@ -203,7 +203,7 @@ def test_six_are_drawn_renamed_and_ranked(browser: Browser, app_server: AppServe
     page.get_by_role("slider", name="Epoch", exact=True).press("End")
     expect(page.locator(".st-key-loss-curves .rv-cursor:visible")).to_have_count(0)
     page.wait_for_function(f"Math.max(...{drawn}) === {max(ended)}")
-    page.get_by_role("button", name="1 · none").click()
+    page.get_by_role("button", name="1 · no regularization").click()
     page.get_by_label("Name", exact=True).fill("plain")
     page.get_by_label("Name", exact=True).press("Enter")
     expect(page.get_by_role("button", name="1 · plain")).to_be_visible(timeout=60_000)

@@ -310,7 +310,7 @@ def test_a_link_whose_comparison_does_not_fit_is_one_sentence(
     at = opened(page, Experiment.from_dict({**SHORT, **changes}))
     (error,) = at.error
     assert error.value.startswith(f"{field}: got 1")
-    assert "Shown is the lesson's start." in error.value
+    assert "The lesson's default is shown instead." in error.value
     assert shown(at) != Experiment.from_dict({**SHORT, **changes})
 
 
