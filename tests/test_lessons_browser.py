@@ -94,7 +94,7 @@ def test_the_self_check_waits_for_the_answer_and_compares(
     expect(page.locator(".st-key-run-status")).to_have_count(0)
     question.get_by_text("L2", exact=True).click()
     ended(page)
-    expect(page.get_by_text("this run says")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("this run shows")).to_be_visible(timeout=60_000)
     page.get_by_role("radio", name="Smoothing").click()
     expect(page.get_by_text("Answer first")).to_be_visible(timeout=60_000)
     assert complaints == []
@@ -130,7 +130,7 @@ def test_the_answer_is_seen_where_the_question_is_and_only_for_its_experiment(
     question, answer = page.locator(".st-key-prediction"), page.locator(".st-key-prediction-answer")
     # not by the mouse: a phone's menu may lie above
     question.locator("label", has_text=re.compile("^both lower$")).dispatch_event("click")
-    expect(answer).to_contain_text(re.compile("As you predicted|this run says"), timeout=60_000)
+    expect(answer).to_contain_text(re.compile("As you predicted|this run shows"), timeout=60_000)
     page.evaluate("document.querySelector('.stMain').scrollTo(0, 0)")
     box = answer.bounding_box()
     assert box is not None
@@ -141,7 +141,7 @@ def test_the_answer_is_seen_where_the_question_is_and_only_for_its_experiment(
     other.dispatch_event("click")
     expect(question).to_contain_text("for another experiment", timeout=60_000)
     ended(page)
-    expect(question).not_to_contain_text(re.compile("As you predicted|this run says"))
+    expect(question).not_to_contain_text(re.compile("As you predicted|this run shows"))
     assert judged not in question.inner_text()
     context.close()
 

@@ -15,7 +15,7 @@ from regviz.ui import lesson as lessons
 from tests.test_lessons import control, every_lesson, finished, opened, short, shown
 from tests.test_links import lesson_of
 
-JUDGED = ("As you predicted", "You predicted “", "this run says")
+JUDGED = ("As you predicted", "You predicted “", "this run shows")
 
 
 def judgment(at: AppTest) -> str:

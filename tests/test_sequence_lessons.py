@@ -352,9 +352,9 @@ def test_every_control_reaches_the_experiment(page: str) -> None:
 
 
 def test_the_usual_ranges_stand_beside_the_controls() -> None:
-    assert "usual 0.2–0.3" in text(opened("sequences", LSTM))
+    assert "typical 0.2–0.3" in text(opened("sequences", LSTM))
     attention = text(opened("attention", TRANSFORMER))
-    assert attention.count("usual 0.1<") == 2
+    assert attention.count("typical 0.1<") == 2
 
 
 def masks_drawn(at: AppTest) -> bool:
