@@ -140,6 +140,12 @@ def seen(frame: Frame, lanes: Lanes) -> str:
     )
 
 
+def same_in_both_modes(frame: Frame, lanes: Lanes) -> bool:
+    """Say whether a map is the same in train mode and in eval mode."""
+    found = maps(frame.lanes[1])
+    return found is not None and np.array_equal(*found)
+
+
 def maps_said(
     quiet: NDArray[np.float64], noisy: NDArray[np.float64], p: float, on: Sequence[float]
 ) -> str:
@@ -193,6 +199,7 @@ LESSON = lesson.Lesson(
         asked,
         ("still to 1", "to 1-p", "to something else in each row"),
         outcome,
+        expected=2,
     ),
     point=point,
     code=(attention_with_dropout, residual_dropout),
@@ -212,6 +219,7 @@ LESSON = lesson.Lesson(
             "Every rate 0. Is there still a difference between train mode and eval mode?",
             NOTHING,
             seen,
+            shows=same_in_both_modes,
         ),
         lesson.Task(
             "Layer norm after each sum, as in 2017, instead of before each sub-layer.",

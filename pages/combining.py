@@ -23,15 +23,17 @@ STACK = {
 START = Experiment.from_dict(
     {
         **STACK,
-        "data": {"n_samples": 300},
+        "data": {"n_samples": 250, "noise": 0.35},
         "model": {"hidden": [64, 32, 16], "norm": "batch"},
-        "training": {"lr": 0.01, "epochs": 60},
+        "training": {"lr": 0.01, "epochs": 120},
     }
 )
 LARGE = Experiment.from_dict(
     {**STACK, "data": {"n_samples": 300}, "training": {"lr": 0.003, "epochs": 60}}
 )
 MOST = 6
+DIVERGED = 1e3  # stands for a loss that is no number any more
+CLEARLY = 1.2  # times the gain of the best technique alone: from there on it is clearly more
 SEEDS = 3
 PARTS = (
     ("dropout", ("dropout", "input_dropout")),
@@ -44,16 +46,18 @@ PARTS = (
 )
 GUIDE = (
     ("Few samples, a large network", "dropout 0.3–0.5", "Reference: dropout 0.5"),
-    ("Any deep network, as a matter of course", "weight decay", "Reference: weight decay 1e-4"),
-    ("Adam with a decay", "AdamW rather than Adam's L2", "Weight decay 0.01 under AdamW"),
-    ("Many inputs, few of them relevant", "L1", "L1 selects features"),
+    ("A network that over-fits, whatever it is", "weight decay", "Weight decay 0.01 under Adam"),
+    ("Decay apart from Adam's step sizes", "AdamW, larger λ", "Weight decay 1 under AdamW"),
+    ("Many inputs, few of them relevant", "L1: most weights become 0", "L1: exact zeros"),
     ("No time to tune anything", "early stopping", "Early stopping"),
-    ("Percentages that must be honest", "label smoothing", "Wrong labels: label smoothing"),
+    ("Percentages that must be honest", "label smoothing", "Honest percentages: label smoothing"),
     ("Some labels are wrong", "L2", "Wrong labels: L2"),
-    ("Deep, unstable, high learning rate", "batch norm", "Spirals: batch norm and dropout"),
+    ("Deep, unstable, high learning rate", "batch norm", "Normalization"),
     ("Inputs that jitter in real life", "noise on the inputs", "Spirals: noise on the inputs"),
     ("Both losses are high", "less of all this", "Too much of it"),
 )
+LESSONS = {"Normalization": "normalization"}
+"""Rows of the guide that a lesson shows, and its address; the others are presets."""
 
 
 def configurations(e: Experiment) -> tuple[tuple[str, Experiment], ...]:
@@ -103,19 +107,26 @@ def asked(e: Experiment) -> str:
     if len(single) < 2:
         return ""
     return (
-        f"{words.listed(single)}, each alone and all together. Which has the lowest validation "
-        "loss?"
+        f"{words.listed(single)}, each alone and all together. Do all together lower the "
+        "validation loss clearly further (by a fifth or more) than the best one alone?"
     )
 
 
 def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
-    """Say whether the combination has the lowest validation loss on this run."""
+    """Compare what all together lower the validation loss by with what the best one alone does."""
     of = names(lanes[-1])
     losses = [metrics.read(lane).val_loss for lane in frame.lanes]
     text = ", ".join(f"{n} {x:.3f}" for n, x in zip(of, losses, strict=True))
-    best = int(np.argmin(losses))
-    right = 0 if best == len(of) - 1 else 2 if best == 0 else 1
-    return right, f"validation losses {text}."
+    if len(of) < 3:
+        return 2, f"there is nothing to combine here; validation losses {text}."
+    known = np.nan_to_num(losses, nan=DIVERGED, posinf=DIVERGED)
+    gains = known[0] - known[1:]
+    alone, together = int(np.argmax(gains[:-1])), float(gains[-1])
+    right = 0 if together > CLEARLY * gains[alone] else 1
+    return 2 if gains.max() <= 0 else right, (
+        f"validation losses {text}. All of it gains {together:.3f}, {of[1 + alone]} alone "
+        f"{gains[alone]:.3f}, and the gains of each alone add up to {gains[:-1].sum():.3f}."
+    )
 
 
 def order_of(e: Experiment) -> str:
@@ -149,6 +160,13 @@ def code_ran(frame: Frame, lanes: Lanes) -> str:
         f"it hands on {used.var():.2f} instead of 1. Batch norm first, then dropout: "
         f"{after.var():.2f}. {order_of(e)}"
     )
+
+
+def address_of(name: str) -> str:
+    """Return the address of the lesson or of the preset, in the Playground, with this name."""
+    if name in LESSONS:
+        return f"./{LESSONS[name]}"
+    return f"./?e={specs.to_link(presets.by_name(name).experiment)}"
 
 
 def ranking(frame: Frame, lanes: Lanes) -> list[tuple[str, ...]]:
@@ -225,8 +243,13 @@ LESSON = lesson.Lesson(
     ),
     prediction=lesson.Prediction(
         asked,
-        ("all together", "one of them alone", "none of them"),
+        (
+            "yes, clearly further than the best one alone",
+            "no, the best one alone does about as well or better",
+            "none of them lowers it",
+        ),
         outcome,
+        expected=1,
     ),
     point=point,
     code=(dropout_forward, batch_norm),
@@ -308,11 +331,8 @@ with guide:
     st.markdown(
         "**Which technique when?**\n\n"
         + lesson.markdown_table(
-            ("when", "try", "see it in the Playground"),
-            [
-                (when, what, f"[{name}](./?e={specs.to_link(presets.by_name(name).experiment)})")
-                for when, what, name in GUIDE
-            ],
+            ("when", "try", "see it"),
+            [(when, what, f"[{name}]({address_of(name)})") for when, what, name in GUIDE],
         )
     )
 lesson.finish(shown)

@@ -168,6 +168,12 @@ def seen(frame: Frame, lanes: Lanes) -> str:
     )
 
 
+def too_much(frame: Frame, lanes: Lanes) -> bool:
+    """Say whether the model with dropout is clearly worse on its own training points."""
+    plain, with_ = (metrics.read(lane) for lane in frame.lanes)
+    return with_.train_accuracy < plain.train_accuracy - 0.05
+
+
 def mode_rows(frame: Frame, lanes: Lanes) -> lesson.Rows:
     """Return the loss of the same weights in train mode, beside the table's own in eval mode."""
     return [
@@ -204,6 +210,7 @@ LESSON = lesson.Lesson(
             "validation loss not lower",
         ),
         outcome,
+        expected=0,
     ),
     point=point,
     code=(dropout_forward, dropout_backward, classic_dropout, alpha_dropout_forward),
@@ -216,6 +223,7 @@ LESSON = lesson.Lesson(
             .replace("model.hidden", [16, 16])
             .replace("data.noise", 0.15),
             seen,
+            shows=too_much,
         ),
         lesson.Task(
             "Rates of their own: 0.2 in the first, 0.5 in the last hidden layer.",

@@ -19,7 +19,7 @@ START = Experiment.from_dict(
         "data": {"n_samples": 200},
         "model": {"hidden": [64, 64]},
         "regularization": {"early_stopping": {"patience": 15, "min_delta": 0.003}},
-        "training": {"lr": 0.001, "epochs": 150},
+        "training": {"lr": 0.003, "epochs": 300},
     }
 )
 
@@ -144,6 +144,7 @@ LESSON = lesson.Lesson(
         "validation loss will be lower?",
         ("the one that stops", "no difference", "the one that trains on"),
         outcome,
+        expected=0,
     ),
     point=point,
     code=(early_stopping,),

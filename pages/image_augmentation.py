@@ -17,8 +17,8 @@ from regviz.ui.lesson import Lanes
 
 START = Experiment.from_dict(
     {
-        "data": {"kind": "digits", "n_samples": 400, "val_fraction": 0.75, "noise": 0.1},
-        "model": {"kind": "cnn", "hidden": [16]},
+        "data": {"kind": "digits", "n_samples": 300, "val_fraction": 2 / 3, "noise": 0.1},
+        "model": {"kind": "cnn", "hidden": [32]},
         "regularization": {
             "augmentation": {
                 "degrees": 10,
@@ -28,7 +28,7 @@ START = Experiment.from_dict(
                 "contrast": 0.2,
             }
         },
-        "training": {"lr": 0.005, "batch_size": 25, "epochs": 60},
+        "training": {"lr": 0.005, "batch_size": 25, "epochs": 200},
     }
 )
 TOO_MUCH = 4.0
@@ -260,6 +260,7 @@ LESSON = lesson.Lesson(
         asked,
         NAMES,
         outcome,
+        expected=1,
     ),
     point=point,
     code=(affine, color_jitter),

@@ -230,6 +230,7 @@ LESSON = lesson.Lesson(
         asked,
         ("higher", "about the same", "lower"),
         outcome,
+        expected=1,
     ),
     point=point,
     code=(spatial_dropout_forward, dropout_forward, batch_norm),

@@ -33,7 +33,8 @@ class Misconception:
     """One brick of the wall.
 
     ``claim`` is what is believed, ``correct`` what is so instead; ``said`` puts the numbers of a
-    frame into a sentence; ``wrong`` and ``right`` are the functions whose source is shown.
+    frame into a sentence, and ``shows`` says whether they refute the claim on this run;
+    ``wrong`` and ``right`` are the functions whose source is shown.
     """
 
     lab: str
@@ -41,6 +42,7 @@ class Misconception:
     claim: str
     correct: str
     said: Callable[[LabFrame], str]
+    shows: Callable[[LabFrame], bool]
     wrong: tuple[Callable[..., Any], ...]
     right: tuple[Callable[..., Any], ...]
     source: str
@@ -134,6 +136,17 @@ def lstm(f: LabFrame) -> str:
     )
 
 
+def off(f: LabFrame, name: str) -> bool:
+    """Say whether a ratio that should be 1 clearly is not."""
+    return abs(f.number(name) - 1) > 0.1
+
+
+def unequal(f: LabFrame) -> bool:
+    """Say whether one weight shrinks and the other hardly does, and both alike if decoupled."""
+    (large, small), (right, other) = f.numbers("left_wrong"), f.numbers("left_right")
+    return abs(large - small) > 0.1 and abs(right - other) < 0.05
+
+
 WALL = (
     Misconception(
         "wrong_dropout_at_test",
@@ -141,6 +154,7 @@ WALL = (
         "A network trained with dropout is used just as it was trained.",
         "In use every unit is there: inverted dropout is the identity. model.eval() says so.",
         at_test,
+        lambda f: f.number("measured") > 10 * f.number("right_spread") + 0.01,
         (wrong_dropout_at_test,),
         (dropout_forward,),
         "Srivastava et al. 2014; torch.nn.Module.eval; Gal & Ghahramani 2016 for the case where "
@@ -152,6 +166,7 @@ WALL = (
         "Dropout multiplies what is left by p, or scales in training and at test.",
         "Inverted dropout divides by 1-p in training and does nothing at test.",
         scaling,
+        lambda f: off(f, "measured") and off(f, "measured_twice") and not off(f, "measured_right"),
         (wrong_scaling_by_p, wrong_scaling_twice),
         (dropout_forward,),
         "Srivastava et al. 2014, section 10 (p of keeping); torch.nn.Dropout (p of dropping)",
@@ -162,6 +177,7 @@ WALL = (
         "Adding λ·sum|w| to the loss gives weights that are exactly 0.",
         "A subgradient step jumps from one side of 0 to the other; the soft-threshold lands on it.",
         subgradient,
+        lambda f: f.number("zeros_wrong") == 0 < f.number("zeros_right"),
         (wrong_l1_subgradient_step,),
         (elastic_net_update, soft_threshold),
         "Parikh & Boyd 2014, “Proximal Algorithms”, section 4.2",
@@ -172,6 +188,7 @@ WALL = (
         "A weight that the L1 penalty takes across 0 can stay 0 for good.",
         "The data may want it on the other side: after a soft-threshold it can leave 0 again.",
         kill,
+        lambda f: f.number("dead_but_needed") > 0 and f.number("measured") > 0,
         (wrong_l1_kill_step,),
         (elastic_net_update, soft_threshold),
         "TensorFlow Playground, src/nn.ts (isDead); Parikh & Boyd 2014",
@@ -183,6 +200,7 @@ WALL = (
         "It is L2 in the gradient, and Adam divides it by the gradients' size. AdamW shrinks the "
         "weights apart from the gradient.",
         adam_decay,
+        unequal,
         (wrong_adam_decay_step,),
         (adam_step,),
         "Loshchilov & Hutter 2019, arXiv 1711.05101",
@@ -194,6 +212,7 @@ WALL = (
         "It watches the validation loss: the training loss can go on falling while a network "
         "over-fits.",
         stopping,
+        lambda f: f.number("val_loss_wrong") > f.number("val_loss_right") + 0.01,
         (wrong_early_stopping,),
         (early_stopping,),
         "Prechelt 1998, “Early stopping – but when?”",
@@ -207,6 +226,7 @@ WALL = (
         "a network with batch norm pays this price in all but the last one, and may still be worth "
         "it: the page Combining measures that.",
         before_norm,
+        lambda f: off(f, "measured") and not off(f, "right"),
         (wrong_input_of_batch_norm,),
         (batch_norm,),
         "Li et al. 2019, arXiv 1801.05134",
@@ -218,6 +238,7 @@ WALL = (
         "It acts between layers only, so with one layer on nothing. Recurrent dropout is one mask "
         "for a whole sequence.",
         lstm,
+        lambda f: f.number("measured") == 0 < f.number("right_spread"),
         (wrong_lstm_with_dropout,),
         (recurrent_dropout_lstm,),
         "torch.nn.LSTM; Gal & Ghahramani 2016, arXiv 1512.05287",

@@ -14,10 +14,10 @@ from regviz.ui.lesson import Lanes
 
 START = Experiment.from_dict(
     {
-        "data": {"n_samples": 200, "noise": 0.25},
+        "data": {"n_samples": 200, "noise": 0.3},
         "model": {"hidden": [64, 64]},
         "regularization": {"input_noise": 0.2},
-        "training": {"lr": 0.01, "epochs": 150},
+        "training": {"lr": 0.01, "epochs": 250},
     }
 )
 SIGMAS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0)
@@ -111,6 +111,18 @@ def seen(frame: Frame, lanes: Lanes) -> str:
     )
 
 
+def too_much(frame: Frame, lanes: Lanes) -> bool:
+    """Say whether the noise hides what is to be learnt: less right even in training."""
+    plain, with_ = (metrics.read(lane) for lane in frame.lanes)
+    return with_.train_accuracy < plain.train_accuracy - 0.05
+
+
+def lower(frame: Frame, lanes: Lanes) -> bool:
+    """Say whether the validation loss is lower with noise."""
+    plain, with_ = (metrics.read(lane) for lane in frame.lanes)
+    return with_.val_loss < plain.val_loss
+
+
 def mode_rows(frame: Frame, lanes: Lanes) -> lesson.Rows:
     """Return the loss of training with noise on, and what that is above the table's own."""
     modes = [lane.curve("train_loss_train_mode")[-1] for lane in frame.lanes]
@@ -172,6 +184,7 @@ LESSON = lesson.Lesson(
         asked,
         ("lower with noise", "no difference", "higher with noise"),
         outcome,
+        expected=0,
     ),
     point=point,
     code=(noisy_inputs, flipped_labels, noise_penalty),
@@ -181,12 +194,14 @@ LESSON = lesson.Lesson(
             "σ = 0.8, more than the moons are apart: too much of it.",
             START.replace("regularization.input_noise", 0.8),
             seen,
+            shows=too_much,
         ),
         lesson.Task(
             "Every fifth label wrong, and the same ones in every epoch: such noise on the *labels* "
             "is no regularizer. Does noise on the inputs still help against it?",
             START.replace("data.label_noise", 0.2),
             seen,
+            shows=lower,
         ),
         lesson.Task(
             "2000 points: is there anything left for noise to do?",

@@ -18,8 +18,8 @@ from regviz.ui.lesson import Lanes
 START = Experiment.from_dict(
     {
         "data": {"n_samples": 300, "noise": 0.2},
-        "model": {"hidden": [32, 32, 32, 32], "norm": "batch"},
-        "training": {"lr": 0.1, "epochs": 60},
+        "model": {"hidden": [32, 32, 32, 32, 32], "norm": "batch"},
+        "training": {"lr": 0.3, "epochs": 60},
     }
 )
 NAMES = ("no normalization", "batch norm", "layer norm")
@@ -166,6 +166,7 @@ LESSON = lesson.Lesson(
         NAMES,
         outcome,
         may_diverge=True,
+        expected=1,
     ),
     point=point,
     code=(batch_norm, layer_norm),

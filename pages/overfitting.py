@@ -14,9 +14,9 @@ from regviz.ui.lesson import Lanes
 
 START = Experiment.from_dict(
     {
-        "data": {"n_samples": 300, "noise": 0.25, "seed": 1},
+        "data": {"n_samples": 250, "noise": 0.3},
         "model": {"hidden": [16]},
-        "training": {"lr": 0.01, "epochs": 120},
+        "training": {"lr": 0.01, "epochs": 350},
     }
 )
 LARGE = (128, 128, 128)
@@ -112,6 +112,22 @@ def seen(frame: Frame, lanes: Lanes) -> str:
     )
 
 
+def yours_over_fits(frame: Frame, lanes: Lanes) -> bool:
+    """Say whether the student's network ends far above its lowest validation loss."""
+    return metrics.read(frame.lanes[1]).rise > metrics.RISE
+
+
+def none_over_fits(frame: Frame, lanes: Lanes) -> bool:
+    """Say whether every model is about as good on new points as on its own."""
+    return all(abs(metrics.read(lane).gap) < metrics.GAP for lane in frame.lanes)
+
+
+def too_short(frame: Frame, lanes: Lanes) -> bool:
+    """Say whether the student's network was still getting better when training ended."""
+    yours = metrics.read(frame.lanes[1])
+    return yours.best_epoch == yours.epoch and yours.train_loss > 0.4
+
+
 LESSON = lesson.Lesson(
     page="overfitting",
     question="When does a network learn too little, and when too much?",
@@ -133,6 +149,7 @@ LESSON = lesson.Lesson(
         asked,
         ("the linear one", "yours", "the large one"),
         outcome,
+        expected=2,
     ),
     point=point,
     code=(early_stopping,),
@@ -142,11 +159,13 @@ LESSON = lesson.Lesson(
             "Make *yours* over-fit by capacity: three layers of 256.",
             START.replace("model.hidden", [256, 256, 256]),
             seen,
+            shows=yours_over_fits,
         ),
         lesson.Task(
             "Make every model over-fit less with data alone: 2000 samples.",
             START.replace("data.n_samples", 2000).replace("training.epochs", 60),
             seen,
+            shows=none_over_fits,
         ),
         lesson.Task(
             "Give every fifth training point a wrong label. Who learns the mistakes?",
@@ -162,6 +181,7 @@ LESSON = lesson.Lesson(
             "Train for 10 epochs only, with small steps: too little of it.",
             START.replace("training.epochs", 10).replace("training.lr", 0.001),
             seen,
+            shows=too_short,
         ),
         lesson.Task(
             "The reference experiment: 256-512-256 on 500 points, 300 epochs – nothing, weight "

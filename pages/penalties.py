@@ -25,8 +25,8 @@ from regviz.ui.lesson import Lanes
 START = Experiment.from_dict(
     {
         "data": {"kind": "linear", "n_samples": 300, "noise": 0.3, "irrelevant_features": 18},
-        "model": {"hidden": [16]},
-        "regularization": {"l1": 0.03, "l2": 0.05},
+        "model": {"hidden": [32]},
+        "regularization": {"l1": 0.02, "l2": 0.01},
         "training": {"lr": 0.01, "epochs": 200},
     }
 )
@@ -146,6 +146,18 @@ def seen(frame: Frame, lanes: Lanes) -> str:
     )
 
 
+def nothing_left(frame: Frame, lanes: Lanes) -> bool:
+    """Say whether every weight of the elastic net is 0."""
+    both = metrics.read(frame.lanes[3])
+    return both.zeros == both.weights
+
+
+def smaller(frame: Frame, lanes: Lanes) -> bool:
+    """Say whether the weights are the smaller, the larger the weight decay is."""
+    sizes = [float(np.square(lane.norms).sum()) for lane in frame.lanes]
+    return sizes == sorted(sizes, reverse=True)
+
+
 def norm_rows(frame: Frame, lanes: Lanes) -> lesson.Rows:
     """Return what the penalties are about: both norms, and zeros in the first layer."""
     return [
@@ -179,6 +191,7 @@ LESSON = lesson.Lesson(
         asked,
         ("L1", "L2", "no difference"),
         outcome,
+        expected=0,
     ),
     point=point,
     code=(
@@ -195,14 +208,15 @@ LESSON = lesson.Lesson(
     code_ran=code_ran,
     tasks=(
         lesson.Task(
-            "Much less L1 and L2: do the noise inputs come back?",
-            START.replace("regularization.l1", 0.002).replace("regularization.l2", 0.005),
+            "Ten times less L1 and L2: do the noise inputs come back?",
+            START.replace("regularization.l1", 0.002).replace("regularization.l2", 0.001),
             seen,
         ),
         lesson.Task(
             "Much too much: λ = 0.5 for both. What is left of the model?",
             START.replace("regularization.l1", 0.5).replace("regularization.l2", 0.5),
             seen,
+            shows=nothing_left,
         ),
         lesson.Task(
             "L1 alone on a linear model, by plain SGD on mini-batches: how many noise inputs are "
@@ -221,6 +235,7 @@ LESSON = lesson.Lesson(
             .replace("regularization.weight_decay", 0.05)
             .replace("training.optimizer", "adamw"),
             seen,
+            shows=smaller,
         ),
         lesson.Task(
             "The same number with Adam, where it is an L2 penalty.",
@@ -229,6 +244,7 @@ LESSON = lesson.Lesson(
             .replace("regularization.weight_decay", 0.05)
             .replace("training.optimizer", "adam"),
             seen,
+            shows=smaller,
         ),
     ),
     sources=(

@@ -40,7 +40,7 @@ FEATURES = {
 DEEP = {**MOONS, "model": {"hidden": [64, 64, 64, 64]}, "training": {"lr": 0.005, "epochs": 80}}
 CLEAN = {**MOONS, "data": {"n_samples": 300, "noise": 0.05}}
 DIGITS = {
-    "data": {"kind": "digits", "n_samples": 300, "noise": 0.0},
+    "data": {"kind": "digits", "n_samples": 600, "val_fraction": 0.5, "noise": 0.0},
     "model": {"kind": "cnn", "hidden": [8, 16]},
     "training": {"lr": 0.01, "epochs": 10},
 }
@@ -57,7 +57,7 @@ PAIRS = {
 ORDER = {
     "data": {"kind": "order", "n_samples": 200, "noise": 0.1},
     "model": {"kind": "lstm", "hidden": [16], "embedding": 8},
-    "training": {"lr": 0.02, "epochs": 40},
+    "training": {"lr": 0.02, "epochs": 80},
 }
 LOOKING = {
     "data": {"kind": "order", "n_samples": 200, "noise": 0.0},
@@ -182,8 +182,7 @@ def convolution(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     none, drop, spatial = (metrics.read(lane) for lane in frame.lanes)
     best = max(drop.val_accuracy, spatial.val_accuracy)
     luck = uncertainty.accuracy_margin(lanes[0].n_val, none.val_accuracy, best)
-    right = 0 if best > none.val_accuracy + luck else 1 if best < none.val_accuracy - luck else 2
-    return right, (
+    return 0 if best > none.val_accuracy + luck else 1, (
         f"validation accuracy {metrics.percent(none.val_accuracy)} without, "
         f"{metrics.percent(drop.val_accuracy)} with dropout and "
         f"{metrics.percent(spatial.val_accuracy)} with whole maps dropped, after "
@@ -224,7 +223,7 @@ def memory(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     """Answer “Where in an LSTM does dropout help most?”."""
     none, *places = (metrics.read(lane).val_loss for lane in frame.lanes)
     best = int(np.argmin(places))
-    right = best if places[best] < none else 3
+    right = 2 if places[best] >= none else 1 if best == 2 else 0
     return right, (
         f"validation loss {none:.3f} without, {places[0]:.3f} on the input, {places[1]:.3f} on the "
         f"state and {places[2]:.3f} before the output. The first two have one mask for a whole "
@@ -259,12 +258,10 @@ def pairs(frame: Frame, lanes: Lanes) -> tuple[int, str]:
 
 
 def changed(frame: Frame, lanes: Lanes) -> tuple[int, str]:
-    """Answer “Mirror digits or turn them: which helps?”."""
+    """Answer “Mirror digits or turn them: which is better?”."""
     none, mirrored, turned = (metrics.read(lane) for lane in frame.lanes)
-    limit = none.val_loss - 0.01
-    helps = mirrored.val_loss < limit, turned.val_loss < limit
-    right = {(True, False): 0, (False, True): 1, (True, True): 2, (False, False): 3}[helps]
-    return right, (
+    ahead = mirrored.val_loss - turned.val_loss
+    return 1 if ahead > 0.02 else 0 if ahead < -0.02 else 2, (
         f"validation loss {none.val_loss:.3f} without, {mirrored.val_loss:.3f} mirrored and "
         f"{turned.val_loss:.3f} turned and shifted; validation accuracy "
         f"{metrics.percent(none.val_accuracy)}, {metrics.percent(mirrored.val_accuracy)} and "
@@ -277,6 +274,7 @@ def _question(
     name: str,
     question: str,
     options: tuple[str, ...],
+    expected: int,
     outcome: Outcome,
     code: Code,
     base: dict[str, Any],
@@ -316,7 +314,7 @@ def _question(
         question=question,
         start=start,
         controls=controls,
-        prediction=lesson.Prediction("what do you expect?", options, outcome),
+        prediction=lesson.Prediction("what do you expect?", options, outcome, expected),
         point=point,
         code=code[0],
         code_ran=code[1],
@@ -527,6 +525,7 @@ QUESTIONS = {
         "zeros",
         "Most inputs are noise. L1 or L2: which sets weights to exactly 0?",
         ("L1", "L2", "both alike"),
+        0,
         zeros,
         ONE_STEP,
         FEATURES,
@@ -538,6 +537,7 @@ QUESTIONS = {
         "decay",
         "Does a larger weight decay give larger or smaller weights?",
         ("larger", "smaller", "no clear order"),
+        1,
         smaller,
         SHRINKING,
         MOONS,
@@ -552,6 +552,7 @@ QUESTIONS = {
         "active",
         "When is dropout active?",
         ("in training only", "in use only", "always"),
+        0,
         active,
         DROPPING,
         MOONS,
@@ -562,6 +563,7 @@ QUESTIONS = {
         "pairs",
         "Batches of two points: which norm copes better?",
         ("batch norm", "layer norm", "no difference"),
+        1,
         pairs,
         OF_TWO,
         PAIRS,
@@ -574,9 +576,10 @@ QUESTIONS = {
     ),
     "Augmentation": _question(
         "changed",
-        "Few digits to learn from. Mirror half of them, or turn and shift all a little: what "
-        "helps?",
-        ("mirroring", "turning and shifting", "both", "neither"),
+        "Few digits to learn from. Mirror half of them, or turn and shift all a little: which "
+        "gives the lower validation loss?",
+        ("mirroring", "turning and shifting", "no difference"),
+        1,
         changed,
         APART,
         FEW_DIGITS,
@@ -592,9 +595,10 @@ QUESTIONS = {
         "noise",
         "Which losses does noise of σ = 0.2 on the training inputs lower?",
         ("the training loss only", "the validation loss only", "both", "neither"),
+        1,
         slopes,
         MOVED,
-        MOONS,
+        {**MOONS, "training": {"lr": 0.01, "epochs": 160}},
         (("no regularization", {}), ("σ = 0.2", {"input_noise": 0.2})),
         "Bishop 1995",
     ),
@@ -602,6 +606,7 @@ QUESTIONS = {
         "boundary",
         "With L2, is the network more or less confident over the plane?",
         ("less confident", "more confident", "no difference"),
+        0,
         boundary,
         PENALTIES,
         MOONS,
@@ -612,6 +617,7 @@ QUESTIONS = {
         "both",
         "Training and validation loss are both high at L2 0.1. More regularization?",
         ("more of it", "less of it", "leave it"),
+        1,
         both_high,
         PENALTIES,
         MOONS,
@@ -622,6 +628,7 @@ QUESTIONS = {
         "stopping",
         "Is early stopping regularization, though it adds nothing to the loss?",
         ("yes: smaller weights, smaller gap", "no"),
+        0,
         stopping,
         STOPPER,
         MOONS,
@@ -631,7 +638,8 @@ QUESTIONS = {
     "Convolutions": _question(
         "convolution",
         "Dropout is rare in convolutional layers. Does it help this small one, on 8x8 digits?",
-        ("it helps", "it harms", "no difference"),
+        ("yes, clearly more of them are right", "no"),
+        1,
         convolution,
         HOLES,
         DIGITS,
@@ -646,7 +654,8 @@ QUESTIONS = {
     "Sequences": _question(
         "memory",
         "An LSTM has few sequences to learn from. Where does dropout help it most on new ones?",
-        ("on its input", "on its state, between steps", "before its output", "nowhere"),
+        ("on its input or its state, one mask a sequence", "before its output", "nowhere"),
+        0,
         memory,
         OVER_TIME,
         ORDER,
@@ -663,6 +672,7 @@ QUESTIONS = {
         "looking",
         "A transformer was trained with attention dropout. In which mode is its attention plotted?",
         ("in eval mode", "in train mode", "no difference"),
+        0,
         looking,
         ROW_SUMS,
         LOOKING,
@@ -675,6 +685,7 @@ QUESTIONS = {
         "λ = 0.003 for both in a network of four layers: does L1 or L2 end with the lower "
         "validation loss?",
         ("L1", "L2", "no difference"),
+        1,
         deep,
         PENALTIES,
         DEEP,
@@ -685,6 +696,7 @@ QUESTIONS = {
         "hurts",
         "Can label smoothing hurt, on clean and well separated data?",
         ("yes: less honest percentages", "no"),
+        0,
         hurts,
         TARGETS,
         CLEAN,

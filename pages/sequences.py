@@ -166,6 +166,7 @@ LESSON = lesson.Lesson(
         asked,
         ("both", "kernel only", "recurrent only", "neither"),
         outcome,
+        expected=0,
     ),
     point=point,
     code=(recurrent_dropout_lstm,),

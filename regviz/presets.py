@@ -1,27 +1,110 @@
 """Named experiments, each there to make one point that can be seen in its run.
 
 A preset is an :class:`~regviz.specs.Experiment`; the page trains it beside its twin without
-regularization. Numbers of a run are never written here: the page measures them.
+regularization. Numbers of a run are never written here: the page measures them. What the sentence
+claims is written once more as a function of the finished twins, and
+``python -m benchmarks.lessons`` counts on how many seeds it comes true.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from regviz import metrics
+from regviz.frames import LaneFrame
 from regviz.specs import Experiment
+
+Shows = Callable[[LaneFrame, LaneFrame], bool]
 
 
 @dataclass(frozen=True)
 class Preset:
-    """An experiment with a name and, in one sentence, what to look for."""
+    """An experiment with a name and, in one sentence, what to look for.
+
+    ``shows`` says whether that came true: it gets the finished lanes without and with
+    regularization.
+    """
 
     name: str
     point: str
     experiment: Experiment
+    shows: Shows
 
 
-def _preset(name: str, point: str, **groups: object) -> Preset:
-    return Preset(name, point, Experiment.from_dict(groups))
+def _preset(name: str, point: str, shows: Shows, **groups: object) -> Preset:
+    return Preset(name, point, Experiment.from_dict(groups), shows)
+
+
+def _over_fits(lane: LaneFrame) -> bool:
+    """Whether the validation loss ends well above its best, as the verdict counts it."""
+    end = metrics.read(lane)
+    risen = end.val_loss - end.best_val_loss
+    return end.rise > metrics.RISE and risen > metrics.LEAST_RISE
+
+
+def _lower(share: float) -> Shows:
+    """Whether regularization leaves at most this share of the validation loss."""
+    return lambda without, with_: (
+        metrics.read(with_).val_loss <= share * metrics.read(without).val_loss
+    )
+
+
+def _good_only_with(without: LaneFrame, with_: LaneFrame) -> bool:
+    return _over_fits(without) and not _over_fits(with_) and _lower(0.7)(without, with_)
+
+
+def _slowed(without: LaneFrame, with_: LaneFrame) -> bool:
+    return _over_fits(with_) and _lower(0.9)(without, with_)
+
+
+def _both_over_fit(without: LaneFrame, with_: LaneFrame) -> bool:
+    return _over_fits(without) and _over_fits(with_)
+
+
+def _most_zero(without: LaneFrame, with_: LaneFrame) -> bool:
+    zeros, norms = metrics.read(with_), with_.input_norms
+    matter, rest = (norms[:2], norms[2:]) if norms is not None else ((), ())
+    some_off = all(n > 0 for n in matter) and any(n == 0 for n in rest)
+    return zeros.zeros > 0.9 * zeros.weights and some_off and _lower(0.9)(without, with_)
+
+
+def _stopped(without: LaneFrame, with_: LaneFrame) -> bool:
+    return with_.status == "stopped" and _lower(0.9)(without, with_)
+
+
+def _ignores_inputs(without: LaneFrame, with_: LaneFrame) -> bool:
+    """Whether the model is no better than the share of the classes, in training too."""
+    return metrics.read(with_).train_loss > 0.6 and metrics.read(without).train_loss < 0.3
+
+
+def _less_sure(without: LaneFrame, with_: LaneFrame) -> bool:
+    # every fifth label is wrong: who is right on more than 80% has learnt wrong ones
+    learnt = metrics.read(with_).train_accuracy > 0.85
+    return learnt and _lower(1.0)(without, with_)
+
+
+def _more_right(without: LaneFrame, with_: LaneFrame) -> bool:
+    plain, held = metrics.read(without), metrics.read(with_)
+    return held.train_accuracy < plain.train_accuracy and held.val_accuracy > plain.val_accuracy
+
+
+def _little_changes(without: LaneFrame, with_: LaneFrame) -> bool:
+    return abs(metrics.read(with_).val_loss - metrics.read(without).val_loss) < 0.1
+
+
+def _little_changes_and_over_fits(without: LaneFrame, with_: LaneFrame) -> bool:
+    return _both_over_fit(without, with_) and not _lower(0.7)(without, with_)
+
+
+def _calibrated(without: LaneFrame, with_: LaneFrame) -> bool:
+    """Whether the ECE is clearly lower, and not by a lucky draw of the validation points."""
+
+    def ece(lane: LaneFrame) -> float:
+        count, confidence, right = lane.reliability.astype(float)
+        return float(abs(right - confidence).sum() / count.sum())
+
+    return ece(with_) < ece(without) - 0.02
 
 
 _MOONS = {"kind": "moons", "n_samples": 200, "noise": 0.3}
@@ -39,6 +122,7 @@ _SPIRALS = {
 DEFAULT = _preset(
     "Over-fitting, and what helps",
     "The same network learns a small data set by heart, noise and all, or the rule behind it.",
+    _good_only_with,
     data=_MOONS,
     model={"hidden": [48, 48]},  # enough to learn 140 points by heart; trains twice as fast as 128
     regularization={"dropout": 0.2, "l2": 0.01},
@@ -51,23 +135,28 @@ PRESETS: tuple[Preset, ...] = (
     _preset(
         "Reference: weight decay 1e-4",
         "The reference experiment: a little weight decay slows over-fitting but does not end it.",
+        _slowed,
         regularization={"weight_decay": 1e-4},
         **_REFERENCE,
     ),
     _preset(
         "Reference: dropout 0.5",
-        "The reference experiment: with dropout the validation loss stays near its best.",
+        "The reference experiment: with dropout the validation loss rises far less from its best.",
+        _lower(0.7),
         regularization={"dropout": 0.5},
         **_REFERENCE,
     ),
     _preset(
         "Reference: nothing",
         "The reference experiment as it is: both models coincide, and both over-fit.",
+        _both_over_fit,
         **_REFERENCE,
     ),
     _preset(
-        "L1 selects features",
-        "Two inputs matter and eighteen do not: L1 sets most weights to exactly 0.",
+        "L1: exact zeros",
+        "Two inputs matter and eighteen do not: L1 sets most weights to exactly 0. An input is off "
+        "only where all 32 of its weights are 0, which is so for a few of the eighteen.",
+        _most_zero,
         data={"kind": "linear", "n_samples": 300, "noise": 0.3, "irrelevant_features": 18},
         model={"hidden": [32]},
         regularization={"l1": 0.02},
@@ -76,6 +165,7 @@ PRESETS: tuple[Preset, ...] = (
     _preset(
         "Early stopping",
         "Stop when the validation loss no longer improves, and go back to the best epoch.",
+        _stopped,
         data=_MOONS,
         model=_WIDE,
         regularization={"early_stopping": {"patience": 30}},
@@ -84,6 +174,7 @@ PRESETS: tuple[Preset, ...] = (
     _preset(
         "Too much of it",
         "An L2 penalty this strong leaves only the answer that ignores the input: under-fitting.",
+        _ignores_inputs,
         data=_MOONS,
         model=_WIDE,
         regularization={"l2": 0.2},
@@ -93,6 +184,7 @@ PRESETS: tuple[Preset, ...] = (
         "Wrong labels: label smoothing",
         "Every fifth training label is wrong. Smoothing does not keep the network from learning "
         "them, but from being sure of them: the validation loss stays lower.",
+        _less_sure,
         data={"kind": "moons", "n_samples": 150, "noise": 0.15, "label_noise": 0.2},
         model={"hidden": [128, 128, 128]},
         regularization={"label_smoothing": 0.3},
@@ -102,6 +194,7 @@ PRESETS: tuple[Preset, ...] = (
         "Wrong labels: L2",
         "Every fifth training label is wrong. A model held back by L2 contradicts them and is "
         "right more often where it counts.",
+        _more_right,
         data={"kind": "moons", "n_samples": 200, "noise": 0.15, "label_noise": 0.2},
         model={"hidden": [128, 128, 128]},
         regularization={"l2": 0.005},
@@ -110,14 +203,16 @@ PRESETS: tuple[Preset, ...] = (
     _preset(
         "Spirals: noise on the inputs",
         "Points that jitter in every step cannot be learnt by heart one by one.",
+        _lower(0.9),
         model={"hidden": [128, 128, 128]},
         regularization={"input_noise": 0.25},
         **_SPIRALS,
     ),
     _preset(
         "Spirals: batch norm and dropout",
-        "Both models have batch norm, which regularizes by itself: dropout on top changes little. "
-        "Set Normalization to none and compare.",
+        "Both models have batch norm, which regularizes by itself (Luo et al. 2019, arXiv "
+        "1809.00846): dropout on top changes little. Set Normalization to none and compare.",
+        _little_changes,
         model={"hidden": [128, 128, 128], "norm": "batch"},
         regularization={"dropout": 0.2},
         **_SPIRALS,
@@ -125,6 +220,7 @@ PRESETS: tuple[Preset, ...] = (
     _preset(
         "Weight decay 0.01 under Adam",
         "Adam adds λ·w to the gradient: 0.01 tames this network.",
+        _good_only_with,
         data=_MOONS,
         model=_WIDE,
         regularization={"weight_decay": 0.01},
@@ -133,11 +229,31 @@ PRESETS: tuple[Preset, ...] = (
     _preset(
         "Weight decay 0.01 under AdamW",
         "The same number under AdamW does next to nothing, because each step shrinks a weight by "
-        "only lr·λ: try 1 or 2.",
+        "only lr·λ: try 1 (Loshchilov & Hutter 2019, arXiv 1711.05101).",
+        _little_changes_and_over_fits,
         data=_MOONS,
         model=_WIDE,
         regularization={"weight_decay": 0.01},
         training={"optimizer": "adamw", "lr": 0.01, "epochs": 200},
+    ),
+    _preset(
+        "Weight decay 1 under AdamW",
+        "AdamW shrinks each weight by lr·λ a step, whatever its gradients: λ has to be about a "
+        "hundred times that of Adam, and 1 tames this network.",
+        _lower(0.8),
+        data=_MOONS,
+        model=_WIDE,
+        regularization={"weight_decay": 1.0},
+        training={"optimizer": "adamw", "lr": 0.01, "epochs": 200},
+    ),
+    _preset(
+        "Honest percentages: label smoothing",
+        "Without smoothing the network is far surer than it is often right; with ε = 0.1 its "
+        "percentages are closer to the share that is right.",
+        _calibrated,
+        data={"kind": "moons", "n_samples": 600, "noise": 0.35, "val_fraction": 0.7},
+        regularization={"label_smoothing": 0.1},
+        training={"lr": 0.01, "epochs": 250},
     ),
 )
 """All presets, in the order the page lists them."""

@@ -281,7 +281,7 @@ def test_a_link_of_a_page_s_own_is_opened_from_another_page() -> None:
 def test_a_preset_changes_everything_and_the_controls_show_it() -> None:
     at = open_app()
     assert control(at, "Preset").value is None
-    preset = presets.by_name("L1 selects features")
+    preset = presets.by_name("L1: exact zeros")
     control(at, "Preset").set_value(preset.name).run()
     assert shown(at) == preset.experiment
     assert control(at, "L1 λ").value == preset.experiment.regularization.l1

@@ -73,7 +73,7 @@ def test_the_default_over_fits_without_and_generalizes_with() -> None:
 
 
 def test_l1_zeroes_most_weights_and_keeps_the_fit() -> None:
-    (without, with_), verdicts = outcome("L1 selects features")
+    (without, with_), verdicts = outcome("L1: exact zeros")
     assert without.zeros == 0
     assert with_.zeros > 0.8 * with_.weights
     assert [v.kind for v in verdicts] == [OVER, GOOD]
@@ -122,6 +122,8 @@ def test_weight_decay_differs_between_adam_and_adamw() -> None:
     (without, adamw), _ = outcome("Weight decay 0.01 under AdamW")
     assert adam.val_loss < without.val_loss / 4
     assert adamw.val_loss > without.val_loss / 2
+    (without, enough), _ = outcome("Weight decay 1 under AdamW")
+    assert enough.val_loss < without.val_loss / 4
 
 
 def test_the_reference_experiment() -> None:

@@ -58,11 +58,15 @@ class Prediction:
     came true *on this run* and a sentence with what was measured. Where the question names a
     setting it is a function of the experiment shown, which returns an empty text for one that does
     not ask it. A diverged model answers nothing, unless it ``may_diverge``.
+
+    ``expected`` is the number of the option that the lesson teaches: its default run must show it
+    on most seeds, which ``python -m benchmarks.lessons`` counts.
     """
 
     question: str | Callable[[Experiment], str]
     options: tuple[str, ...]
     outcome: Callable[[Frame, Lanes], tuple[int, str]]
+    expected: int
     may_diverge: bool = False
 
     def of(self, experiment: Experiment) -> str:
@@ -80,11 +84,16 @@ class Subject:
 
 @dataclass(frozen=True)
 class Task:
-    """Something to try: words, the experiment that sets it up, and what was then to be seen."""
+    """Something to try: words, the experiment that sets it up, and what was then to be seen.
+
+    Where the words claim something, ``shows`` says whether it came true on a finished run;
+    where they only ask, it is None.
+    """
 
     words: str
     experiment: Experiment
     observed: Callable[[Frame, Lanes], str]
+    shows: Callable[[Frame, Lanes], bool] | None = None
 
 
 @dataclass(frozen=True)
