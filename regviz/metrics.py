@@ -29,15 +29,17 @@ GAP = 0.06
 """Accuracy by which training may be ahead of validation before it counts as over-fitting."""
 SHORTFALL = 0.06
 """Accuracy by which a model may miss the best possible one before it counts as under-fitting."""
-RISE = 0.3
+RISE = 0.55
 """Share by which the validation loss may have risen from its best, as over-fitting goes. The best
-of many noisy epochs is a little lucky, so a rise of a tenth or two means nothing."""
+of many noisy epochs is a little lucky, and dropout drifts: of the reference experiment (256-512-256,
+two moons, 350 training points) on 21 seeds and data sets, 21 runs without regularization are
+beyond this and :data:`LEAST_RISE`, 11 with weight decay 1e-4, 3 with dropout 0.5."""
 LEAST_RISE = 0.08
 """And by how many nats it must have risen at least."""
-RISE_OF_FEW, MOST_RISE = 2.2, 0.2
+RISE_OF_FEW, MOST_RISE = 1.0, 0.2
 """And by how many nats times √n at least, of n validation points, but not more than so many nats.
-Two standard errors: from the best epoch to the last, the loss of one point changes by 1.1 (standard
-deviation) where models with dropout on noisy moons drift a little, as few large losses decide."""
+One standard error: from the best epoch to the last, the loss of one point changes by about 1.0
+(standard deviation), as few large losses decide."""
 TOO_WIDE = 0.15
 """Accuracy by which the lower end of the 95% interval may miss the best possible accuracy: if it
 is lower, there are too few validation points to call a fit good."""

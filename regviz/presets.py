@@ -135,7 +135,8 @@ PRESETS: tuple[Preset, ...] = (
     DEFAULT,
     _preset(
         "Reference: weight decay 1e-4",
-        "The reference experiment: a little weight decay slows over-fitting but does not end it.",
+        "The reference experiment: with a little weight decay the validation loss rises less, but "
+        "still ends above its best.",
         _slowed,
         regularization={"weight_decay": 1e-4},
         **_REFERENCE,

@@ -136,5 +136,5 @@ def test_the_reference_experiment() -> None:
     (none, decayed, dropped), verdicts = metrics.judge_frame(frame, [decay.data] * 3)
     assert dropped.val_loss < decayed.val_loss < none.val_loss
     assert [verdicts[0].kind, verdicts[2].kind] == [OVER, GOOD]
-    # weight decay drifts, too, by 0.09 nats: too little to be told from the luck of 150 points
-    assert decayed.rise > metrics.RISE
+    # with weight decay the kind depends on the seed (over-fitting in 11 of 21): it still rises
+    assert 0.1 < decayed.rise < none.rise
