@@ -19,10 +19,10 @@ from regviz.ui.lesson import Lanes
 
 START = Experiment.from_dict(
     {
-        "data": {"n_samples": 300},
+        "data": {"n_samples": 300, "noise": 0.35},
         "model": {"hidden": [64, 64]},
         "regularization": {"dropout": 0.5},
-        "training": {"lr": 0.01, "epochs": 120},
+        "training": {"lr": 0.01, "epochs": 200},
     }
 )
 REPEATS = 2000
