@@ -115,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"regviz {__version__}")
     parser.set_defaults(command=None, parser=parser)
-    commands = parser.add_subparsers(title="commands", metavar="{run,sweep,render,serve}")
+    commands = parser.add_subparsers(title="commands", metavar="{run,sweep,render,table,serve}")
 
     run = commands.add_parser(
         "run", help="train the experiments of a file", description="Train a file's experiments."
@@ -163,6 +163,7 @@ def _parser() -> argparse.ArgumentParser:
         )
 
     _add_render(commands)
+    _add_table(commands)
 
     serve = commands.add_parser(
         "serve", help="start the app", description="Start the app and its trainer processes."
@@ -252,6 +253,34 @@ def _add_render(commands: argparse._SubParsersAction[Any]) -> None:
         "--device", choices=("auto", "cpu", "cuda"), default="cpu", help="default: cpu"
     )
     render.set_defaults(command=_render, parser=render)
+
+
+def _add_table(commands: argparse._SubParsersAction[Any]) -> None:
+    table = commands.add_parser(
+        "table",
+        help="read a table as Your own data does",
+        description="Read a table (CSV, text, .xlsx, .ods) and say how it is understood, as JSON: "
+        "its columns, which are the inputs and the label, the first and the last row, and notes.",
+        epilog='example: python -m regviz table iris.csv --inputs "petal length,petal width" '
+        "-o spec.json",
+    )
+    table.add_argument("file", metavar="FILE", help="the table")
+    table.add_argument(
+        "--inputs", metavar="A,B", help="two columns of numbers (default: the first two that fit)"
+    )
+    table.add_argument("--label", metavar="C", help="the column of the classes (default: found)")
+    table.add_argument(
+        "--missing",
+        default="refuse",
+        metavar="refuse|drop",
+        help="refuse a table with missing values, or drop those rows (default: refuse)",
+    )
+    table.add_argument(
+        "--decimal", metavar=".|,", help="the decimal sign, where numbers can be read in two ways"
+    )
+    table.add_argument("--sheet", metavar="NAME", help="of a workbook (default: the first)")
+    table.add_argument("-o", "--output", metavar="SPEC.json", help="write an experiment on it")
+    table.set_defaults(command=_table, parser=table)
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -385,6 +414,49 @@ def _format(path: str, known: Sequence[str]) -> str:
         got = f"cannot make a .{ending}" if ending else "its ending says what to make"
         raise SpecError(f"{path}: {got}; end it in {', '.join(known)}.")
     return ending
+
+
+def _table(arguments: argparse.Namespace) -> int:
+    from regviz.specs import DataSpec, experiments_to_json
+    from regviz.tables import apart, choice
+
+    content = _bytes(arguments.file)
+    try:
+        sheet = apart.read(content, decimal=arguments.decimal, sheet=arguments.sheet)
+        inputs = None if arguments.inputs is None else _columns(arguments.inputs, sheet.names)
+        table = choice.choose(
+            sheet, inputs=inputs, label=arguments.label, missing=arguments.missing
+        )
+        experiment = Experiment(table.data(DataSpec()))
+    except SpecError as error:
+        raise SpecError(f"{arguments.file}: {error}") from None
+    if arguments.output is not None:
+        with _output(arguments.output) as write:
+            write(experiments_to_json([experiment]) + "\n")
+    document = {
+        "columns": sheet.names,
+        "inputs": table.inputs,
+        "label": table.label,
+        "classes": table.classes,
+        "rows": table.rows,
+        "dropped": table.dropped,
+        "notes": table.notes,
+        "first": [table.first],
+        "last": [table.last],
+    }
+    print(json.dumps(document, ensure_ascii=False, allow_nan=False))
+    return 0
+
+
+def _columns(text: str, names: Sequence[str]) -> list[str]:
+    """Read ``A,B``, where the names themselves may hold commas."""
+    known = {name.casefold() for name in names}
+    parts = [part.strip() for part in text.split(",")]
+    for k in range(1, len(parts)):
+        pair = [", ".join(parts[:k]), ", ".join(parts[k:])]
+        if all(name.casefold() in known for name in pair):
+            return pair
+    return parts
 
 
 def _source(arguments: argparse.Namespace) -> Source:

@@ -43,8 +43,10 @@ MIN_POINTS, MAX_POINTS = 10, 600
 """How many points of one's own an experiment holds."""
 MAX_CLASSES = 10
 """How many classes one's own points have at most."""
-MAX_COORDINATE = 1e6
+MAX_COORDINATE = 1e15
 """Coordinates of one's own points are below this in size."""
+MAX_DRAWN = 1e6
+"""Those of points that were drawn, and of the plane that they were drawn in, are below this."""
 MAX_NAME = 30
 """Characters of the name of a column or a class."""
 
@@ -226,7 +228,7 @@ Point = tuple[float, float, int]
 
 
 def rounded(coordinate: float) -> float:
-    """Return a coordinate to six significant digits, as an experiment holds it."""
+    """Return the coordinate of a point that was drawn as an experiment holds it: six digits."""
     return float(f"{coordinate:.6g}") + 0.0
 
 
@@ -249,15 +251,13 @@ def _points(name: str, value: Any) -> tuple[Point, ...]:
         if good:
             numbers = (isinstance(v, (int, float)) and not isinstance(v, bool) for v in point)
             # nan is not below anything; a whole number may be too long to become a float
-            good = all(numbers) and all(
-                abs(v) < MAX_COORDINATE and abs(rounded(v)) < MAX_COORDINATE for v in point[:2]
-            )
+            good = all(numbers) and all(abs(v) < MAX_COORDINATE for v in point[:2])
         if not good or point[2] not in range(MAX_CLASSES):
             raise SpecError(
                 f"{name}[{i}]: got {_shown(point)}; give [x0, x1, class]: two numbers below "
-                f"{MAX_COORDINATE:,.0f} in size, and a whole number from 0 to {MAX_CLASSES - 1}."
+                f"{MAX_COORDINATE:g} in size, and a whole number from 0 to {MAX_CLASSES - 1}."
             )
-        out.append((rounded(point[0]), rounded(point[1]), int(point[2])))
+        out.append((float(point[0]) + 0.0, float(point[1]) + 0.0, int(point[2])))
     counts = [0] * max(2, 1 + max(y for *_, y in out))
     for *_, y in out:
         counts[y] += 1
@@ -276,7 +276,7 @@ def _plane(name: str, value: Any) -> tuple[float, float, float, float]:
     if good:
         numbers = (isinstance(v, (int, float)) and not isinstance(v, bool) for v in value)
         good = all(numbers) and all(
-            abs(v) < MAX_COORDINATE and abs(rounded(v)) < MAX_COORDINATE for v in value
+            abs(v) < MAX_DRAWN and abs(rounded(v)) < MAX_DRAWN for v in value
         )
     if good:
         a, b, c, d = (rounded(v) for v in value)
@@ -284,7 +284,7 @@ def _plane(name: str, value: Any) -> tuple[float, float, float, float]:
             return a, b, c, d
     raise SpecError(
         f"{name}: got {_shown(value)}; give [x0 low, x0 high, x1 low, x1 high], numbers below "
-        f"{MAX_COORDINATE:,.0f} in size."
+        f"{MAX_DRAWN:,.0f} in size."
     )
 
 
@@ -325,13 +325,14 @@ class DataSpec(_Checked):
     """Which data: generator, size, noise and the split into train and validation.
 
     With ``kind="csv"`` they are somebody's own: ``points`` holds ``(x0, x1, class)`` of each, in
-    the units of its table, to six significant digits, classes from 0 to K - 1 with K from 2 to
+    the units of its table, with all their digits, classes from 0 to K - 1 with K from 2 to
     10; ``columns`` and ``classes`` may name the two inputs and the K classes. Then ``n_samples``
     follows from the points, and ``noise`` is 0: they are taken as they are. Label noise,
     irrelevant features and the split work as ever.
     ``plane`` (x0 low, x0 high, x1 low, x1 high) says that the points, of two classes, were drawn
-    in a picture of that part of the plane: their coordinates are used as they are, where those of
-    a table are standardized, and the picture goes on to show at least that part.
+    in a picture of that part of the plane: their coordinates, to six significant digits, are used
+    as they are, where those of a table are standardized, and the picture goes on to show at least
+    that part.
     """
 
     _group = "data"
@@ -375,6 +376,15 @@ class DataSpec(_Checked):
                 f"data.plane: got one, and points of {self.n_classes} classes; only points of two "
                 "classes are drawn, so remove it."
             )
+        if self.plane is not None:
+            for i, (a, b, _) in enumerate(self.points):
+                if not max(abs(a), abs(b)) < MAX_DRAWN:
+                    raise SpecError(
+                        f"data.points[{i}]: got {_shown([a, b])}; points that were drawn, as "
+                        f"data.plane says, have coordinates below {MAX_DRAWN:,.0f} in size."
+                    )
+            plain = tuple((rounded(a), rounded(b), y) for a, b, y in self.points)
+            object.__setattr__(self, "points", plain)
         # what follows from the points has one spelling; a default means it was not given
         for name, follows in (("n_samples", len(self.points)), ("noise", 0.0)):
             value = getattr(self, name)

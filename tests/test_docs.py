@@ -138,7 +138,9 @@ def test_windows_is_not_asked_for_what_it_cannot_have(name: str) -> None:
 def test_everything_that_is_imported_is_pinned() -> None:
     distributions = {
         "PIL": "pillow",
+        "dateutil": "python-dateutil",
         "pptx": "python-pptx",
+        "python_calamine": "python-calamine",
         "sklearn": "scikit-learn",
         "yaml": "pyyaml",
     }

@@ -1,0 +1,190 @@
+"""What a column holds: numbers, dates or words; and how its numbers are to be read.
+
+A decimal point or comma is what the column itself shows somewhere, else what the other columns
+show. Where both readings are left, nothing is guessed: the column gets a question.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from regviz.tables import DECIMALS, Column, quoted
+from regviz.tables.cells import Number, is_date, is_nothing, number, shown
+
+_MOSTLY = 0.6  # of the cells that hold anything
+_THOUSANDS = 100  # beside whole numbers of this size, 1,050 is hardly one and a bit
+
+
+@dataclass(frozen=True)
+class _Read:
+    """The cells of a column, and the numbers in them."""
+
+    name: str
+    is_named: bool
+    cells: Sequence[str | float]
+    lines: Sequence[int]
+    numbers: list[Number | None]
+    unit: str
+
+    def first(self, decimal: str) -> tuple[int, str] | None:
+        """Return the line and the cell that can only be read with this decimal sign."""
+        other = DECIMALS[1 - DECIMALS.index(decimal)]
+        for line, cell, n in zip(self.lines, self.cells, self.numbers, strict=True):
+            if n is not None and n.value(decimal) is not None and n.value(other) is None:
+                return line, shown(cell)
+        return None
+
+    @property
+    def open(self) -> str:
+        """The first cell that can be read in two ways, or nothing."""
+        for cell, n in zip(self.cells, self.numbers, strict=True):
+            if n is not None and n.is_open:
+                return shown(cell)
+        return ""
+
+    def beside(self, least: float = 0) -> str:
+        """A whole number of that size without point and comma, or nothing."""
+        for cell, n in zip(self.cells, self.numbers, strict=True):
+            if n is not None and n.is_plain and abs(n.point or 0) >= max(least, 1):
+                return shown(cell)
+        return ""
+
+
+def columns(
+    names: Sequence[str],
+    cells: Sequence[Sequence[str | float]],
+    lines: Sequence[int],
+    delimiter: str,
+    decimal: str | None = None,
+) -> tuple[Column, ...]:
+    """Return what each column holds.
+
+    Parameters
+    ----------
+    names
+        Of the columns, "" where one has none.
+    cells
+        Of each column.
+    lines
+        Of the file, of each row.
+    delimiter
+        What stands between the columns; nothing in a workbook.
+    decimal
+        ``.`` or ``,`` where somebody said so.
+    """
+    numeric: dict[int, _Read] = {}
+    unique = _unique(names)
+    for k, column in enumerate(cells):
+        read = [None if is_nothing(cell) else number(cell) for cell in column]
+        filled = sum(not is_nothing(cell) for cell in column)
+        found = [n for n in read if n is not None]
+        if not found or len(found) < _MOSTLY * filled:
+            continue
+        unit = Counter(n.unit for n in found).most_common(1)[0][0]
+        same = [n if n is not None and n.unit == unit else None for n in read]
+        if sum(n is not None for n in same) >= _MOSTLY * filled:
+            numeric[k] = _Read(unique[k], bool(names[k]), column, lines, same, unit)
+    signs = {k: [d for d in DECIMALS if read.first(d)] for k, read in numeric.items()}
+    shown_signs = {own[0] for own in signs.values() if len(own) == 1}
+    out = []
+    for k, column in enumerate(cells):
+        if k in numeric:
+            sign, question = (
+                (decimal, "")
+                if decimal is not None
+                else _sign(numeric[k], signs[k], shown_signs, delimiter)
+            )
+            out.append(_numbers(numeric[k], sign, question, decimal))
+        else:
+            out.append(_words(unique[k], bool(names[k]), column))
+    return tuple(out)
+
+
+def _sign(read: _Read, own: Sequence[str], elsewhere: set[str], delimiter: str) -> tuple[str, str]:
+    """Return the decimal sign of a column of numbers, and a question where that is not sure."""
+    if len(own) == 2:
+        (one, point), (other, comma) = read.first(".") or (0, ""), read.first(",") or (0, "")
+        return ".", (
+            f"the column {quoted(read.name)} has decimal points (line {one}: {quoted(point)}) and "
+            f"decimal commas (line {other}: {quoted(comma)}); write all of them in one way."
+        )
+    cell = read.open
+    if own or not cell:
+        return (own[0] if own else "."), ""
+    mark = "," if "," in cell else "."
+    beside, large = read.beside(), read.beside(_THOUSANDS)
+    if elsewhere == {"," if mark == "." else "."}:  # then it sets thousands apart
+        return next(iter(elsewhere)), ""
+    if elsewhere == {mark} and not large:
+        return mark, ""
+    if not elsewhere and delimiter == ",":
+        if mark == "," and beside:  # quoted, between commas
+            return ".", ""
+        if mark == "." and not beside:
+            return ".", ""
+    both = number(cell)
+    assert both is not None
+    low, high = sorted(abs(v) for v in (both.point or 0.0, both.comma or 0.0))
+    why = f", beside {quoted(beside)}," if beside else ""
+    return ".", (
+        f"{quoted(cell)} in the column {quoted(read.name)}{why} can mean {high:.15g} or "
+        f"{low:.15g}; choose the decimal sign (--decimal {'.' if mark == ',' else ','} for "
+        f"{high:.15g}, --decimal {mark} for {low:.15g})."
+    )
+
+
+def _numbers(read: _Read, sign: str, question: str, said: str | None) -> Column:
+    values = tuple(None if n is None else n.value(sign) for n in read.numbers)
+    missing = tuple(i for i, cell in enumerate(read.cells) if is_nothing(cell))
+    gone = set(missing)
+    bad = tuple(i for i, value in enumerate(values) if value is None and i not in gone)
+    notes = []
+    if read.unit == "%":
+        notes.append(f"{quoted(read.name)} is in percent: “23.1%” was read as 23.1.")
+    elif read.unit:
+        notes.append(f"The unit {quoted(read.unit)} in {quoted(read.name)} was left out.")
+    cell = read.open
+    if cell and not question:
+        value = next(
+            v for v, n in zip(values, read.numbers, strict=True) if n is not None and n.is_open
+        )
+        if said is not None or (value is not None and abs(value) >= 1000):
+            notes.append(f"{quoted(cell)} in {quoted(read.name)} was read as {value:.15g}.")
+    return Column(
+        name=read.name,
+        is_named=read.is_named,
+        kind="number",
+        texts=tuple(shown(cell) for cell in read.cells),
+        values=values,
+        missing=missing,
+        bad=bad,
+        notes=tuple(notes),
+        question=question,
+    )
+
+
+def _words(name: str, is_named: bool, cells: Sequence[str | float]) -> Column:
+    texts = tuple(shown(cell) for cell in cells)
+    filled = [text for text in texts if not is_nothing(text)]
+    kinds = list(dict.fromkeys(filled))[:200]
+    dates = bool(kinds) and sum(is_date(text) for text in kinds) >= 0.8 * len(kinds)
+    return Column(
+        name=name,
+        is_named=is_named,
+        kind="date" if dates else "words" if filled else "nothing",
+        texts=texts,
+    )
+
+
+def _unique(names: Sequence[str]) -> list[str]:
+    """Return a name for each column: its own, with a number where others have the same."""
+    out: list[str] = []
+    for k, name in enumerate(names, 1):
+        plain = name or f"column {k}"
+        own, again = plain, 2
+        while own in out or (not name and own in names):
+            own, again = f"{plain[:24]} ({again})", again + 1
+        out.append(own)
+    return out

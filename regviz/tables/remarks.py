@@ -1,0 +1,101 @@
+"""What there is to say about points before anything is trained on them."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from regviz.specs import Point
+from regviz.tables import in_lines, quoted
+
+LOPSIDED = 0.75
+"""Share of the largest class from which on it is said."""
+_RATIO = 5  # of the largest class to the smallest, of more than two
+_FEW = 5  # rows of a class that are too few to judge by
+_FAR = 10  # interquartile ranges beyond the quartiles
+
+
+def is_constant(values: Sequence[float | None]) -> bool:
+    """Whether all values that are there are equal."""
+    return len({value for value in values if value is not None}) == 1
+
+
+def of_points(
+    points: Sequence[Point],
+    lines: Sequence[int],
+    classes: Sequence[str],
+    inputs: Sequence[str],
+) -> list[str]:
+    """Return notes on classes that are lopsided or small, constant columns and far outliers."""
+    notes = _of_classes([y for *_, y in points], classes)
+    for k, name in enumerate(inputs):
+        values = [point[k] for point in points]
+        if is_constant(values):
+            notes.append(
+                f"{quoted(name)} is {values[0]:.15g} in every row: it tells nothing, and becomes 0 "
+                "when it is standardized."
+            )
+        elif far := outliers(values):
+            some = ", ".join(f"{values[i]:.15g}" for i in far[:3])
+            notes.append(
+                f"{quoted(name)} lies far from all others in {in_lines([lines[i] for i in far])} "
+                f"({some}): an outlier, or a mistake; standardizing squeezes the other rows "
+                "together."
+            )
+    return notes
+
+
+def _of_classes(y: Sequence[int], names: Sequence[str]) -> list[str]:
+    counts = Counter(y)
+    (largest, most), *_, (_, least) = counts.most_common()
+    share = most / len(y)
+    notes = []
+    if share >= LOPSIDED or (len(counts) > 2 and most >= _RATIO * least):
+        name = quoted(names[largest])
+        notes.append(
+            f"The classes are lopsided: {most:,} of {len(y):,} rows ({_percent(share)}) are "
+            f"{name}, so a model that always says {name} has an accuracy of {_percent(share)}."
+        )
+    few = [f"{quoted(names[k])} has {n} rows" for k, n in sorted(counts.items()) if n < _FEW]
+    if few:
+        notes.append(
+            f"{', '.join(few)}: too few to judge, as only some of them are for validation."
+        )
+    return notes
+
+
+def _percent(share: float) -> str:
+    """Return a share in percent, with a digit more where it would be all or nothing."""
+    return f"{share:.0%}" if round(share, 2) < 1 else f"{share:.1%}"
+
+
+def of_copies(rows: Sequence[tuple[Any, ...]]) -> list[str]:
+    """Return a note where rows are equal in all columns."""
+    different = len(set(rows))
+    if different == len(rows):
+        return []
+    many = different <= 0.75 * len(rows)
+    return [
+        f"{different:,} different rows of {len(rows):,}: copies of a row "
+        f"{'are' if many else 'may be'} on both sides of the split into training and validation, "
+        "where they make the validation accuracy look better than it is."
+    ]
+
+
+def outliers(values: Sequence[float], most: int = 3) -> list[int]:
+    """Return the places of a few values that lie far outside: more than ten interquartile ranges
+    beyond the quartiles, or, where half of the values are equal, ten standard deviations of the
+    others away. Of more than ``most`` such values none: then they are part of the distribution."""
+    low, _, high = statistics.quantiles(values, n=4)
+    spread = _FAR * (high - low)
+    if spread > 0:
+        far = [i for i, v in enumerate(values) if v < low - spread or v > high + spread]
+    else:
+        at = max(range(len(values)), key=lambda i: abs(values[i] - low))
+        others = [v for i, v in enumerate(values) if i != at]
+        scale = statistics.pstdev(others)
+        off = abs(values[at] - statistics.fmean(others))
+        far = [at] if scale > 0 and off > 2 * _FAR * scale else []
+    return far if len(far) <= most else []

@@ -1,0 +1,87 @@
+"""A workbook (.xlsx, .ods) becomes rows of cells; calamine reads it.
+
+Numbers stay the numbers that the workbook holds, and dates become their ISO text.
+"""
+
+from __future__ import annotations
+
+import datetime
+import io
+from typing import Any
+
+from regviz.specs import SpecError
+from regviz.tables import MAX_COLUMNS, MAX_ROWS, listed, quoted
+from regviz.tables.text import Row
+
+_MARKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+_MOST = MAX_ROWS + 100  # rows that are looked at: a title and a header may stand above the table
+
+
+def is_workbook(content: bytes) -> bool:
+    """Whether a file begins as those of spreadsheet programs do."""
+    return content.startswith(_MARKS)
+
+
+def rows(content: bytes, wanted: str | None) -> tuple[list[Row], tuple[str, ...], str, int]:
+    """Return a sheet's rows, empty ones left out, all sheets' names, its own, and its length.
+
+    Parameters
+    ----------
+    content
+        The file's bytes.
+    wanted
+        The sheet's name; None for the first that holds anything.
+
+    Raises
+    ------
+    SpecError
+        If it is no workbook, is locked, or has no such sheet, or no sheet holds anything.
+    """
+    import python_calamine as calamine
+
+    try:
+        book = calamine.load_workbook(io.BytesIO(content))
+        names = tuple(book.sheet_names)
+        if wanted is not None and wanted not in names:
+            raise SpecError(
+                f"the workbook has no sheet {quoted(wanted)}; choose one of "
+                f"{listed([quoted(name) for name in names], 10)}."
+            )
+        shown = [
+            sheet.name
+            for sheet in book.sheets_metadata
+            if sheet.visible == calamine.SheetVisibleEnum.Visible
+            and sheet.typ == calamine.SheetTypeEnum.WorkSheet
+        ]
+        for name in [wanted] if wanted is not None else shown or list(names):
+            sheet = book.get_sheet_by_name(name)
+            if sheet.width > 10 * MAX_COLUMNS:
+                raise SpecError(
+                    f"the sheet {quoted(name)} has {sheet.width:,} columns; give at most "
+                    f"{MAX_COLUMNS}."
+                )
+            found = [
+                Row(number, cells)
+                for number, row in enumerate(sheet.to_python(skip_empty_area=False, nrows=_MOST), 1)
+                if any(cells := tuple(_cell(value) for value in row))
+                or any(cell == 0.0 for cell in cells)
+            ]
+            if found:
+                return found, names, name, sheet.total_height
+    except calamine.PasswordError:
+        raise SpecError("the workbook is locked by a password; save it without one.") from None
+    except (calamine.CalamineError, ValueError, OSError):
+        raise SpecError(
+            "the file is not a workbook that can be read; save it as .xlsx, .ods or CSV."
+        ) from None
+    raise SpecError("the table is empty; give two columns of numbers and one label.")
+
+
+def _cell(value: Any) -> str | float:
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, (int, float)):
+        return float(value)
+    if isinstance(value, (datetime.datetime, datetime.date, datetime.time)):
+        return value.isoformat(" ") if isinstance(value, datetime.datetime) else value.isoformat()
+    return str(value).strip()
