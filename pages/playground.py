@@ -219,6 +219,7 @@ layout.unsettle()
 controls.scope(PAGE)
 drawn = not address.arriving(PAGE) and not st.session_state.pop("panel-first", False)
 _open_link()
+own_data.arrive(_open)
 # a first frame need not wait for thirty controls that stand there already
 ahead = controls.foreseen() if drawn else None
 experiment, said = _panel() if ahead is None else (ahead, "")

@@ -16,11 +16,13 @@ from PIL import Image, ImageColor
 from playwright.sync_api import Browser, Page, WebSocket, expect
 from streamlit.testing.v1 import AppTest
 
-from regviz import own_data, presets, specs
+from regviz import presets, specs
 from regviz.data import make_dataset
 from regviz.own_data import EXAMPLE
 from regviz.palette import LIGHT
 from regviz.specs import DataSpec, Experiment
+from regviz.tables.choice import choose
+from regviz.tables.reading import read
 from regviz.ui import controls
 from regviz.ui import own_data as own_data_part
 from regviz.ui.own_data import GONE
@@ -28,7 +30,7 @@ from tests.app_server import AppServer
 from tests.browsing import has_ended, settled
 from tests.test_playground import SHORT, control, in_the_history, open_app, shows_code, texts
 
-TABLE = own_data.read(EXAMPLE)
+TABLE = choose(read(EXAMPLE))
 SHORT_EXTENT = make_dataset(SHORT.data).extent
 OWN = Experiment(TABLE.data(SHORT.data), SHORT.model, SHORT.regularization, SHORT.training)
 
@@ -60,7 +62,7 @@ def paste(at: AppTest, text: str) -> AppTest:
 
 def upload(at: AppTest, content: bytes, name: str = "mine.csv") -> AppTest:
     opened(at)
-    next(u for u in at.file_uploader if u.label == "CSV file").upload(name, content)
+    next(u for u in at.file_uploader if u.label == "Table file").upload(name, content)
     at.run()
     assert not at.exception
     return at
@@ -148,41 +150,139 @@ THREE = "\n".join(
 )
 
 
+def press(at: AppTest, label: str) -> AppTest:
+    next(b for b in at.button if b.label == label).click()
+    at.run()
+    assert not at.exception
+    return at
+
+
+def selects(at: AppTest) -> dict[str, Any]:
+    return {w.label: w for w in at.selectbox}
+
+
 def test_of_three_labels_all_are_told_apart_at_once_unless_somebody_wants_two() -> None:
     at = paste(open_app(), THREE)
     assert errors(at) == []
-    assert shown(at) == SHORT
-    (way,) = at.radio
-    assert way.value == way.options[0] == "All of them at once"
-    assert "Tell" not in [w.label for w in at.selectbox]
-    next(b for b in at.button if b.label == "Use these classes").click().run()
     now = shown(at)
     assert now.data.classes == ("a", "b", "c")
-    assert now.data.n_classes == 3
     assert "3 classes: a, b, c" in texts(at)
+    # two can be chosen from the three: the part has stayed open
+    (way,) = at.radio
+    assert way.value == way.options[0] == "All of them at once"
+    assert "Tell" not in selects(at)
+    press(at, "Use this table")
+    assert shown(at) == now
+    assert not at.text_area
     finish(at)
     assert errors(at) == []
     # points are drawn for two classes: no picture is emptied, and a sentence says so
-    opened(at)
-    next(b for b in at.button if b.label == "Draw on an empty plane").click().run()
+    press(opened(at), "Draw on an empty plane")
     (said,) = errors(at)
     assert said.startswith("Points are drawn for two classes, and this data has 3")
     assert shown(at) == now
 
 
-def test_of_three_labels_the_page_asks_which_to_tell_apart() -> None:
+def test_of_three_labels_one_may_be_told_from_another_or_from_the_rest() -> None:
     at = paste(open_app(), THREE)
     (way,) = at.radio
     way.set_value("Two classes").run()
-    select = {w.label: w for w in at.selectbox}
-    assert select["Tell"].options == ["a", "b", "c"]
-    assert select["from"].options == ["all others", "b", "c"]
-    select["Tell"].set_value("c").run()
-    next(b for b in at.button if b.label == "Use these classes").click().run()
+    assert selects(at)["Tell"].options == ["a", "b", "c"]
+    assert selects(at)["from"].options == ["all others", "b", "c"]
+    selects(at)["Tell"].set_value("c").run()
+    press(at, "Use this table")
     assert shown(at).data.classes == ("all others", "c")
     assert "Class 0: all others, class 1: c" in texts(at)
-    opened(at)
-    assert "Tell" not in [w.label for w in at.selectbox]
+    assert "Tell" not in selects(opened(at)) or selects(at)["Tell"].value == "c"
+
+
+IRIS = "sepal length,sepal width,petal length,petal width,species\n" + "\n".join(
+    f"{5 + i % 7 / 10},{3 + i % 5 / 10},{1 + i % 3 * 2 + i % 4 / 10},{0.2 + i % 3},{'svr'[i % 3]}"
+    for i in range(30)
+)
+
+
+def test_of_five_columns_two_are_used_at_once_and_all_are_offered() -> None:
+    at = upload(open_app(), IRIS.encode(), "iris.csv")
+    assert errors(at) == []
+    assert shown(at).data.columns == ("sepal length", "sepal width")
+    for k in (1, 2):
+        assert selects(at)[f"Input {k}"].options == IRIS.splitlines()[0].split(",")[:4]
+    assert selects(at)["Label"].value == "species"
+    assert "others can be chosen: “petal length”, “petal width”" in texts(at)
+    selects(at)["Input 1"].set_value("petal length").run()
+    selects(at)["Input 2"].set_value("petal width").run()
+    press(at, "Use this table")
+    now = shown(at)
+    assert now.data.columns == ("petal length", "petal width")
+    assert now.data.points is not None
+    assert now.data.points[0] == (1.0, 0.2, 1)
+    assert "Input 1" not in selects(at)  # it has closed
+    press(at, "Change columns")
+    assert selects(at)["Input 1"].value == "petal length"
+    selects(at)["Input 2"].set_value("petal length").run()
+    press(at, "Use this table")
+    assert len(errors(at)) == 1
+    assert shown(at) == now
+
+
+def test_missing_values_are_left_out_where_somebody_chooses_so() -> None:
+    lines = EXAMPLE.splitlines()
+    lines[3] = lines[3].replace("24.2", "NA")
+    lines[7] = lines[7].replace("4.4", "")
+    at = paste(open_app(), "\n".join(lines))
+    (said,) = errors(at)
+    assert said == (
+        "The pasted table: values are missing in 2 rows (lines 4 and 8); fill them in, or leave "
+        "such rows out."
+    )
+    assert shown(at) == SHORT
+    (way,) = at.radio
+    assert way.options == ["Leave out 2 rows", "Refuse the table"]
+    press(at, "Use this table")
+    assert errors(at) == []
+    assert shown(at).data.n_samples == 22
+    assert "2 rows were left out, because a value is missing: lines 4 and 8." in texts(at)
+
+
+def test_a_number_that_can_be_read_in_two_ways_is_asked_about() -> None:
+    rows = [("950", "50"), ("1.050", "60"), ("1.180", "61"), ("870", "44")]
+    table = "rent;area;kind\n" + "".join(f"{a};{b};{'xy'[i % 2]}\n" for i, (a, b) in
+                                         enumerate(rows * 5))  # fmt: skip
+    at = paste(open_app(), table)
+    (said,) = errors(at)
+    assert "“1.050” in the column “rent”, beside “950”, can mean 1050 or 1.05" in said
+    assert said.endswith("choose the decimal sign.")
+    (sign,) = at.get("button_group")
+    sign.set_value([","]).run()
+    assert not at.exception
+    assert errors(at) == []
+    points = shown(at).data.points
+    assert points is not None
+    assert points[1][:2] == (1050.0, 60.0)
+
+
+def test_labels_that_differ_by_case_are_offered_as_one() -> None:
+    lines = EXAMPLE.splitlines()
+    lines[1:4] = [line.replace("cat", name) for line, name in
+                  zip(lines[1:4], ("Cat", "CAT", "Cat "), strict=True)]  # fmt: skip
+    at = paste(open_app(), "\n".join(lines))
+    assert shown(at).data.classes == ("cat", "dog")
+    assert "“cat” (also “Cat”, “CAT”)" in texts(at)
+    (box,) = [c for c in at.checkbox if c.label.startswith("Labels that differ")]
+    box.uncheck().run()
+    press(at, "Use this table")
+    (said,) = errors(at)
+    assert "one row with the label “CAT”" in said
+
+
+def test_a_table_that_was_mended_under_the_same_name_counts() -> None:
+    at = upload(open_app(), EXAMPLE.replace("22.0,3.2", "22.0,oops").encode())
+    (said,) = errors(at)
+    assert "line 5 holds “oops”" in said
+    upload(at, EXAMPLE.encode())
+    assert errors(at) == []
+    assert shown(at) == OWN
 
 
 def test_a_split_that_leaves_nothing_is_one_sentence() -> None:

@@ -111,10 +111,7 @@ def choose(
     for column in features:
         _check_input(column)
     _check_cells(sheet, features)
-    gone = sorted(
-        {i for column in features for i in column.missing}
-        | {i for i, text in enumerate(target.texts) if is_no_label(text)}
-    )
+    gone = _missing(features, target)
     lines = [sheet.lines[i] for i in gone]
     if gone and missing == "refuse":
         raise SpecError(
@@ -182,6 +179,19 @@ def choose(
         notes=tuple(notes),
         first=(*points[0][:2], shown[points[0][2]]),
         last=(*points[-1][:2], shown[points[-1][2]]),
+    )
+
+
+def missing_lines(sheet: Sheet, inputs: Sequence[str], label: str) -> list[int]:
+    """Return the lines in which a value is missing in one of these columns."""
+    gone = _missing([sheet.column(name) for name in inputs], sheet.column(label))
+    return [sheet.lines[i] for i in gone]
+
+
+def _missing(features: Sequence[Column], label: Column) -> list[int]:
+    return sorted(
+        {i for column in features for i in column.missing}
+        | {i for i, text in enumerate(label.texts) if is_no_label(text)}
     )
 
 
@@ -278,4 +288,4 @@ def _check_cells(sheet: Sheet, features: Sequence[Column]) -> None:
         raise SpecError(f"line {line} {wrong}{more}; mend or remove it.")
 
 
-__all__ = ["MISSING", "Table", "choose"]
+__all__ = ["MISSING", "Table", "choose", "missing_lines"]

@@ -7,7 +7,7 @@ is not written to disk, no other session sees it, and it goes with the session.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,18 +15,18 @@ import streamlit as st
 
 from regviz import own_data
 from regviz.frames import DataView
-from regviz.own_data import EXAMPLE
 from regviz.specs import DataSpec, Experiment, Point, SpecError
 from regviz.text import shortened
-from regviz.ui import controls, layout, live, run
+from regviz.ui import controls, layout, live, own_table, run
+from regviz.ui.own_table import Open, arrive
 
-MAX_UPLOAD_MB = 1
 MOST = 12
 """Sets of own data that a session keeps, for its links and its way back."""
 WHAT = (
-    "A table as CSV: two columns of numbers and a label with 2 to 10 different values, 10 to 2,000 "
-    "rows; or points that you draw. It stays in the memory of this session: it is never written "
-    "to disk, no other visitor sees it, and it is gone when you close or reload the page."
+    "A table (CSV, text, .xlsx or .ods): columns of numbers, of which two become the inputs, and a "
+    "label with 2 to 10 different values, 10 to 2,000 rows; or points that you draw. It stays in "
+    "the memory of this session: it is never written to disk, no other visitor sees it, and it is "
+    "gone when you close or reload the page."
 )
 DRAWN = (
     "These points were drawn: they are used as they are, and take turns in being for training or "
@@ -54,7 +54,7 @@ GONE = (
     "Your own data is gone with the session that loaded it, and it does not travel in a link. "
     "Load the table again, or open the experiment's file; shown is your experiment on two moons."
 )
-_KEPT, _SAID, _REFUSED = "own-data.kept", "own-data.said", "own-data.refused"
+_KEPT = "own-data.kept"
 _DRAWING = "own-data.drawing"
 _DRAWING_REFUSED = "own-data.drawing-refused"
 _WAYS = (
@@ -72,22 +72,8 @@ _WAYS = (
     ),
 )
 """Ways to begin to draw: the button, whether all points go, its icon, and what happens."""
-_ASKING, _ONE, _ZERO = "own-data.asking", "own-data.one", "own-data.zero"
-_WAY = "own-data.way"
 MOST_AXIS = 30
 """Characters of a column's name along an axis."""
-ALL, TWO = "All of them at once", "Two classes"
-_ALL = (
-    "All at once: each label is a class, and the picture shows the most probable class at each "
-    "place. Two classes: the picture shows P(class 1)."
-)
-_TELL = (
-    "This label becomes class 1; all others, or the one beside it, become class 0, and rows with "
-    "neither are left out."
-)
-_BOX, _UPLOAD, _PASTED = "own-data", "own-data.upload", "own-data.pasted"
-
-Open = Callable[[Experiment], None]
 
 
 def kept() -> Mapping[str, DataSpec]:
@@ -150,54 +136,21 @@ def part(open: Open) -> None:
     """
     data = controls.own_data()
     if data is not None:
-        st.html(layout.note(_about(data)))
+        st.html("".join(map(layout.note, (_about(data), *own_table.notes(data)))))
+        own_table.change_button(data)
     if drawing(data or DataSpec()) is not None:
         st.html(layout.note(DRAW))
         if _DRAWING_REFUSED in st.session_state:
             st.error(layout.plain(st.session_state[_DRAWING_REFUSED]), icon=":material/error:")
     # no popover: it would choose its place before it has its content, and lie off the screen
-    box = st.expander("Your own data", icon=":material/upload_file:", key=_BOX, on_change="rerun")
-    refused = st.session_state.pop(_REFUSED, "")
-    asking: _Asking | None = st.session_state.pop(_ASKING, None)
-    if not box.open:  # closed, it costs the page nothing
+    box = st.expander(
+        "Your own data", icon=":material/upload_file:", key=own_table.BOX, on_change="rerun"
+    )
+    if not box.open and not own_table.is_pending():  # closed, it costs the page nothing
+        own_table.forget()
         return
     with box:
-        st.caption(WHAT if data is None else USED if data.plane is None else DRAWN)
-        if refused:
-            st.session_state[_REFUSED] = refused  # as long as this is open
-            st.error(layout.plain(refused), icon=":material/error:")
-        if asking is not None:
-            st.session_state[_ASKING] = asking
-            _ask(asking, open)
-        st.file_uploader(
-            "CSV file",
-            type=["csv", "tsv", "txt"],
-            key=_UPLOAD,
-            on_change=_from_file,
-            args=(open,),
-            max_upload_size=MAX_UPLOAD_MB,
-        )
-        st.text_area(
-            "Or paste a table",
-            key=_PASTED,
-            height=110,
-            placeholder="\n".join(EXAMPLE.splitlines()[:4]),
-        )
-        with st.container(horizontal=True, gap="small"):
-            st.button(
-                "Use the pasted table",
-                icon=":material/content_paste_go:",
-                on_click=_from_text,
-                args=(open,),
-            )
-            st.download_button(
-                "Example",
-                EXAMPLE,
-                file_name="example.csv",
-                mime="text/csv",
-                icon=":material/download:",
-                on_click="ignore",
-            )
+        own_table.part(WHAT if data is None else USED if data.plane is None else DRAWN, open)
         with st.container(horizontal=True, gap="small"):
             for label, empty, icon, about in _WAYS:
                 st.button(
@@ -221,89 +174,7 @@ def _about(data: DataSpec) -> str:
         text += f"{data.n_classes} classes: {', '.join(several(data) or ())}. "
     elif data.classes:
         text += f"Class 0: {data.classes[0]}, class 1: {data.classes[1]}. "
-    said, of = st.session_state.get(_SAID, ("", ""))
-    return text + (said if of == data.fingerprint else "")
-
-
-def _from_file(open: Open) -> None:
-    upload = st.session_state[_UPLOAD]
-    if upload is not None:
-        _use(upload.name, upload.getvalue(), open)
-
-
-def _from_text(open: Open) -> None:
-    _use("The pasted table", st.session_state[_PASTED] or "", open)
-
-
-@dataclass(frozen=True)
-class _Asking:
-    """A table with more labels than two, until somebody says what is told from what."""
-
-    name: str
-    content: bytes | str
-    labels: tuple[str, ...]
-
-
-def _ask(asking: _Asking, open: Open) -> None:
-    st.caption(f"{layout.plain(asking.name)}: {len(asking.labels)} different labels.")
-    way = st.radio("Tell apart", (ALL, TWO), key=_WAY, horizontal=True, help=_ALL)
-    if way == TWO:
-        short = {text: text if len(text) <= 40 else f"{text[:39]}…" for text in asking.labels}
-        one, zero = st.columns(2, gap="small")
-        with one:
-            told = st.selectbox(
-                "Tell", asking.labels, key=_ONE, format_func=lambda t: short.get(t, t), help=_TELL
-            )
-        with zero:
-            others = [None, *(text for text in asking.labels if text != told)]
-            st.selectbox(
-                "from",
-                others,
-                key=_ZERO,
-                format_func=lambda t: own_data.OTHERS if t is None else short.get(t, t),
-                placeholder=own_data.OTHERS,
-            )
-    st.button(
-        "Use these classes",
-        icon=":material/call_split:",
-        on_click=_tell_apart,
-        args=(asking, open),
-    )
-
-
-def _tell_apart(asking: _Asking, open: Open) -> None:
-    if st.session_state[_WAY] == ALL:
-        _use(asking.name, asking.content, open, all_classes=True)
-    else:
-        pair = (st.session_state[_ONE], st.session_state[_ZERO])
-        _use(asking.name, asking.content, open, pair)
-
-
-def _use(
-    name: str,
-    content: bytes | str,
-    open: Open,
-    pair: tuple[str, str | None] | None = None,
-    *,
-    all_classes: bool = False,
-) -> None:
-    shown: Experiment = st.session_state["experiment"]
-    if pair is None and not all_classes:
-        st.session_state.pop(_ASKING, None)
-    try:
-        table = own_data.read(content, pair, all_classes=all_classes)
-        data = table.data(shown.data)
-        experiment = Experiment(data, shown.model, shown.regularization, shown.training)
-    except own_data.SeveralLabels as error:
-        st.session_state[_ASKING] = _Asking(name, content, error.labels)
-        return
-    except SpecError as error:
-        st.session_state[_REFUSED] = f"{name}: {error}"
-        return
-    st.session_state.pop(_ASKING, None)
-    st.session_state[_BOX] = False  # what there is to see now lies beside it
-    st.session_state[_SAID] = (table.said, data.fingerprint)
-    open(experiment)
+    return text
 
 
 @dataclass(frozen=True)
@@ -334,11 +205,11 @@ def _draw(open: Open, empty: bool) -> None:
     """Begin to draw in the picture shown, in its points or without them."""
     shown: Experiment = st.session_state["experiment"]
     if shown.data.n_classes > 2 and shown.data.points is not None:
-        st.session_state[_REFUSED] = TWO_ONLY.format(shown.data.n_classes)
+        own_table.refuse(TWO_ONLY.format(shown.data.n_classes))
         return
     frame, lanes = run.current().look()
     if frame is None or frame.data is None or lanes[-1].data != shown.data:
-        st.session_state[_REFUSED] = NO_PICTURE
+        own_table.refuse(NO_PICTURE)
         return
     view = frame.data[-1]
     start: tuple[Point, ...] = ()
@@ -350,14 +221,14 @@ def _draw(open: Open, empty: bool) -> None:
             data = own_data.drawn(start, view.extent, data)
             experiment = Experiment(data, shown.model, shown.regularization, shown.training)
         except SpecError as error:
-            st.session_state[_REFUSED] = str(error)
+            own_table.refuse(str(error))
             return
         open(experiment)
     names = classes or ("class 0", "class 1")
     sketch = live.Drawing(uuid.uuid4().hex, start, view.extent, data.val_fraction, names)
     _stop()
     st.session_state[_DRAWING] = _Begun(sketch, columns, classes, data.fingerprint)
-    st.session_state[_BOX] = False
+    st.session_state[own_table.BOX] = False
 
 
 def _points(view: DataView, fraction: float) -> tuple[Point, ...]:
@@ -406,6 +277,7 @@ def _back(open: Open) -> None:
 __all__ = [
     "GONE",
     "NO_LINK",
+    "arrive",
     "axes",
     "drawing",
     "keep",
