@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import codecs
 import gc
 import json
 import math
-import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regviz import data, fit, metrics, own_data, specs, train
@@ -111,8 +109,8 @@ def test_it_round_trips_through_files_and_has_one_text(
 def test_coordinates_keep_all_their_digits_and_their_units(scale: float) -> None:
     e = own(scale=scale)
     (back,) = specs.experiments_from_json(specs.experiments_to_json([e]))
-    for data in (e.data, back.data):
-        assert [list(p) for p in data.points or ()] == points(scale=scale)
+    for made in (e.data, back.data):
+        assert [list(p) for p in made.points or ()] == points(scale=scale)
     largest = specs.experiments_to_json([own(MAX_POINTS, scale=1e5)])
     assert len(largest) < 40_000
 
@@ -127,7 +125,7 @@ def test_small_differences_of_large_numbers_reach_the_training_points(
     table = points(60, seed=3)
     far = [[offset + spread * a, b, k] for a, b, k in table]
     near, moved = (
-        make_dataset(DataSpec(kind="csv", points=tuple(tuple(p) for p in made)))  # type: ignore[arg-type]
+        make_dataset(DataSpec(kind="csv", points=tuple((x0, x1, int(k)) for x0, x1, k in made)))
         for made in (table, far)
     )
     assert moved.x_train == pytest.approx(near.x_train, abs=2e-3)

@@ -253,8 +253,8 @@ def test_a_number_that_can_be_read_in_two_ways_is_asked_about() -> None:
     (said,) = errors(at)
     assert "“1.050” in the column “rent”, beside “950”, can mean 1050 or 1.05" in said
     assert said.endswith("choose the decimal sign.")
-    (sign,) = at.get("button_group")
-    sign.set_value([","]).run()
+    (sign,) = at.segmented_control
+    sign.set_value(",").run()
     assert not at.exception
     assert errors(at) == []
     points = shown(at).data.points

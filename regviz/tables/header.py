@@ -174,10 +174,9 @@ def _titles(rows: Sequence[Row], width: int) -> tuple[list[Row], list[Row]]:
         start = str(row.cells[0])
         if width > 1 and _filled(row) <= 1:
             return follows or not (len(row.cells) == width and _has_number(row))
-        if start.startswith(("#", "//", "%")) and not _has_number(row):
-            return follows or (len(row.cells) != width and start not in ("#", "%"))
-        # of R's write.table the header is one short
-        return follows and not whole(row) and len(row.cells) != width - 1
+        if start.startswith(("#", "//", "%")) and start not in ("#", "%") and not follows:
+            return not _has_number(row) and len(row.cells) != width
+        return follows and (not whole(row) or start.startswith(("# ", "//")))
 
     k = 0
     while k < min(_TITLES, len(rows) - 1) and is_title(rows[k], rows[k + 1 : k + _TITLES]):

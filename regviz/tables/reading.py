@@ -18,7 +18,7 @@ def read(content: bytes | str, *, decimal: str | None = None, sheet: str | None 
     decimal
         ``.`` or ``,``; None to find it.
     sheet
-        The sheet of a workbook; None for the first that holds anything.
+        The sheet of a workbook; None for the first that may hold a table.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def read(content: bytes | str, *, decimal: str | None = None, sheet: str | None 
             plain = content.removeprefix("\ufeff")
             if "\0" in plain:
                 raise SpecError(text.NO_TEXT)
-        rows, delimiter = text.rows(plain)
+        rows, delimiter, more = text.rows(plain)
     found = grid(rows)
     count = len(found.body) + len(found.ragged) + more
     if count > MAX_ROWS:

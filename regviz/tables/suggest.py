@@ -53,7 +53,7 @@ def offered(sheet: Sheet) -> tuple[str, ...]:
 
 def _label(sheet: Sheet, inputs: Sequence[str]) -> str:
     left = [c for c in sheet.columns if c.name not in inputs and c.kind != "nothing"]
-    names = [c.name.casefold() for c in left]
+    names = [re.sub(r" \(\d+\)$", "", c.name).casefold() for c in left]  # as in the file
     for name in (*LABEL_NAMES, *_MAY_BE):
         plane = name == "y" and "x" in names  # x and y are a plane
         if names.count(name) == 1 and not plane:

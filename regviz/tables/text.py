@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from regviz.specs import SpecError
-from regviz.tables import MAX_LINE, quoted
+from regviz.tables import MAX_LINE, MAX_ROWS, quoted
 
 DELIMITERS = {
     ",": "commas",
@@ -25,6 +25,7 @@ DELIMITERS = {
 }
 """What may stand between cells."""
 _LOOKED_AT, _SAMPLE = 60, 8_000  # lines and characters that the dialect is judged by
+_MOST = MAX_ROWS + 100  # rows that are cut into cells: titles and a header may be among them
 _QUOTE_SPAN = 10  # lines over which a quoted cell may reach
 _NAMES = {
     "windows-1250": "Windows-1250 (Central European)",
@@ -111,8 +112,9 @@ def _plain(text: str) -> str:
     return text
 
 
-def rows(text: str) -> tuple[list[Row], str]:
-    """Cut a text into rows of cells, empty ones left out; and say what stands between cells.
+def rows(text: str) -> tuple[list[Row], str, int]:
+    """Cut a text into rows of cells, empty ones left out; say what stands between cells, and how
+    many rows there are beyond those that are looked at.
 
     Raises
     ------
@@ -133,16 +135,24 @@ def rows(text: str) -> tuple[list[Row], str]:
     else:
         delimiter, quote = _dialect(lines)
     out: list[Row] = []
+    more = 0
     at = first
     while at < len(lines):
         number = at + 1
+        if not lines[at].strip(" \t,;|"):
+            at += 1
+            continue
+        if len(out) >= _MOST:
+            at += _record(lines, at, delimiter, quote)[1] if quote in lines[at] else 1
+            more += 1
+            continue
         cells, used = _record(lines, at, delimiter, quote)
         at += used
         if any(cells):
             out.append(Row(number, tuple(cells)))
     if not out:
         raise SpecError("the table is empty; give two columns of numbers and one label.")
-    return out, delimiter
+    return out, delimiter, more
 
 
 def _dialect(lines: Sequence[str]) -> tuple[str, str]:

@@ -9,7 +9,7 @@ import datetime
 import io
 from typing import Any
 
-from regviz.specs import SpecError
+from regviz.specs import MIN_POINTS, SpecError
 from regviz.tables import MAX_COLUMNS, MAX_ROWS, listed, quoted
 from regviz.tables.text import Row
 
@@ -30,7 +30,7 @@ def rows(content: bytes, wanted: str | None) -> tuple[list[Row], tuple[str, ...]
     content
         The file's bytes.
     wanted
-        The sheet's name; None for the first that holds anything.
+        The sheet's name; None for the first that may hold a table.
 
     Raises
     ------
@@ -53,21 +53,16 @@ def rows(content: bytes, wanted: str | None) -> tuple[list[Row], tuple[str, ...]
             if sheet.visible == calamine.SheetVisibleEnum.Visible
             and sheet.typ == calamine.SheetTypeEnum.WorkSheet
         ]
-        for name in [wanted] if wanted is not None else shown or list(names):
-            sheet = book.get_sheet_by_name(name)
-            if sheet.width > 10 * MAX_COLUMNS:
-                raise SpecError(
-                    f"the sheet {quoted(name)} has {sheet.width:,} columns; give at most "
-                    f"{MAX_COLUMNS}."
-                )
-            found = [
-                Row(number, cells)
-                for number, row in enumerate(sheet.to_python(skip_empty_area=False, nrows=_MOST), 1)
-                if any(cells := tuple(_cell(value) for value in row))
-                or any(cell == 0.0 for cell in cells)
-            ]
-            if found:
-                return found, names, name, sheet.total_height
+        first: tuple[list[Row], str, int] | None = None
+        for name in [wanted] if wanted is not None else shown or names:
+            found, height = _sheet(book.get_sheet_by_name(name))
+            if found and (wanted is not None or _is_table(found)):
+                return found, names, name, height
+            first = first or ((found, name, height) if found else None)
+        if first is not None:
+            return first[0], names, first[1], first[2]
+    except SpecError:
+        raise
     except calamine.PasswordError:
         raise SpecError("the workbook is locked by a password; save it without one.") from None
     except (calamine.CalamineError, ValueError, OSError):
@@ -75,6 +70,23 @@ def rows(content: bytes, wanted: str | None) -> tuple[list[Row], tuple[str, ...]
             "the file is not a workbook that can be read; save it as .xlsx, .ods or CSV."
         ) from None
     raise SpecError("the table is empty; give two columns of numbers and one label.")
+
+
+def _sheet(sheet: Any) -> tuple[list[Row], int]:
+    """Return the rows of a sheet that hold anything, and how many it has in all."""
+    if sheet.width > 10 * MAX_COLUMNS:
+        raise SpecError(
+            f"the sheet {quoted(sheet.name)} has {sheet.width:,} columns; give at most "
+            f"{MAX_COLUMNS}."
+        )
+    rows = sheet.to_python(skip_empty_area=False, nrows=_MOST)
+    found = [Row(number, tuple(map(_cell, row))) for number, row in enumerate(rows, 1)]
+    return [row for row in found if any(cell != "" for cell in row.cells)], sheet.total_height
+
+
+def _is_table(rows: list[Row]) -> bool:
+    """Whether rows may be a table: some have three cells, and they are not few."""
+    return sum(sum(cell != "" for cell in row.cells) >= 3 for row in rows) >= MIN_POINTS
 
 
 def _cell(value: Any) -> str | float:
