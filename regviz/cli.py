@@ -444,7 +444,8 @@ def _table(arguments: argparse.Namespace) -> int:
         "first": [table.first],
         "last": [table.last],
     }
-    print(json.dumps(document, ensure_ascii=False, allow_nan=False))
+    plain = (sys.stdout.encoding or "").lower() not in ("utf-8", "utf8")
+    print(json.dumps(document, ensure_ascii=plain, allow_nan=False))
     return 0
 
 

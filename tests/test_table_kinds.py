@@ -406,6 +406,34 @@ def test_a_number_as_label_is_regression_where_it_has_many_values() -> None:
     assert "“price” holds 24 different numbers: predicting a number is regression" in said
     assert "comes later" in said
     assert read(text, label="rooms").classes == ("1", "2", "3", "4")
+    text = lines("area,garden,price\n", lambda i, k: f"{i * 1.5},{i % 2},{109.1 + i * 7.3}")
+    assert "to predict a number such as “price” is regression" in " ".join(read(text).notes)
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        (lines("", lambda i, k: f"{i % 3 + 1},{i}.5,{i * i % 17},{i * 3.5}", n=60), "column 1"),
+        (lines("bad,p,q\n", lambda i, k: f"{i % 2},{i}.5,{i * 1.5}"), "bad"),
+        (lines("p,q,bad,note\n", lambda i, k: f"{i}.5,{i * 1.5},{i % 2},word {i}"), "bad"),
+        (lines("p,q,bad,where\n", lambda i, k: f"{i}.5,{i * 1.5},{i % 2},here"), "bad"),
+        (lines("id,name,survived,p,q,sex\n", lambda i, k: f"{i},Doe {i},{i % 2},{i}.5,{i * i},"
+               f"{'mf'[i % 3 == 1]}"), "survived"),
+        (lines("p,q,quality\n", lambda i, k: f"{i}.5,{i * 1.5},{3 + i % 4}"), "quality"),
+        (lines("y,x\tz\n".replace("\t", ","), lambda i, k: f"{k},{i}.5,{i * i}"), "y"),
+    ],
+)  # fmt: skip
+def test_the_label_of_tables_that_are_often_met(text: str, label: str) -> None:
+    assert read(text).label == label
+
+
+def test_names_that_are_shown_otherwise_are_said() -> None:
+    found = read(lines("p & q,mean corpuscular hemoglobin concentration,kind\n", point, "<5 >=5"))
+    assert found.inputs == ("p + q", "mean corpuscular hemoglobin c…")
+    assert found.classes == ("‹5", "›=5")
+    said = " ".join(found.notes)
+    assert "“p & q” as “p + q”" in said
+    assert "“<5” as “‹5”" in said
 
 
 # --- labels -------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from regviz.specs import MAX_COORDINATE, MIN_POINTS, OWN_KIND, DataSpec, Point, 
 from regviz.tables import Column, Sheet, in_lines, listed, quoted, remarks
 from regviz.tables.cells import is_no_label
 from regviz.tables.header import name as plain_name
+from regviz.tables.header import shown_as
 from regviz.tables.labels import (
     MAX_LABELS,
     class_names,
@@ -145,6 +146,7 @@ def choose(
         *not_chosen(sheet, found, automatic=not inputs),
         *(note for column in features for note in column.notes),
         *spelled,
+        *shown_as(names, shown),
     ]
     if gone:
         notes.append(

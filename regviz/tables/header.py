@@ -67,6 +67,7 @@ def grid(rows: Sequence[Row]) -> Grid:
                 "a point."
             )
         names, rest = tuple(name(cell) for cell in cells), rest[1:]
+        notes += shown_as(cells, names)
         if _has_number(first):
             notes.append(
                 f"Line {first.line} was read as the names of the columns: "
@@ -113,6 +114,20 @@ def name(text: str) -> str:
     short = " ".join(plain.split())
     short = short if len(short) <= MAX_NAME else short[: MAX_NAME - 1].rstrip() + "…"
     return short if is_name(short) else ""
+
+
+def shown_as(texts: Sequence[str], names: Sequence[str]) -> list[str]:
+    """Return a note where names are not quite what stands in the file."""
+    other = [
+        f"{quoted(text)} as {quoted(new)}"
+        for text, new in zip(texts, names, strict=True)
+        if new and " ".join(unicodedata.normalize("NFC", text).split()) != new
+    ]
+    if not other:
+        return []
+    return [
+        f"Some names are shown otherwise, as they are long or hold <, > or &: {listed(other, 3)}."
+    ]
 
 
 def _capital(text: str) -> str:

@@ -76,11 +76,15 @@ def of_copies(rows: Sequence[tuple[Any, ...]]) -> list[str]:
     different = len(set(rows))
     if different == len(rows):
         return []
-    many = different <= 0.75 * len(rows)
+    count = f"{different:,} different rows of {len(rows):,}: "
+    if different <= 0.75 * len(rows):
+        return [
+            f"{count}copies of a row are on both sides of the split into training and validation, "
+            "which makes the validation accuracy look better than it is."
+        ]
     return [
-        f"{different:,} different rows of {len(rows):,}: copies of a row "
-        f"{'are' if many else 'may be'} on both sides of the split into training and validation, "
-        "where they make the validation accuracy look better than it is."
+        f"{count}where copies of a row are on both sides of the split into training and "
+        "validation, the validation accuracy looks better than it is."
     ]
 
 

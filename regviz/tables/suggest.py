@@ -60,14 +60,18 @@ def _label(sheet: Sheet, inputs: Sequence[str]) -> str:
             column = left[names.index(name)]
             if name in LABEL_NAMES or 2 <= len(distinct(column)) <= MAX_LABELS:
                 return column.name
-    words = [c for c in left if c.kind == "words" and len(distinct(c)) <= MAX_LABELS]
-    two = [c for c in left if len(distinct(c)) == 2]
-    if words:
-        return words[-1].name
     if not left:
         return sheet.columns[-1].name
-    if left[-1].kind == "number" and len(distinct(left[-1])) > MAX_LABELS and len(two) == 1:
-        return two[0].name
+    few = [c for c in left if 2 <= len(distinct(c)) <= MAX_LABELS]
+    words = [c for c in few if c.kind == "words"]
+    two = [c for c in few if len(distinct(c)) == 2]
+    if words:
+        return words[-1].name
+    if left[-1] not in few:
+        if len(two) == 1:
+            return two[0].name
+        if left[0] in few and not left[0].is_named:  # as in many tables without a header
+            return left[0].name
     return left[-1].name
 
 
@@ -124,6 +128,13 @@ def not_chosen(sheet: Sheet, found: Suggestion, *, automatic: bool) -> list[str]
     words = [quoted(c.name) for c in rest if c.kind == "words"]
     if words and automatic:
         notes.append(f"No inputs, as they hold words: {listed(words, 6)}.")
+    last, label = sheet.columns[-1], sheet.column(found.label)
+    number = last.kind == "number" and len(distinct(last)) > MAX_LABELS
+    if automatic and number and label.kind == "number" and label is not last:
+        notes.append(
+            f"{quoted(label.name)} is the label, as it has few different values; to predict a "
+            f"number such as {quoted(last.name)} is regression, which comes later."
+        )
     more = [quoted(c.name) for c in rest if rank(c) == 0]
     if more and automatic:
         chosen = " and ".join(quoted(name) for name in found.inputs)

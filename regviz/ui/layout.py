@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
 from importlib import resources
 from typing import NoReturn
@@ -240,3 +240,9 @@ def point(text: str) -> str:
 def note(text: str) -> str:
     """Return the HTML of a remark about the run."""
     return f'<p class="rv-note">{escape(text)}</p>'
+
+
+def notes(texts: Sequence[str]) -> str:
+    """Return the HTML of several remarks, as a list."""
+    items = "".join(f"<li>{escape(text)}</li>" for text in texts)
+    return f'<ul class="rv-note">{items}</ul>' if items else ""

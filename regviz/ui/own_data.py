@@ -136,7 +136,7 @@ def part(open: Open) -> None:
     """
     data = controls.own_data()
     if data is not None:
-        st.html("".join(map(layout.note, (_about(data), *own_table.notes(data)))))
+        st.html(layout.note(_about(data)) + layout.notes(own_table.notes(data)))
         own_table.change_button(data)
     if drawing(data or DataSpec()) is not None:
         st.html(layout.note(DRAW))

@@ -100,7 +100,9 @@ def notes(data: DataSpec) -> tuple[str, ...]:
 def change_button(data: DataSpec) -> None:
     """Draw the button that opens the choice of columns, where these data are a table's."""
     brought: _Brought | None = st.session_state.get(_READ)
-    if brought is not None and brought.sheet is not None and brought.mark == data.fingerprint:
+    if brought is None or brought.sheet is None or brought.mark != data.fingerprint:
+        return
+    if not st.session_state.get(BOX):  # where it is open, the choice is there already
         st.button("Change columns", icon=":material/tune:", on_click=_open_box)
 
 
