@@ -530,13 +530,10 @@ def test_three_classes_have_three_colours_and_their_names(
     with guest.sockets[-1].expect_event("framereceived", has_ended):
         area.press("Control+Enter")
     settled(page)
-    page.get_by_role("button", name="Use the pasted table").click()
-    use = page.get_by_role("button", name="Use these classes")
-    expect(use).to_be_visible()
-    settled(page)
     page.wait_for_function("window.__regviz?.playground?.done")
     before = page.evaluate("window.__regviz.playground.run")
-    use.click()
+    page.get_by_role("button", name="Use the pasted table").click()
+    expect(page.get_by_role("button", name="Use this table")).to_be_visible(timeout=60_000)
     guest.finishes(27)
     page.wait_for_function(
         """(before) => {
@@ -566,6 +563,43 @@ def test_three_classes_have_three_colours_and_their_names(
         share = (pixels - pale) @ way / (way @ way)
         near = np.linalg.norm(pixels - pale - share[:, None] * way, axis=1) < 3
         assert (near & (share > 0.3)).sum() > 0.02 * len(pixels), color
+    assert guest.complaints == []
+    guest.context.close()
+
+
+def test_a_table_is_chosen_from_mended_and_taken_on_a_phone(
+    browser: Browser, app_server: AppServer
+) -> None:
+    guest = Guest(browser)
+    page = guest.page
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{app_server.url}/?e={specs.to_link(SHORT)}")
+    guest.finishes()
+    expand = page.get_by_test_id("stExpandSidebarButton")
+    if expand.count():
+        expand.click()
+    page.locator(".st-key-group-data summary").first.click()
+    page.locator(".st-key-own-data summary").click()
+    chooser = page.locator(".st-key-own-data-upload input[type=file]")
+    lines = IRIS.splitlines()
+    lines[4] = lines[4].replace(",", ",oops", 1)
+    for text in ("\n".join(lines), IRIS):  # under the same name
+        file = {"name": "iris.csv", "mimeType": "text/csv", "buffer": text.encode()}
+        chooser.set_input_files(file)  # type: ignore[arg-type]
+        if text is not IRIS:
+            expect(page.get_by_text("line 5 holds “oops")).to_be_visible(timeout=60_000)
+    guest.finishes(30)
+    expect(page.get_by_text("line 5 holds “oops")).to_have_count(0)
+    preview = page.locator(".rv-preview")
+    expect(preview.locator("th")).to_have_count(5)
+    expect(preview.locator("th").first).to_contain_text("numbers, input 1")
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= 390
+    use = page.get_by_role("button", name="Use this table")
+    use.scroll_into_view_if_needed()
+    settled(page)
+    use.click()
+    expect(page.get_by_role("button", name="Change columns")).to_be_visible(timeout=60_000)
     assert guest.complaints == []
     guest.context.close()
 

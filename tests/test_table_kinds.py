@@ -288,7 +288,12 @@ def test_percent_and_units_are_left_out_and_said() -> None:
     found = read(lines("Preis;Fläche;Art\n", lambda i, k: f"{i + 1}.{100 + i},50 €;{i},5 m²;{k}"))
     assert found.last[:2] == (24123.5, 23.5)
     mixed = lines("t,m,kind\n", lambda i, k: f"{i}.5,{'400 g' if i == 7 else f'{i % 5} kg'},{k}")
-    assert "line 9 holds “400 g” in the column “m”" in refused(mixed)
+    said = refused(mixed)
+    assert "line 9 holds “400 g” in the column “m” where a number with the unit “kg”" in said
+    half = lines("t,m,kind\n", lambda i, k: f"{i}.5,{f'{i}00 g' if i % 2 else f'{i % 5} kg'},{k}")
+    assert "holds “0 kg”" in refused(half) or "holds “100 g”" in refused(half)
+    codes = lines("t,m,r,kind\n", lambda i, k: f"{i}.5,{i % 5}{'ABCDEFGH'[i % 8]},{i * i % 7},{k}")
+    assert read(codes).inputs == ("t", "r")
 
 
 @pytest.mark.parametrize("word", ["NA", "", "NaN", "#N/A", "null", "-", "?", "n/a"])
@@ -362,6 +367,15 @@ def test_counters_are_not_chosen_and_it_is_said(name: str, start: int) -> None:
     assert f"“{shown}” only counts or names the rows" in said
 
 
+def test_an_index_with_gaps_is_not_chosen() -> None:
+    """As pandas writes what is left of a table."""
+    text = lines(",p,q,kind\n", lambda i, k: f"{i * i + i},{i}.5,{i * i % 7},{k}")
+    assert read(text).inputs == ("p", "q")
+    assert "“column 1” only names the rows" in " ".join(read(text).notes)
+    bare = lines("", lambda i, k: f"{i * i + i},{i * i % 7},{k}")  # no header, so no index either
+    assert read(bare).inputs == ("column 1", "column 2")
+
+
 def test_a_column_with_a_name_of_its_own_is_chosen_last_where_it_counts() -> None:
     three = lines("day,p,q,kind\n", lambda i, k: f"{i},{i}.5,{i * i % 7},{k}")
     assert read(three).inputs == ("p", "q")
@@ -370,7 +384,16 @@ def test_a_column_with_a_name_of_its_own_is_chosen_last_where_it_counts() -> Non
 
 
 @pytest.mark.parametrize(
-    "day", ["2024-03-{:02}", "{:02}.03.2024", "3/{}/24", "2024-03-{:02} 10:30:00", "{} Mar 2024"]
+    "day",
+    [
+        "2024-03-{:02}",
+        "{:02}.03.2024",
+        "3/{}/24",
+        "2024-03-{:02}T10:30:00Z",
+        "{} Mar 2024",
+        "202403{:02}",
+        "10:{:02}",
+    ],
 )
 def test_dates_are_no_inputs_and_it_is_said_what_to_do(day: str) -> None:
     text = lines("when,p,q,kind\n", lambda i, k: f"{day.format(i + 1)},{i}.5,{i * i % 7},{k}")
@@ -457,6 +480,8 @@ def test_labels_that_are_one_number_are_one(labels: str) -> None:
 
 
 def test_labels_like_formulas_are_text() -> None:
+    odd = ("é", "e\u0301", "É", "b", "b\u200b", "Ｂ")
+    assert read(lines("p,q,kind\n", lambda i, _: point(i, odd[i % 6]))).classes == ("b", "é")
     found = read(lines("p,q,kind\n", point, "+1-800 =cmd|calc @SUM(1) -2+3"))
     assert found.classes == ("+1-800", "-2+3", "=cmd|calc", "@SUM(1)")
 

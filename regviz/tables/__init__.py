@@ -39,6 +39,8 @@ class Column:
     ``texts`` are the cells as they stood; of a column of numbers, ``values`` are what they mean,
     with None where nothing stands (``missing``) or no number does (``bad``, row by row).
     ``question`` is a sentence where the numbers can be read in two ways and nobody has said which.
+    ``is_index`` says that it is the first column and the only one without a name, as pandas writes
+    its index.
     """
 
     name: str
@@ -50,6 +52,8 @@ class Column:
     bad: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
     question: str = ""
+    unit: str = ""
+    is_index: bool = False
 
 
 @dataclass(frozen=True)

@@ -274,7 +274,8 @@ def _check_cells(sheet: Sheet, features: Sequence[Column]) -> None:
         where = f" in the column {quoted(column.name)}" if column.is_named else ""
         for i in column.bad:
             held = quoted(column.texts[i])
-            bad.setdefault(sheet.lines[i], f"holds {held}{where} where a number is wanted")
+            unit = f" with the unit {quoted(column.unit)}" if column.unit else ""
+            bad.setdefault(sheet.lines[i], f"holds {held}{where} where a number{unit} is wanted")
         for i, value in enumerate(column.values):
             if value is not None and not abs(value) < MAX_COORDINATE:
                 bad.setdefault(

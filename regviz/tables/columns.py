@@ -6,6 +6,7 @@ show. Where both readings are left, nothing is guessed: the column gets a questi
 
 from __future__ import annotations
 
+import datetime
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from regviz.tables import DECIMALS, Column, quoted
 from regviz.tables.cells import Number, is_date, is_nothing, number, shown
 
 _MOSTLY = 0.6  # of the cells that hold anything
+_SAME = 0.3  # of the numbers, so that the unit of most is that of the column
 _THOUSANDS = 100  # beside whole numbers of this size, 1,050 is hardly one and a bit
 
 
@@ -27,6 +29,7 @@ class _Read:
     lines: Sequence[int]
     numbers: list[Number | None]
     unit: str
+    is_index: bool
 
     def first(self, decimal: str) -> tuple[int, str] | None:
         """Return the line and the cell that can only be read with this decimal sign."""
@@ -76,16 +79,17 @@ def columns(
     """
     numeric: dict[int, _Read] = {}
     unique = _unique(names)
+    index = 0 if names and not names[0] and all(names[1:]) else None
     for k, column in enumerate(cells):
         read = [None if is_nothing(cell) else number(cell) for cell in column]
         filled = sum(not is_nothing(cell) for cell in column)
         found = [n for n in read if n is not None]
-        if not found or len(found) < _MOSTLY * filled:
+        if not found or len(found) < _MOSTLY * filled or _is_days(column):
             continue
         unit = Counter(n.unit for n in found).most_common(1)[0][0]
         same = [n if n is not None and n.unit == unit else None for n in read]
-        if sum(n is not None for n in same) >= _MOSTLY * filled:
-            numeric[k] = _Read(unique[k], bool(names[k]), column, lines, same, unit)
+        if sum(n is not None for n in same) >= _SAME * len(found):
+            numeric[k] = _Read(unique[k], bool(names[k]), column, lines, same, unit, k == index)
     signs = {k: [d for d in DECIMALS if read.first(d)] for k, read in numeric.items()}
     shown_signs = {own[0] for own in signs.values() if len(own) == 1}
     out = []
@@ -162,14 +166,28 @@ def _numbers(read: _Read, sign: str, question: str, said: str | None) -> Column:
         bad=bad,
         notes=tuple(notes),
         question=question,
+        unit=read.unit,
+        is_index=read.is_index,
     )
+
+
+def _is_days(cells: Sequence[str | float]) -> bool:
+    """Whether all cells are days written as 20240301."""
+    texts = {shown(cell) for cell in cells if not is_nothing(cell)}
+    try:
+        days = [datetime.datetime.strptime(text, "%Y%m%d") for text in texts if len(text) == 8]
+    except ValueError:
+        return False
+    return len(days) == len(texts) > 1 and all(1900 <= day.year < 2100 for day in days)
 
 
 def _words(name: str, is_named: bool, cells: Sequence[str | float]) -> Column:
     texts = tuple(shown(cell) for cell in cells)
     filled = [text for text in texts if not is_nothing(text)]
     kinds = list(dict.fromkeys(filled))[:200]
-    dates = bool(kinds) and sum(is_date(text) for text in kinds) >= 0.8 * len(kinds)
+    dates = _is_days(cells) or (
+        bool(kinds) and sum(is_date(text) for text in kinds) >= 0.8 * len(kinds)
+    )
     return Column(
         name=name,
         is_named=is_named,

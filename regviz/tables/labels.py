@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
@@ -24,13 +25,20 @@ def keys(column: Column, *, merge: bool) -> list[tuple[str | float, str]]:
     """Return what tells the labels of a column apart, and each as it stands."""
     out: list[tuple[str | float, str]] = []
     for i, raw in enumerate(column.texts):
-        text = " ".join(raw.split())
+        text = " ".join(unicodedata.normalize("NFC", raw).split())
         value = column.values[i] if column.values and not column.question else None
-        if not merge:
-            out.append((text, text))
+        if merge and value is not None:
+            out.append((value, text))
         else:
-            out.append((text.casefold() if value is None else value, text))
+            out.append((_plain(text) if merge else text, text))
     return out
+
+
+def _plain(text: str) -> str:
+    """Return a label without what nobody sees: its capitals, wide letters and invisible signs."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    seen = "".join(c for c in folded if unicodedata.category(c) != "Cf")
+    return " ".join(seen.split()) or text
 
 
 def classes_of(

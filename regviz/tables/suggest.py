@@ -96,18 +96,18 @@ def counts_rows(column: Column) -> bool:
 
 
 def names_rows(column: Column) -> bool:
-    """Whether a column tells rows apart: a counter without a name of its own, or an identifier."""
-    if (
-        column.is_named
-        and not _ID.fullmatch(column.name)
-        and not re.search(r"[a-z]I[dD]$", column.name)
-    ):
-        return False
+    """Whether a column tells rows apart: a counter or an index without a name of its own, or an
+    identifier."""
     values = [v for v in column.values if v is not None]
-    whole = all(v.is_integer() for v in values)
-    return counts_rows(column) or (
-        column.is_named and whole and len(values) > 2 and len(set(values)) == len(values)
+    different = (
+        len(values) == len(column.texts) > 2
+        and len(set(values)) == len(values)
+        and all(v.is_integer() for v in values)
     )
+    if column.is_named:
+        named = _ID.fullmatch(column.name) or re.search(r"[a-z]I[dD]$", column.name)
+        return bool(named) and different
+    return different and (column.is_index or counts_rows(column))
 
 
 def not_chosen(sheet: Sheet, found: Suggestion, *, automatic: bool) -> list[str]:
@@ -145,6 +145,6 @@ def not_chosen(sheet: Sheet, found: Suggestion, *, automatic: bool) -> list[str]
 def of_dates(column: Column) -> str:
     """Return what to say of a column of dates, without the full stop."""
     return (
-        f"the column {quoted(column.name)} holds dates, which are not numbers, so it is not an "
-        "input; to use it, write it as a number, such as the day of the year"
+        f"the column {quoted(column.name)} holds dates or times, which are not numbers here, so "
+        "it is not an input; to use it, write it as a number, such as the day of the year"
     )
