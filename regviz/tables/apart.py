@@ -22,7 +22,7 @@ from regviz.tables import MAX_BYTES, Sheet
 
 TIMEOUT = 20.0
 """Seconds for which one table may be read; a usual one takes a quarter of a second."""
-WAIT = 30.0
+WAIT = 60.0
 """Seconds for which others may be read first."""
 MEMORY = 1 << 30
 """Bytes of address space; a usual table takes a fifth of it."""
