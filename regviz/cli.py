@@ -420,7 +420,8 @@ def _table(arguments: argparse.Namespace) -> int:
     from regviz.specs import DataSpec, experiments_to_json
     from regviz.tables import apart, choice
 
-    content = _bytes(arguments.file)
+    _check_apart(arguments.file, arguments.output)
+    content = _bytes(arguments.file, "a table of at most a megabyte")
     try:
         sheet = apart.read(content, decimal=arguments.decimal, sheet=arguments.sheet)
         inputs = None if arguments.inputs is None else _columns(arguments.inputs, sheet.names)
@@ -429,10 +430,7 @@ def _table(arguments: argparse.Namespace) -> int:
         )
         experiment = Experiment(table.data(DataSpec()))
     except SpecError as error:
-        raise SpecError(f"{arguments.file}: {error}") from None
-    if arguments.output is not None:
-        with _output(arguments.output) as write:
-            write(experiments_to_json([experiment]) + "\n")
+        raise SpecError(f"{_named(arguments.file)}: {error}") from None
     document = {
         "columns": sheet.names,
         "inputs": table.inputs,
@@ -444,8 +442,12 @@ def _table(arguments: argparse.Namespace) -> int:
         "first": [table.first],
         "last": [table.last],
     }
-    plain = (sys.stdout.encoding or "").lower() not in ("utf-8", "utf8")
-    print(json.dumps(document, ensure_ascii=plain, allow_nan=False))
+    if arguments.output is not None:
+        with _output(arguments.output) as write:
+            write(experiments_to_json([experiment]) + "\n")
+    plain = (getattr(sys.stdout, "encoding", None) or "").lower() not in ("utf-8", "utf8")
+    with _output(None) as write:
+        write(json.dumps(document, ensure_ascii=plain, allow_nan=False) + "\n")
     return 0
 
 
@@ -512,7 +514,7 @@ def _serve(arguments: argparse.Namespace) -> int:
 # --- what to train -----------------------------------------------------------------------------
 
 
-def _bytes(path: str) -> bytes:
+def _bytes(path: str, wanted: str = "an experiment file") -> bytes:
     """Return what is in a file, or in standard input for ``-``."""
     try:
         if path != STANDARD:
@@ -525,9 +527,7 @@ def _bytes(path: str) -> bytes:
     except OSError as error:
         raise SpecError(f"{_named(path)}: cannot be read: {error.strerror}.") from None
     if len(content) > _MOST_BYTES:
-        raise SpecError(
-            f"{_named(path)}: holds more than {_MOST_BYTES >> 20} MiB; give an experiment file."
-        )
+        raise SpecError(f"{_named(path)}: holds more than {_MOST_BYTES >> 20} MiB; give {wanted}.")
     return content
 
 
