@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from regviz.data import make_dataset
 from regviz.specs import DataSpec, SpecError, experiments_from_json
@@ -135,6 +137,7 @@ def test_a_comma_may_stand_in_a_name_or_a_label() -> None:
     [
         ("1998,1999,kind\n", ("1998", "1999")),
         ("2023,2024,2\n", ("column 1", "column 2")),  # a row of data: 2 is a label
+        ("size,2024,kind\n", ("size", "2024")),  # though the column holds 2020 and more
     ],
 )
 def test_years_are_a_header_where_the_label_cell_is_no_label(
@@ -271,6 +274,7 @@ def test_three_decimals_are_decimals_where_a_number_begins_with_zero() -> None:
     assert read(text).first == (0.125, 0.375, "a")
     text = lines("p,q,kind\n", lambda i, k: f"{i + 1}.125,{i % 5 + 1}.375,{k}")
     assert read(text).first == (1.125, 1.375, "a")  # commas stand between the columns
+    assert "“1.125” in “p” was read as 1.125." in read(text).notes
 
 
 def test_points_and_commas_in_one_column_are_refused() -> None:
@@ -728,3 +732,57 @@ def test_the_command_refuses_in_one_sentence(tmp_path: Path) -> None:
         code, out, err = command(tmp_path, comma, *options)
         assert (code, out) == (2, "")
         assert says in err
+
+
+# --- any table ----------------------------------------------------------------------------------
+
+WORDS = (("cat", "dog"), ("big cat", "small dog"), ("x, y", "z"), ("a;b", "c"), ("кот", "пёс"),
+         ("0", "1"), ("<5", ">5"), ("A", "B", "C", "D"))  # fmt: skip
+NAMES = ("height", "weight (kg)", "Länge, cm", "x", "身長", "a b c", "2023", "T [°C]", "temp;max")
+
+
+@settings(max_examples=100)
+@given(
+    st.sampled_from(",;\t|"),
+    st.sampled_from((("", ".", ""), ("", ",", ""), (",", ".", ""), (".", ",", "-"),
+                     ("\u202f", ",", "−"), ("’", ".", "-"))),
+    st.sampled_from(WORDS),
+    st.permutations(NAMES),
+    st.booleans(),
+    st.lists(st.tuples(st.integers(-99_999, 99_999), st.integers(-999, 999)), min_size=12,
+             max_size=40),
+    st.sampled_from(((1, 1), (10, 100), (1000, 1), (100, 1000))),
+)  # fmt: skip
+def test_what_is_written_is_read_or_asked_about(
+    delimiter: str,
+    how: tuple[str, str, str],
+    words: tuple[str, ...],
+    names: list[str],
+    quoted: bool,
+    pairs: list[tuple[int, int]],
+    parts: tuple[int, int],
+) -> None:
+    group, decimal, minus = how
+    assume(not (delimiter == "," and group == "."))  # there, 1.050 alone is one and a bit, and said
+
+    def written(value: float, part: int) -> str:
+        text = f"{value:,.{len(str(part)) - 1}f}"
+        table = {",": group, ".": decimal, "-": minus or "-"}
+        return "".join(table.get(c, c) for c in text)
+
+    def cell(text: str) -> str:
+        return f'"{text}"' if quoted or delimiter in text else text
+
+    values = [(a / parts[0], b / parts[1]) for a, b in pairs]
+    rows = [[names[0], names[1], "label"]]
+    for i, (a, b) in enumerate(values):
+        rows.append([written(a, parts[0]), written(b, parts[1]), words[i % len(words)]])
+    text = "\n".join(delimiter.join(map(cell, row)) for row in rows)
+    try:
+        found = read(text)
+    except SpecError as error:
+        said = one_sentence(str(error))
+        assert "can mean" in said or "only counts or names" in said
+        return
+    assert found.inputs == (names[0], names[1])
+    assert [p[:2] for p in found.points] == values

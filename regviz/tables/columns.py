@@ -100,7 +100,8 @@ def columns(
                 if decimal is not None
                 else _sign(numeric[k], signs[k], shown_signs, delimiter)
             )
-            out.append(_numbers(numeric[k], sign, question, decimal))
+            is_said = decimal is not None or not (signs[k] or shown_signs)
+            out.append(_numbers(numeric[k], sign, question, is_said=is_said))
         else:
             out.append(_words(unique[k], bool(names[k]), column))
     return tuple(out)
@@ -139,7 +140,7 @@ def _sign(read: _Read, own: Sequence[str], elsewhere: set[str], delimiter: str) 
     )
 
 
-def _numbers(read: _Read, sign: str, question: str, said: str | None) -> Column:
+def _numbers(read: _Read, sign: str, question: str, *, is_said: bool) -> Column:
     values = tuple(None if n is None else n.value(sign) for n in read.numbers)
     missing = tuple(i for i, cell in enumerate(read.cells) if is_nothing(cell))
     gone = set(missing)
@@ -154,7 +155,7 @@ def _numbers(read: _Read, sign: str, question: str, said: str | None) -> Column:
         value = next(
             v for v, n in zip(values, read.numbers, strict=True) if n is not None and n.is_open
         )
-        if said is not None or (value is not None and abs(value) >= 1000):
+        if is_said or (value is not None and abs(value) >= 1000):
             notes.append(f"{quoted(cell)} in {quoted(read.name)} was read as {value:.15g}.")
     return Column(
         name=read.name,

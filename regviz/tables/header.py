@@ -203,7 +203,8 @@ def _is_header(rows: Sequence[Row], width: int) -> bool:
     """Whether the first row names the columns.
 
     It does where no cell of it is a number. It may also hold whole numbers, such as years, where
-    other cells of it are nothing that stands in the rest of their column.
+    other cells of it are nothing that stands in the rest of their column, and either two of those
+    are words, one of them above numbers, or the whole numbers lie apart from their columns.
     """
     first, rest = rows[0], rows[1:]
     if not _has_number(first):
@@ -211,7 +212,7 @@ def _is_header(rows: Sequence[Row], width: int) -> bool:
     if len(first.cells) != width or not rest:
         return False
     others = [row for row in rest[:500] if len(row.cells) == width]
-    for_it = 0
+    votes, strong, apart = 0, False, True
     for k, cell in enumerate(first.cells):
         column = [row.cells[k] for row in others if str(row.cells[k])]
         read = number(cell)
@@ -221,12 +222,12 @@ def _is_header(rows: Sequence[Row], width: int) -> bool:
                 return False
             if shown(cell).casefold() in {shown(c).casefold() for c in column}:
                 return False
-            for_it += 1
-        elif (
-            read.point is None or not read.point.is_integer() or not _stands_out(read.point, column)
-        ):
+            votes, strong = votes + 1, strong or is_number
+        elif read.point is None or not read.point.is_integer():
             return False
-    return for_it > 0 or _counts(first)
+        else:
+            apart = apart and _stands_out(read.point, column)
+    return (votes > 1 and strong) or (apart and votes > 0) or _counts(first)
 
 
 def _stands_out(value: float, column: Sequence[str | float]) -> bool:
