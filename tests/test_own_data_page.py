@@ -336,6 +336,8 @@ def test_after_a_reload_it_says_that_the_data_is_gone_and_keeps_the_rest() -> No
     now = shown(at)
     assert now == SHORT.replace("data.n_samples", 500).replace("regularization.l2", 0.02)
     control(at, "Dropout p").set_value(0.5).run()
+    assert errors(at) == [GONE]  # until it is dismissed, or the table is loaded again
+    paste(at, EXAMPLE)
     assert errors(at) == []
 
 
