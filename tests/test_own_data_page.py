@@ -29,6 +29,7 @@ from regviz.ui.own_data import GONE
 from tests.app_server import AppServer
 from tests.browsing import has_ended, settled
 from tests.test_playground import SHORT, control, in_the_history, open_app, shows_code, texts
+from tests.workbooks import xlsx
 
 TABLE = choose(read(EXAMPLE))
 SHORT_EXTENT = make_dataset(SHORT.data).extent
@@ -260,6 +261,24 @@ def test_a_number_that_can_be_read_in_two_ways_is_asked_about() -> None:
     points = shown(at).data.points
     assert points is not None
     assert points[1][:2] == (1050.0, 60.0)
+
+
+def test_the_sheet_of_a_workbook_can_be_chosen() -> None:
+    rows: list[list[Any]] = [["p", "q", "kind"], *[[i + 0.5, i * i % 7, "xy"[i % 2]]
+                                                   for i in range(20)]]  # fmt: skip
+    other: list[list[Any]] = [["r", "s", "kind"], *rows[1:13]]
+    book = xlsx({"About": [["Nothing here"]], "One": rows, "Two": other})
+    at = upload(open_app(), book, "mine.xlsx")
+    assert errors(at) == []
+    assert shown(at).data.columns == ("p", "q")
+    assert selects(at)["Sheet"].options == ["About", "One", "Two"]
+    selects(at)["Sheet"].set_value("About").run()
+    assert len(errors(at)) == 1
+    assert shown(at).data.columns == ("p", "q")
+    selects(at)["Sheet"].set_value("Two").run()
+    assert errors(at) == []
+    assert shown(at).data.columns == ("r", "s")
+    assert shown(at).data.n_samples == 12
 
 
 def test_labels_that_differ_by_case_are_offered_as_one() -> None:

@@ -24,8 +24,8 @@ TIMEOUT = 20.0
 """Seconds for which one table may be read; a usual one takes a quarter of a second."""
 WAIT = 60.0
 """Seconds for which others may be read first."""
-MEMORY = 1 << 30
-"""Bytes of address space; a usual table takes a fifth of it."""
+MEMORY = 1 << 29
+"""Bytes of address space; a usual table takes a tenth of it."""
 _ROOT = Path(__file__).resolve().parents[2]
 _PLACES = threading.BoundedSemaphore(2)
 _REFUSED = 2

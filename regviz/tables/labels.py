@@ -18,6 +18,8 @@ MAX_LABELS = MAX_CLASSES
 
 def distinct(column: Column) -> set[str | float]:
     """Return what the labels of a column are, if those that may be one are one."""
+    if column.kind == "number" and not (column.question or column.bad):
+        return {value for value in column.values if value is not None}
     return {key for key, text in keys(column, merge=True) if not is_no_label(text)}
 
 

@@ -187,7 +187,9 @@ def _read() -> None:
     try:
         sheet = apart.read(brought.content, decimal=brought.decimal, sheet=brought.wanted)
     except SpecError as error:
-        st.session_state.pop(_READ, None)
+        before: _Brought | None = st.session_state.get(_READ)
+        if before is None or before.content != brought.content:  # else another sheet was chosen
+            st.session_state.pop(_READ, None)
         _refuse(brought, error)
     else:
         brought = replace(brought, sheet=sheet)
@@ -384,8 +386,8 @@ def _preview(sheet: Sheet, inputs: Sequence[str | None], label: str) -> str:
     more = len(sheet.columns) - len(columns)
     rest = f"<small>and {more} more columns</small>" if more > 0 else ""
     return (
-        f'<div class="rv-preview" tabindex="0"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>{rest}"
+        '<div class="rv-preview" tabindex="0" role="region" aria-label="First rows"><table>'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{rest}"
     )
 
 
