@@ -412,7 +412,7 @@ live.decision_boundary(
     **own_data.named(experiment.data),
     drawing=own_data.drawing(experiment.data),
     on_drawn=lambda drawn: own_data.take(drawn, _open),
-    height=362,
+    height=359,
 )
 with st.container(key="below"):
     left, middle, right = st.columns([9, 8, 7], gap="small")
@@ -423,7 +423,7 @@ with st.container(key="below"):
             epochs=experiment.training.epochs,
             show_accuracy=show_accuracy,
             log_scale=log_scale,
-            height=305,
+            height=276,
         )
     with middle:
         live.weight_histogram(
@@ -431,7 +431,7 @@ with st.container(key="below"):
             labels=LABELS,
             layers=len(experiment.model.hidden) + 1,
             log_scale=log_scale,
-            height=305,
+            height=276,
         )
     with right:
         live.readout(CHANNEL)

@@ -31,9 +31,10 @@ SHORTFALL = 0.06
 """Accuracy by which a model may miss the best possible one before it counts as under-fitting."""
 RISE = 0.55
 """Share by which the validation loss may have risen from its best, as over-fitting goes. The best
-of many noisy epochs is a little lucky, and dropout drifts: of the reference experiment (256-512-256,
-two moons, 350 training points) on 21 seeds and data sets, 21 runs without regularization are
-beyond this and :data:`LEAST_RISE`, 11 with weight decay 1e-4, 3 with dropout 0.5."""
+of many noisy epochs is a little lucky, and dropout drifts: of the reference experiment
+(256-512-256, two moons, 350 training points) on 21 seeds and data sets, 21 runs without
+regularization are beyond this and :data:`LEAST_RISE`, 11 with weight decay 1e-4, 3 with dropout
+0.5."""
 LEAST_RISE = 0.08
 """And by how many nats it must have risen at least."""
 RISE_OF_FEW, MOST_RISE = 1.0, 0.2
