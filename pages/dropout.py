@@ -1,4 +1,4 @@
-"""Lesson: dropout, what it does in training and that it does nothing in use."""
+"""Lesson: dropout, what it does in training and that it does nothing at test time."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ START = Experiment.from_dict(
 REPEATS = 2000
 SWEEP = tuple(k / 10 for k in range(10))
 USUAL = (
-    "**Usual p of dropping:** input 0.1–0.3, with many features · hidden 0.3–0.5, also on the last "
-    "hidden layer, before the output layer · on the output itself none · attention 0.1 · recurrent "
-    "0.2–0.3 · convolution rarely, as neighbours in a map tell the same: whole maps are dropped "
-    "instead"
+    "**Typical dropout p:** inputs 0.1–0.3, with many features · hidden layers 0.3–0.5, including "
+    "the last one, before the output layer · none on the model's output · attention 0.1 · "
+    "recurrent layers 0.2–0.3 · rarely in convolutional layers, where neighbouring activations are "
+    "correlated: whole feature maps are dropped instead"
 )
 
 
@@ -39,9 +39,9 @@ def rates(e: Experiment) -> str:
     """Return the dropout rates as text."""
     alike = len(set(e.dropout_rates)) == 1
     each = e.dropout_rates[:1] if alike else e.dropout_rates
-    hidden = ", ".join(f"{p:g}" for p in each) or "no hidden layer"
+    hidden = ", ".join(f"{p:g}" for p in each)
     p = e.regularization.input_dropout
-    return f"{hidden}, inputs {p:g}" if p else hidden
+    return ", ".join(part for part in (hidden, f"inputs {p:g}" if p else "") if part)
 
 
 def mode_losses(frame: Frame) -> tuple[float, float]:
@@ -55,9 +55,10 @@ def point(frame: Frame, lanes: Lanes) -> str:
     noisy, quiet = mode_losses(frame)
     plain, with_ = (metrics.read(lane) for lane in frame.lanes)
     return (
-        f"The model with dropout ({rates(lanes[1])}) has two training losses: {noisy:.3f} with "
-        f"units dropped (dotted) and {quiet:.3f} in use (dashed), when nothing is. Its validation "
-        f"loss is {with_.val_loss:.3f}; without dropout it is {plain.val_loss:.3f}."
+        f"The model with dropout ({rates(lanes[1])}) has two training losses: {noisy:.3f} in train "
+        f"mode, with units dropped (dotted), and {quiet:.3f} in eval mode, with all units "
+        f"(dashed). Its validation loss is {with_.val_loss:.3f}; with no regularization it is "
+        f"{plain.val_loss:.3f}."
     )
 
 
@@ -65,8 +66,8 @@ def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     """Compare the training losses of the two models, in eval mode."""
     plain, with_ = (metrics.read(lane) for lane in frame.lanes)
     text = (
-        f"training loss {plain.train_loss:.3f} without and {with_.train_loss:.3f} with dropout, "
-        f"validation loss {plain.val_loss:.3f} and {with_.val_loss:.3f}."
+        f"training loss {plain.train_loss:.3f} with no regularization and {with_.train_loss:.3f} "
+        f"with dropout; validation loss {plain.val_loss:.3f} and {with_.val_loss:.3f}."
     )
     higher = with_.train_loss > plain.train_loss
     lower = with_.val_loss < plain.val_loss - lesson.HARDLY
@@ -76,8 +77,8 @@ def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
 def asked(e: Experiment) -> str:
     """Return the question about an experiment with its own rates."""
     return (
-        f"with dropout {rates(e)}, and both measured with all units present: what happens to the "
-        "losses?"
+        f"dropout p = {rates(e)}. Both losses are measured in eval mode, with all units present. "
+        "How do they compare with those of the model with no regularization?"
     )
 
 
@@ -95,13 +96,15 @@ def code_ran(frame: Frame, lanes: Lanes) -> str:
         means.append(f"{h.mean():.2f} → {dropped.mean():.2f}")
         variances.append(f"{h.var():.2f} → {dropped.var():.2f}")
     return (
-        f"x = {row(x)} at p = {p:g}, mean of {REPEATS} masks. Inverted: {row(inverted.mean(0))} in "
-        f"training, {row(ran['inverted_use'])} in use; variance {row(inverted.var(0))}, where "
-        f"x²p/(1-p) says {row(x**2 * p / (1 - p))}. Classic: {row(classic.mean(0))} in training, "
-        f"{row(ran['classic_use'])} in use. Each convention agrees with itself, the classic one at "
-        f"the scale 1-p = {1 - p:g}. A gradient of 1 comes back as {ran['back'].mean():.2f} on "
-        f"average. Alpha dropout at this p, before → after: of SELU's outputs mean {means[0]}, "
-        f"variance {variances[0]}; of ReLU's mean {means[1]}, variance {variances[1]}."
+        f"x = {row(x)}, p = {p:g}, means over {REPEATS} masks. Inverted dropout: "
+        f"{row(inverted.mean(0))} in training, {row(ran['inverted_use'])} at test time; variance "
+        f"{row(inverted.var(0))}, by the formula x²p/(1-p) {row(x**2 * p / (1 - p))}. Classic "
+        f"dropout: {row(classic.mean(0))} in training, {row(ran['classic_use'])} at test time. In "
+        "each convention the mean in training agrees with the output at test time; the classic one "
+        f"is smaller by the factor 1-p = {1 - p:g}. A gradient of 1 is passed back as "
+        f"{ran['back'].mean():.2f} on average. Alpha dropout at this p, before → after: SELU "
+        f"outputs, mean {means[0]}, variance {variances[0]}; ReLU outputs, mean {means[1]}, "
+        f"variance {variances[1]}."
     )
 
 
@@ -134,8 +137,8 @@ def conventions(p: float, seed: int) -> str:
             f"x = {row(ran['x'])}",
             "one mask in training",
             f"mean of {REPEATS} masks",
-            "in use",
-            "what its p means",
+            "at test time (eval mode)",
+            "meaning of p",
         ),
         [
             (
@@ -143,14 +146,14 @@ def conventions(p: float, seed: int) -> str:
                 f"x·m/(1-p): {row(ran['inverted'][0])}",
                 row(ran["inverted"].mean(axis=0)),
                 f"x: {row(ran['inverted_use'])}",
-                f"p of *dropping*, here {p:g}",
+                f"probability of *dropping*: {p:g}",
             ),
             (
                 "**classic**: Srivastava et al. 2014",
                 f"x·m: {row(ran['classic'][0])}",
                 row(ran["classic"].mean(axis=0)),
                 f"(1-p)·x: {row(ran['classic_use'])}",
-                f"theirs is of *keeping*: {1 - p:g}",
+                f"probability of *keeping*: {1 - p:g}",
             ),
         ],
     )
@@ -162,9 +165,10 @@ def seen(frame: Frame, lanes: Lanes) -> str:
     found = lesson.verdicts(frame, lanes)[1]
     noisy, quiet = mode_losses(frame)
     return (
-        f"Validation loss {with_.val_loss:.3f} with and {plain.val_loss:.3f} without; training "
-        f"loss {noisy:.3f} in train mode, {quiet:.3f} in eval mode. Without: {found[0].kind}. "
-        f"With: {found[1].kind}. {found[1].reason}"
+        f"Validation loss {with_.val_loss:.3f} with dropout and {plain.val_loss:.3f} with no "
+        f"regularization. Training loss with dropout {noisy:.3f} in train mode, {quiet:.3f} in "
+        f"eval mode. No regularization: {found[0].kind}. With dropout: {found[1].kind}. "
+        f"{found[1].reason}"
     )
 
 
@@ -186,7 +190,7 @@ def mode_rows(frame: Frame, lanes: Lanes) -> lesson.Rows:
 
 LESSON = lesson.Lesson(
     page="dropout",
-    question="What does a network learn when half of it is missing?",
+    question="What does a network learn when half of its units are dropped?",
     start=START,
     controls=(
         "dropout",
@@ -217,8 +221,8 @@ LESSON = lesson.Lesson(
     code_ran=code_ran,
     tasks=(
         lesson.Task(
-            "p = 0.9 on layers of 16, and points that are easier to tell apart: too much of it. "
-            "Does the model still fit its training points?",
+            "p = 0.9 on hidden layers of 16 units, and less noisy data: too much dropout. Does the "
+            "model still fit its training points?",
             START.replace("regularization.dropout", 0.9)
             .replace("model.hidden", [16, 16])
             .replace("data.noise", 0.15),
@@ -226,19 +230,19 @@ LESSON = lesson.Lesson(
             shows=too_much,
         ),
         lesson.Task(
-            "Rates of their own: 0.2 in the first, 0.5 in the last hidden layer.",
+            "A rate for each hidden layer: 0.2 in the first, 0.5 in the last.",
             START.replace("regularization.dropout", [0.2, 0.5]),
             seen,
         ),
         lesson.Task(
-            "Dropout 0.3 on the inputs. There are only two: is that a good place?",
+            "Dropout 0.3 on the inputs, of which there are only two: does it help here?",
             START.replace("regularization.dropout", 0.0).replace(
                 "regularization.input_dropout", 0.3
             ),
             seen,
         ),
         lesson.Task(
-            "SELU with alpha dropout 0.1, which keeps mean and variance.",
+            "SELU with alpha dropout 0.1, which preserves mean and variance.",
             START.replace("model.activation", "selu")
             .replace("regularization.dropout_kind", "alpha")
             .replace("regularization.dropout", 0.1),
@@ -248,11 +252,12 @@ LESSON = lesson.Lesson(
     sources=(
         "Srivastava et al. 2014: the classic convention, where p is the probability of *keeping*",
         "torch.nn.Dropout, Keras: inverted dropout, where p is the probability of *dropping*, as "
-        "everywhere in this app; 1/(1-p) in training, the identity in use",
+        "everywhere in this app; the factor 1/(1-p) in training, the identity at test time (eval "
+        "mode)",
         "Klambauer et al. 2017: SELU and alpha dropout, with its affine correction",
-        "Srivastava et al. 2014, section 9.1: on linear regression dropout is, on average, a ridge "
-        "penalty scaled by the data; Wager et al. 2013: to second order on generalized linear "
-        "models, too",
+        "Srivastava et al. 2014, section 9.1: in linear regression dropout is, on average, a ridge "
+        "penalty scaled by the data; Wager et al. 2013: to second order this also holds for "
+        "generalized linear models",
     ),
     rows=mode_rows,
     subject=lesson.Subject(
@@ -260,28 +265,29 @@ LESSON = lesson.Lesson(
     ),
     checks=(
         lesson.Check(
-            "On a linear model with squared error dropout is, on average, ridge regression scaled "
-            "by the data.",
-            "Its minimizer is (XᵀX + p/(1-p)·diag XᵀX)⁻¹Xᵀy; the iterate is averaged.",
+            "For a linear model with squared error, dropout is, on average, ridge regression "
+            "scaled by the data.",
+            "The minimizer is (XᵀX + p/(1-p)·diag XᵀX)⁻¹Xᵀy; the measured weights are averaged "
+            "over the steps.",
             "dropout_ridge",
             lambda e: {"p": max((*e.dropout_rates, 0.0)), "seed": e.training.seed},
             lesson_figures.ridge_check,
             lambda f: (
                 f"After {f.arrays['step'][-1]:.0f} steps the gap to the closed form is "
-                f"{f.number('gap'):.2%} of the largest weight; to least "
-                f"squares, without dropout, it is {f.number('gap_least_squares'):.1%}."
+                f"{f.number('gap'):.2%} of the largest weight; the gap to least squares (no "
+                f"dropout) is {f.number('gap_least_squares'):.1%}."
             ),
         ),
         lesson.Check(
-            "Alpha dropout nearly keeps mean 0 and variance 1 through 16 SELU layers.",
-            "Dropped units go to α', then a·x + b restores both moments; p is at most 0.3 here.",
+            "Alpha dropout nearly preserves mean 0 and variance 1 through 16 SELU layers.",
+            "Dropped units are set to α'; then a·x + b restores mean and variance. Here p ≤ 0.3.",
             "alpha_dropout_depth",
             lambda e: {"p": min(max((*e.dropout_rates, 0.05)), 0.3), "seed": e.training.seed},
             lesson_figures.alpha_check,
             lambda f: (
                 f"Largest distance from mean 0 and variance 1 over {len(f.arrays['layer']) - 1} "
                 f"layers: alpha dropout {f.number('gap_alpha'):.3f}, standard dropout "
-                f"{f.number('gap_standard'):.3f}, none {f.number('gap_none'):.3f}."
+                f"{f.number('gap_standard'):.3f}, no dropout {f.number('gap_none'):.3f}."
             ),
         ),
     ),
@@ -299,13 +305,13 @@ def draw_sweep(frame: Frame, lanes: Lanes) -> None:
         for kind in dict.fromkeys(v.kind for v in found)
     )
     text = (
-        f"Lowest validation loss {losses[best]:.3f} at p = {SWEEP[best]:g}, {losses[0]:.3f} "
-        f"without dropout. Verdicts: {by_kind}. Training accuracy: "
+        f"Lowest validation loss {losses[best]:.3f} at p = {SWEEP[best]:g}; without dropout it is "
+        f"{losses[0]:.3f}. Verdicts: {by_kind}. Training accuracy: "
         f"{metrics.percent(readings[0].train_accuracy)} without dropout, "
         f"{metrics.percent(readings[-1].train_accuracy)} at p = {SWEEP[-1]:g}."
     )
     if not any(v.kind == metrics.UNDER for v in found):
-        text += " That too large a p under-fits does not show on this run."
+        text += " This run does not show that a very large p under-fits."
     charts.chart(
         lambda colors: lesson_figures.validation_curve(
             "dropout p", SWEEP, [r.train_loss for r in readings], losses, colors
@@ -338,25 +344,25 @@ with st.expander("Two conventions, and two meanings of p", icon=":material/compa
         )
     )
     st.caption(
-        "In each convention this layer's mean in training is what comes out in use; they differ by "
-        "the "
-        "factor 1-p, which the next layer can make up for. Both at once, or neither, is wrong."
+        "In each convention the mean output in training equals the output at test time. The two "
+        "differ by the factor 1-p, which the next layer can compensate for. Scaling in both modes, "
+        "or in neither, is wrong."
     )
 with st.container(horizontal=True):
     st.page_link(
         "pages/microscope.py",
-        label="Both modes on one batch, sub-networks, the Monte-Carlo band, co-adaptation",
+        label="Microscope: both modes, sub-networks, Monte Carlo dropout, co-adaptation",
         icon=":material/biotech:",
     )
     st.page_link(
         "pages/images.py",
-        label="Whole maps dropped, in one, two and three dimensions",
+        label="Images: dropout of whole feature maps, in one, two and three dimensions",
         icon=":material/image:",
     )
 with st.expander("How much is too much? The validation curve over p", icon=":material/show_chart:"):
     st.caption(
-        "The experiment in the controls with one rate for all hidden layers, p from 0 to 0.9: one "
-        "stack, the same batches; a larger p drops the same units and more."
+        "The experiment in the controls with one rate for all hidden layers, for p from 0 to 0.9. "
+        "All models see the same batches; a larger p drops the same units and more."
     )
     lesson.further_run(
         "dropout-sweep",

@@ -34,29 +34,30 @@ def point(frame: Frame, lanes: Lanes) -> str:
     full, stopped = (metrics.read(lane) for lane in frame.lanes)
     if frame.lanes[1].status == "stopped":
         back = (
-            f"went back to epoch {stopped.best_epoch}"
+            f"restored the weights of epoch {stopped.best_epoch}"
             if frame.lanes[1].restored
-            else f"stayed there (its best epoch was {stopped.best_epoch})"
+            else f"kept its last weights (its best epoch was {stopped.best_epoch})"
         )
         return (
-            f"The model with early stopping ended at epoch {stopped.stopped_epoch} and {back}: "
-            f"validation loss {stopped.val_loss:.3f}. The other one is at {full.val_loss:.3f}, "
+            f"The model with early stopping stopped at epoch {stopped.stopped_epoch} and {back}: "
+            f"validation loss {stopped.val_loss:.3f}. The other model has {full.val_loss:.3f} at "
             f"epoch {full.epoch}."
         )
     wait, patience = frame.lanes[1].wait, rule(lanes[1]).patience
     if frame.lanes[1].status == "finished":
         back = (
-            f"the best weights, of epoch {stopped.best_epoch}, were restored"
+            f"The best weights, of epoch {stopped.best_epoch}, were restored"
             if frame.lanes[1].restored
-            else f"its last weights stay (its best epoch was {stopped.best_epoch})"
+            else f"Its last weights are kept (its best epoch was {stopped.best_epoch})"
         )
         return (
             f"The model with early stopping reached its last epoch, {stopped.trained}, before "
-            f"{patience} epochs without an improvement; {back}: validation loss "
-            f"{stopped.val_loss:.3f}. The other one is at {full.val_loss:.3f}, epoch {full.epoch}."
+            f"{patience} epochs in a row without an improvement. {back}: validation loss "
+            f"{stopped.val_loss:.3f}. The other model has {full.val_loss:.3f} at epoch "
+            f"{full.epoch}."
         )
     return (
-        f"Best validation loss so far {stopped.best_val_loss:.3f} at epoch {stopped.best_epoch}; "
+        f"Best validation loss so far: {stopped.best_val_loss:.3f} at epoch {stopped.best_epoch}. "
         f"{wait} of {patience} epochs of patience are used up."
     )
 
@@ -74,9 +75,10 @@ def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     luck = uncertainty.accuracy_margin(n, stopped.val_accuracy, full.val_accuracy)
     if stopped.val_loss < full.val_loss and stopped.val_accuracy < full.val_accuracy:
         text += (
-            " Loss and accuracy disagree: trained on, it is right more often and too sure."
+            " Loss and accuracy disagree: the model that keeps training is more accurate, but "
+            "overconfident."
             if full.val_accuracy - stopped.val_accuracy > luck
-            else f" In accuracy, {n} points cannot show a difference this small."
+            else f" {n} validation points cannot show so small a difference in accuracy."
         )
     if abs(stopped.val_loss - full.val_loss) < lesson.HARDLY:
         return 1, text
@@ -88,13 +90,15 @@ def code_ran(frame: Frame, lanes: Lanes) -> str:
     losses = frame.lanes[0].curve("val_loss").tolist()
     now = rule(lanes[1])
     best, stop = early_stopping(losses, now.patience, now.min_delta)
+    now_end = f"stops at epoch {stop}" if stop else "does not stop"
     others = []
     for patience in (1, 5, 10, 25, 50):
         at, ended = early_stopping(losses, patience, now.min_delta)
-        others.append(f"{patience}: epoch {at}" + (f" (stop {ended})" if ended else " (no stop)"))
+        end = f"stops at epoch {ended}" if ended else "does not stop"
+        others.append(f"{patience} keeps epoch {at} ({end})")
     return (
         f"On the stored losses of the model without early stopping, patience {now.patience} keeps "
-        f"epoch {best} and stops at {stop or 'the end'}. Other patience, without training again: "
+        f"epoch {best} and {now_end}. Other values of patience, without training again: "
         + "; ".join(others)
         + "."
     )
@@ -105,8 +109,8 @@ def seen(frame: Frame, lanes: Lanes) -> str:
     lane, reading = frame.lanes[1], metrics.read(frame.lanes[1])
     end = f"stopped at epoch {lane.stopped_epoch}" if lane.stopped_epoch else "did not stop"
     return (
-        f"It {end}; best epoch {lane.best_epoch}, validation loss {reading.val_loss:.3f}, "
-        f"validation accuracy {metrics.percent(reading.val_accuracy)}."
+        f"The model with early stopping {end}; best epoch {lane.best_epoch}, validation loss "
+        f"{reading.val_loss:.3f}, validation accuracy {metrics.percent(reading.val_accuracy)}."
     )
 
 
@@ -133,16 +137,16 @@ LESSON = lesson.Lesson(
         "epochs",
         "seed",
     ),
-    labels=("trains on", "stops early"),
+    labels=("keeps training", "stops early"),
     labels_for=lambda e: (
-        ("trains on", "stops early")
+        ("keeps training", "stops early")
         if e.regularization.early_stopping is not None
         else ("no regularization", "with regularization")
     ),
     prediction=lesson.Prediction(
-        "both models are the same; one stops when its validation loss no longer falls. Whose "
-        "validation loss will be lower?",
-        ("the one that stops", "no difference", "the one that trains on"),
+        "the two models are identical, but one stops when its validation loss no longer falls. "
+        "Which one ends with the lower validation loss?",
+        ("the one that stops", "no difference", "the one that keeps training"),
         outcome,
         expected=0,
     ),
@@ -150,15 +154,15 @@ LESSON = lesson.Lesson(
     code=(early_stopping,),
     code_ran=code_ran,
     tasks=(
-        lesson.Task("Patience 1: is the first bad epoch the end?", _with(patience=1), seen),
-        lesson.Task("Patience 50: does it cost more than time?", _with(patience=50), seen),
+        lesson.Task("Patience 1: does a single bad epoch end the run?", _with(patience=1), seen),
+        lesson.Task("Patience 50: does it cost anything but time?", _with(patience=50), seen),
         lesson.Task(
-            "Do not restore the best weights: what does patience cost now?",
+            "Best weights not restored: what does patience cost now?",
             _with(restore_best_weights=False),
             seen,
         ),
         lesson.Task(
-            "Ask for an improvement of at least 0.05 (min delta): which epoch is kept?",
+            "Min delta 0.05: only larger improvements count. Which epoch is kept?",
             _with(min_delta=0.05),
             seen,
         ),
@@ -171,16 +175,18 @@ LESSON = lesson.Lesson(
     subject=lesson.Subject("Early stopping", lambda e: e.regularization.early_stopping is not None),
     checks=(
         lesson.Check(
-            "On a quadratic, stopping after τ steps of size ε is much like ridge, α = 1/(τε).",
-            "Each direction of the solution has the share 1 - (1 - ελ)^τ, with ridge λ/(λ + α); "
-            "for small steps the two are at most 0.2036 apart.",
+            "On a quadratic loss, stopping after τ steps of size ε is close to ridge regression "
+            "with α = 1/(τε).",
+            "Along each eigenvector, stopping keeps the fraction 1 - (1 - ελ)^τ of the "
+            "least-squares solution, ridge λ/(λ + α). For small steps the two differ by at most "
+            "0.2036.",
             "early_stopping_ridge",
             lambda e: {"lr": min(max(e.training.lr, 0.0001), 0.5), "seed": e.training.seed},
             lesson_figures.stopping_check,
             lambda f: (
-                f"After {f.arrays['step'][-1]:.0f} steps the measured shares differ from their "
+                f"After {f.arrays['step'][-1]:.0f} steps the measured fractions differ from their "
                 f"formula by at most {f.number('error'):.1e}, and from ridge by "
-                f"{f.number('gap'):.3f}; the largest gap on the way was "
+                f"{f.number('gap'):.3f}; the largest gap so far was "
                 f"{f.number('largest_gap'):.4f} at step "
                 f"{f.number('largest_at_step'):.0f}, where theory allows "
                 f"{f.number('largest_bound'):.4f}."
@@ -200,13 +206,13 @@ def theatre(frame: Frame, lanes: Lanes) -> None:
         most,
         now.patience,
         key=f"early-stopping.what-if.{now.patience}",
-        help="Read off the stored losses of the model that trains on; nothing is trained again.",
+        help="Read off the stored losses of the model that keeps training. No new training.",
     )
     every = range(most + 1)
     ends = [early_stopping(losses.tolist(), k, now.min_delta) for k in every]
     best, stop = ends[patience]
     if not best:
-        st.html(layout.note("No epoch of this run has a usable validation loss: nothing to watch."))
+        st.html(layout.note("No epoch of this run has a usable validation loss."))
         return
     told = dataclasses.replace(now, patience=patience)
     left, right = st.columns([3, 2], gap="small")
@@ -252,11 +258,11 @@ def what_if(
         f"{losses[best - 1]:.3f}, {cost}. "
     )
     if trained is None:
-        return f"{text}In the controls early stopping is off."
+        return f"{text}In the controls early stopping is switched off."
     really = (
         f"stopped at epoch {trained.stopped_epoch}" if trained.stopped_epoch else "did not stop"
     )
-    return f"{text}The model that was trained with the rule in the controls {really}."
+    return f"{text}The model trained with the settings in the controls {really}."
 
 
 shown = lesson.begin(LESSON)
@@ -276,7 +282,7 @@ if shown.last_finished is not None:
 with st.container(horizontal=True):
     st.page_link(
         "pages/misconceptions.py",
-        label="What if it watches the training loss instead?",
+        label="What if early stopping watches the training loss instead?",
         icon=":material/report:",
     )
     st.page_link(

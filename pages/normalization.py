@@ -1,4 +1,4 @@
-"""Lesson: batch norm and layer norm, and what each layer gets to see."""
+"""Lesson: batch norm and layer norm, and what inputs each layer receives."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ START = Experiment.from_dict(
     }
 )
 NAMES = ("no normalization", "batch norm", "layer norm")
-LEARNT = 0.35  # training loss that counts as learnt: half of what guessing costs
+LEARNED = 0.35  # training loss that counts as learned: half of what guessing costs
 USUAL_RATE = 0.001  # torch.optim.Adam's own
 RATES = (0.001, 0.01, 0.03, 0.1, 0.3, 1.0)
 SCALES = (0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
@@ -31,24 +31,24 @@ BATCHES = (2, 4, 8, 32, 128)
 STRESSES = {
     "Learning rate": (
         "learning rate",
-        "The experiment in the controls at ever larger steps.",
+        "The experiment in the controls at higher and higher learning rates.",
     ),
     "Initial weights": (
         "initial weights ×",
-        "The experiment in the controls at learning rate 0.01, its initial weights times a factor: "
-        "far too small, and far too large.",
+        "The experiment in the controls at learning rate 0.01, with its initial weights multiplied "
+        "by a factor, from far too small to far too large.",
     ),
     "Batch size": (
         "batch size",
-        "At learning rate 0.01, for 15 epochs. Batch norm takes mean and variance from the batch: "
-        "of two points they are mostly chance. Layer norm takes them from one point. A last batch "
-        "of one point would have no variance: torch raises an error there, fastai drops it; here a "
-        "remainder of one point, or of at most a quarter of the batch size, joins the batch before "
-        "it.",
+        "At learning rate 0.01, for 15 epochs. Batch norm computes mean and variance over the "
+        "batch: with two points they are mostly noise. Layer norm computes them over the units of "
+        "one point. A last batch of one point has no variance: torch raises an error, fastai drops "
+        "the batch. Here a remainder of one point, or of at most a quarter of the batch size, "
+        "joins the batch before it.",
     ),
     "Position": (
         "learning rate",
-        "Each norm before and after the activation, at ever larger steps.",
+        "Each norm before and after the activation, at higher and higher learning rates.",
     ),
 }
 
@@ -67,12 +67,12 @@ def widest(frame: Frame) -> list[float]:
 
 
 def point(frame: Frame, lanes: Lanes) -> str:
-    """Say what the layers get to see, and what came of it."""
+    """Say what inputs the layers receive, and what came of it."""
     readings = [metrics.read(lane) for lane in frame.lanes]
     wide = ", ".join(f"{n} {w:.2f}" for n, w in zip(NAMES, widest(frame), strict=True))
     losses = ", ".join(f"{n} {r.val_loss:.3f}" for n, r in zip(NAMES, readings, strict=True))
     return (
-        f"Largest standard deviation of what a hidden layer hands on: {wide}. Validation loss at "
+        f"Largest standard deviation of a hidden layer's outputs: {wide}. Validation loss at "
         f"learning rate {lanes[0].training.lr:g}: {losses}."
     )
 
@@ -82,7 +82,7 @@ def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     losses = [metrics.read(lane).train_loss for lane in frame.lanes]
     text = ", ".join(f"{n} {x:.3f}" for n, x in zip(NAMES, losses, strict=True))
     finite = [x if np.isfinite(x) else np.inf for x in losses]
-    return int(np.argmin(finite)), f"training losses {text}."
+    return int(np.argmin(finite)), f"training losses – {text}."
 
 
 def asked(e: Experiment) -> str:
@@ -118,16 +118,16 @@ def code_ran(frame: Frame, lanes: Lanes) -> str:
     used, *_ = batch_norm(x, one, zero, running_mean, running_var, training=False)
     layered = layer_norm(x, one, zero)
     alone, _, var = batch_norm(x[:1], one, zero, running_mean, running_var, training=True)
-    kept = "as they are" if np.array_equal(var, running_var) else "changed"
+    kept = "does not change" if np.array_equal(var, running_var) else "changes"
     return (
-        f"Numbers with the mean {mean:.2f} and standard deviation {std:.2f} of layer {last + 1}'s "
-        f"inputs without a norm, in batches of {len(x)}. Batch norm in training: mean "
-        f"{y.mean():.1e}, std {y.std():.3f}; after 100 batches its running statistics are "
-        f"{running_mean.mean():.2f} and √{running_var.mean():.2f}, and in use it gives mean "
-        f"{used.mean():.2f}, std {used.std():.3f}. Layer norm: mean {layered.mean():.1e}, std "
-        f"{layered.std():.3f}, the same in both modes. Of a batch of one sample batch norm makes "
-        f"{np.abs(alone).max():g} everywhere and leaves its running statistics {kept}; "
-        "torch.nn.BatchNorm1d raises an error."
+        f"Random numbers with the mean {mean:.2f} and standard deviation {std:.2f} of layer "
+        f"{last + 1}'s inputs with no normalization, in batches of {len(x)}. Batch norm in train "
+        f"mode: mean {y.mean():.1e}, std {y.std():.3f}. After 100 batches its running mean is "
+        f"{running_mean.mean():.2f} and its running variance {running_var.mean():.2f}; in eval "
+        f"mode it then gives mean {used.mean():.2f}, std {used.std():.3f}. Layer norm: mean "
+        f"{layered.mean():.1e}, std {layered.std():.3f}, the same in both modes. For a batch of "
+        f"one sample, batch norm returns {np.abs(alone).max():g} everywhere and {kept} its running "
+        "statistics; torch.nn.BatchNorm1d raises an error."
     )
 
 
@@ -137,13 +137,15 @@ def seen(frame: Frame, lanes: Lanes) -> str:
     for name, lane, wide in zip(NAMES, frame.lanes, widest(frame), strict=True):
         r = metrics.read(lane)
         end = "diverged" if lane.status == "diverged" else f"training loss {r.train_loss:.3f}"
-        parts.append(f"{name}: {end}, validation loss {r.val_loss:.3f}, widest inputs {wide:.2f}")
+        parts.append(
+            f"{name}: {end}, validation loss {r.val_loss:.3f}, largest output std {wide:.2f}"
+        )
     return "; ".join(parts) + "."
 
 
 LESSON = lesson.Lesson(
     page="normalization",
-    question="What does a layer get to see, and does it help to normalize it?",
+    question="What inputs does each layer receive, and does normalizing them help?",
     start=START,
     controls=(
         "lr",
@@ -173,7 +175,7 @@ LESSON = lesson.Lesson(
     code_ran=code_ran,
     tasks=(
         lesson.Task(
-            "Learning rate 0.5: who still learns?", START.replace("training.lr", 0.5), seen
+            "Learning rate 0.5: which models still learn?", START.replace("training.lr", 0.5), seen
         ),
         lesson.Task(
             "Learning rate 0.003: is there still a difference?",
@@ -181,7 +183,7 @@ LESSON = lesson.Lesson(
             seen,
         ),
         lesson.Task(
-            "Batch size 2: the mean and variance of two points. Which norm minds?",
+            "Batch size 2: mean and variance of two points. Which norm is affected?",
             START.replace("training.batch_size", 2)
             .replace("training.lr", 0.01)
             .replace("training.epochs", 20)
@@ -189,29 +191,29 @@ LESSON = lesson.Lesson(
             seen,
         ),
         lesson.Task(
-            "After the activation instead of before it.",
+            "The norm after the activation instead of before it.",
             START.replace("model.norm_position", "after"),
             seen,
         ),
     ),
     sources=(
         "Ioffe & Szegedy 2015: batch norm, meant to remove “covariate shift”",
-        "Santurkar et al. 2018: later evidence that it smooths the loss instead. Both are told; "
-        "the picture here shows the inputs, and does not decide which is the cause",
+        "Santurkar et al. 2018: later evidence that it smooths the loss landscape instead. The "
+        "chart here shows the layers' inputs; it does not decide between the two explanations",
         "torch.nn.BatchNorm1d: raises an error for one sample in training, and torch's DataLoader "
-        "keeps a small last batch unless `drop_last=True`, as fastai has it in training. Here such "
-        "a remainder joins the batch before it, with and without a norm",
-        "Ba et al. 2016, arXiv 1607.06450: layer norm, no batch and no running statistics",
+        "keeps a small last batch unless `drop_last=True`, which fastai sets in training. Here "
+        "such a remainder joins the batch before it, with and without a norm",
+        "Ba et al. 2016, arXiv 1607.06450: layer norm, without batch or running statistics",
         "Li et al. 2019, arXiv 1801.05134: dropout *before* batch norm shifts the variance "
-        "between training and use",
+        "between training and test time",
         "van Laarhoven 2017: L2 before batch norm changes the effective step size",
     ),
     lanes=three,
     labels=NAMES,
     checks=(
         lesson.Check(
-            "Batch norm does not see the scale of the weights before it.",
-            "f(kW) = f(W), and the gradient is that at W, over k (van Laarhoven 2017).",
+            "Batch norm removes the scale of the weights before it.",
+            "f(kW) = f(W), and the gradient at kW is that at W divided by k (van Laarhoven 2017).",
             "batch_norm_scale",
             lambda e: {
                 "batch": min(max(e.training.batch_size or e.n_train, 2), 1024),
@@ -219,8 +221,8 @@ LESSON = lesson.Lesson(
             },
             lesson_figures.scale_check,
             lambda f: (
-                f"Largest change of the output with batch norm {f.number('gap_output'):.1e}; "
-                f"largest relative gap of the gradient to 1/k {f.number('gap'):.1e}."
+                f"With batch norm the output changes by at most {f.number('gap_output'):.1e}; the "
+                f"gradient differs from this law by at most {f.number('gap'):.1e} (relative)."
             ),
         ),
     ),
@@ -253,22 +255,23 @@ def under_stress(kind: str, e: Experiment) -> tuple[tuple[str, ...], tuple[str, 
 def draw_stress(
     kind: str, values: tuple[str, ...], models: tuple[str, ...], frame: Frame, lanes: Lanes
 ) -> None:
-    """Draw a stress test and say at which values each kind of model has learnt."""
+    """Draw a stress test and say at which values each kind of model has learned."""
     name = STRESSES[kind][0]
     parts = []
     for i, model in enumerate(models):
         group = frame.lanes[i * len(values) : (i + 1) * len(values)]
         losses = [np.inf if g.status == "diverged" else g.curve("train_loss")[-1] for g in group]
-        good = [v for v, loss in zip(values, losses, strict=True) if loss < LEARNT]
+        good = [v for v, loss in zip(values, losses, strict=True) if loss < LEARNED]
         lost = sum(g.status == "diverged" for g in group)
         parts.append(
-            f"{model} at {len(good)} of {len(values)}"
+            f"{model} at {len(good)} of {len(values)} values"
             + (f" ({', '.join(good)})" if good else "")
             + (f", diverged at {lost}" if lost else "")
         )
     text = (
-        f"Learnt, with a training loss below {LEARNT:g} at the end, for {name} "
-        f"{values[0]} to {values[-1]} – " + "; ".join(parts) + "."
+        f"Final training loss below {LEARNED:g}, for {name} {values[0]} to {values[-1]} – "
+        + "; ".join(parts)
+        + "."
     )
     charts.chart(
         lambda colors: lesson_figures.stress(name, values, models, frame.lanes, colors),
@@ -299,9 +302,15 @@ if stored is not None:
         alt="Mean and standard deviation of each layer's inputs over the epochs.",
         about=charts.of_runs(stored[1]),
     )
-with st.expander("Under stress: steps, starts, batches, positions", icon=":material/bolt:"):
+with st.expander(
+    "Stress test: learning rate, initial weights, batch size, position", icon=":material/bolt:"
+):
     which = st.segmented_control(
-        "Stress", list(STRESSES), default="Learning rate", key="normalization.stress", required=True
+        "Stress test",
+        list(STRESSES),
+        default="Learning rate",
+        key="normalization.stress",
+        required=True,
     )
     kind = which or "Learning rate"
     st.caption(STRESSES[kind][1])
@@ -315,7 +324,7 @@ with st.expander("Under stress: steps, starts, batches, positions", icon=":mater
 live.decision_boundary(shown.channel, labels=shown.labels, height=300)
 st.page_link(
     "pages/images.py",
-    label="Batch norm on images, in one, two and three dimensions",
+    label="Images: batch norm in one, two and three dimensions",
     icon=":material/image:",
 )
 lesson.finish(shown)

@@ -68,18 +68,17 @@ def point(frame: Frame, lanes: Lanes) -> str:
     three = [metrics.read(lane) for lane in frame.lanes]
     of = names(lanes[1])
     losses = ", ".join(f"{n} {r.val_loss:.3f}" for n, r in zip(of, three, strict=True))
-    return f"Same points, three models. Validation loss at epoch {frame.epoch}: {losses}."
+    return f"Three models, the same points. Validation loss at epoch {frame.epoch}: {losses}."
 
 
 def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     """Name the model with the highest validation loss at the end."""
     three = [metrics.read(lane) for lane in frame.lanes]
     of = names(lanes[1])
-    text = ", ".join(
-        f"{n} {r.train_loss:.3f} in training and {r.val_loss:.3f} in validation"
-        for n, r in zip(of, three, strict=True)
+    text = "; ".join(
+        f"{n} {r.train_loss:.3f} and {r.val_loss:.3f}" for n, r in zip(of, three, strict=True)
     )
-    return int(np.argmax([r.val_loss for r in three])), f"the losses are {text}."
+    return int(np.argmax([r.val_loss for r in three])), f"training and validation loss – {text}."
 
 
 def code_ran(frame: Frame, lanes: Lanes) -> str:
@@ -89,7 +88,11 @@ def code_ran(frame: Frame, lanes: Lanes) -> str:
         losses = lane.curve("val_loss").tolist()
         best, _ = early_stopping(losses, patience=len(losses))
         parts.append(f"{name}: epoch {best} of {len(losses)} ({losses[best - 1]:.3f})")
-    return "The twin on the stored validation losses, lowest at – " + "; ".join(parts) + "."
+    return (
+        "This code, run on the stored validation losses, finds the lowest one – "
+        + "; ".join(parts)
+        + "."
+    )
 
 
 def asked(e: Experiment) -> str:
@@ -97,10 +100,10 @@ def asked(e: Experiment) -> str:
     if is_reference(e):
         return ""
     yours = "-".join(map(str, e.model.hidden))
-    yours = f"a network of {yours} units (yours)" if yours else "yours, which is linear as well"
+    yours = f"a network with {yours} hidden units (yours)" if yours else "yours (also linear)"
     return (
-        f"a linear model, {yours} and one of {'-'.join(map(str, LARGE))} learn the same points. "
-        "Which has the highest validation loss in the end?"
+        f"a linear model, {yours} and a network with {'-'.join(map(str, LARGE))} hidden units are "
+        "trained on the same points. Which one has the highest validation loss at the end?"
     )
 
 
@@ -130,7 +133,7 @@ def too_short(frame: Frame, lanes: Lanes) -> bool:
 
 LESSON = lesson.Lesson(
     page="overfitting",
-    question="When does a network learn too little, and when too much?",
+    question="When does a model under-fit, and when does it over-fit?",
     start=START,
     controls=(
         "hidden_layers",
@@ -147,7 +150,7 @@ LESSON = lesson.Lesson(
     ),
     prediction=lesson.Prediction(
         asked,
-        ("the linear one", "yours", "the large one"),
+        ("the linear model", "yours", "the large network"),
         outcome,
         expected=2,
     ),
@@ -156,49 +159,51 @@ LESSON = lesson.Lesson(
     code_ran=code_ran,
     tasks=(
         lesson.Task(
-            "Make *yours* over-fit by capacity: three layers of 256.",
+            "Make *yours* over-fit by giving it more capacity: three hidden layers of 256 units.",
             START.replace("model.hidden", [256, 256, 256]),
             seen,
             shows=yours_over_fits,
         ),
         lesson.Task(
-            "Make every model over-fit less with data alone: 2000 samples.",
+            "Make all three models over-fit less, with more data alone: 2000 samples.",
             START.replace("data.n_samples", 2000).replace("training.epochs", 60),
             seen,
             shows=none_over_fits,
         ),
         lesson.Task(
-            "Give every fifth training point a wrong label. Who learns the mistakes?",
+            "About one training label in five is wrong. Which models learn the wrong labels?",
             START.replace("data.label_noise", 0.2),
             seen,
         ),
         lesson.Task(
-            "Add 20 inputs of pure noise to 100 samples: does the linear model stay honest?",
+            "100 samples with 20 irrelevant inputs of pure noise: does even the linear model "
+            "over-fit?",
             START.replace("data.irrelevant_features", 20).replace("data.n_samples", 100),
             seen,
         ),
         lesson.Task(
-            "Train for 10 epochs only, with small steps: too little of it.",
+            "Only 10 epochs at a low learning rate: *yours* is undertrained.",
             START.replace("training.epochs", 10).replace("training.lr", 0.001),
             seen,
             shows=too_short,
         ),
         lesson.Task(
-            "The reference experiment: 256-512-256 on 500 points, 300 epochs – nothing, weight "
-            "decay 1e-4, dropout 0.5. It trains for a while. Weight decay pulls weights towards "
-            "0, dropout trains under noise: which of the two holds this network back at these "
-            "strengths?",
+            "The reference experiment: a 256-512-256 network on 500 points for 300 epochs, with no "
+            "regularization, with weight decay 1e-4 and with dropout 0.5. Training takes a while. "
+            "Weight decay pulls weights towards 0; dropout adds noise to the training. Which of "
+            "the two reduces over-fitting more at these strengths?",
             REFERENCE,
             seen,
         ),
     ),
     sources=(
-        "Goodfellow et al. 2016, *Deep Learning*, chapter 5.2 (capacity) and 7 (regularization)",
+        "Goodfellow et al. 2016, *Deep Learning*, section 5.2 (capacity), chapter 7 "
+        "(regularization)",
         "Geman et al. 1992, “Neural networks and the bias/variance dilemma”",
         "Zhang et al. 2017, arXiv 1611.03530: large networks fit even random labels",
-        "The verdict compares with the best possible accuracy on these points, computed from the "
-        "densities that they are drawn from: Hastie et al. 2009, *The Elements of Statistical "
-        "Learning*, chapter 2.4 (the Bayes rate)",
+        "The verdict compares each model with the best possible accuracy on this data (the Bayes "
+        "rate), computed from the densities of the classes: Hastie et al. 2009, *The Elements of "
+        "Statistical Learning*, section 2.4",
     ),
     lanes=trio,
     labels_for=names,
@@ -231,18 +236,18 @@ def answer(mark: int, at: metrics.Beginning, others: list[int], epochs: int) -> 
     lowest = f"The validation loss is lowest at epoch {at.epoch} ({at.loss:.3f})"
     if not at.risen:
         return (
-            f"{lowest} and ends within {at.tolerance:g} of that: on this run over-fitting has not "
-            f"begun in {epochs} epochs, wherever the mark is."
+            f"{lowest} and ends within {at.tolerance:g} of that. On this run over-fitting has not "
+            f"begun in {epochs} epochs, so no mark is right."
         )
     away = mark - at.epoch
     plural = "epoch" if abs(away) == 1 else "epochs"
-    how = f"{abs(away)} {plural} {'late' if away > 0 else 'early'}" if away else "exact"
-    inside = "is among them" if at.first <= mark <= at.last else "is not among them"
+    how = f"{abs(away)} {plural} too {'late' if away > 0 else 'early'}" if away else "exactly right"
+    where = "inside" if at.first <= mark <= at.last else "outside"
     return (
-        f"{lowest}; your mark, epoch {mark}, is {how}. One run's minimum is partly luck: all "
-        f"that is within {at.tolerance:g} of it lies in epochs {at.first} to {at.last}, and your "
-        f"mark {inside}. From {len(others)} other initial weights, on the same points, the lowest "
-        f"epochs are {', '.join(map(str, sorted(others)))}."
+        f"{lowest}; your mark, epoch {mark}, is {how}. The minimum of one run is partly luck: the "
+        f"losses within {at.tolerance:g} of it lie in epochs {at.first} to {at.last}. Your mark is "
+        f"{where} this range. With {len(others)} other sets of initial weights, on the same "
+        f"points, the loss is lowest at epochs {', '.join(map(str, sorted(others)))}."
     )
 
 
@@ -253,7 +258,7 @@ def marking(frame: Frame, lanes: Lanes) -> None:
     lane = frame.lanes[0]
     at = metrics.overfitting_begins(lane.curve("val_loss").tolist())
     if at is None or lane.epoch < 2:
-        st.html(layout.note("This run has no usable validation loss; draw another one."))
+        st.html(layout.note("This run has no usable validation loss. Try another run."))
         st.button("Another run", icon=":material/casino:", on_click=next_mark)
         return
     kept_lanes, kept_mark = st.session_state.get(f"{MARK}.answered", ((), 1))
@@ -278,7 +283,7 @@ def marking(frame: Frame, lanes: Lanes) -> None:
             colors,
         ),
         key="marked-run",
-        alt=text or "Training and validation loss of a run, without any mark but yours.",
+        alt=text or "Training and validation loss of a run, with no mark but yours.",
         about=charts.of_runs(lanes[:1]),
     )
     with st.container(horizontal=True):
@@ -309,12 +314,12 @@ with right:
     live.readout(shown.channel)
 with st.expander("Where does over-fitting begin? Mark it yourself", icon=":material/flag:"):
     st.caption(
-        "A run you have not seen: 120 noisy points of two moons, a network of 64-64-64, small "
-        "steps. Put the mark where you would stop; only then look."
+        "A run that you have not seen: two moons, 120 noisy points, a 64-64-64 network and a low "
+        "learning rate. Put the mark where you would stop. Then show the answer."
     )
     lesson.further_run(
         "overfitting-mark",
-        "Draw a run",
+        "Train a run",
         to_mark(st.session_state.get(MARK, 0)),
         marking,
     )

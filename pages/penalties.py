@@ -69,8 +69,8 @@ def point(frame: Frame, lanes: Lanes) -> str:
         for n, lane in zip(of, frame.lanes, strict=True)
     )
     return (
-        f"Weights that are exactly 0, of {readings[0].weights:,}: {zeros}. Norm ‖w‖ of all "
-        f"weights: {sizes}."
+        f"Weights that are exactly 0, out of {readings[0].weights:,}: {zeros}. Norm ‖w‖ of "
+        f"all weights: {sizes}."
     )
 
 
@@ -79,7 +79,7 @@ def asked(e: Experiment) -> str:
     if not (e.regularization.l1 and e.regularization.l2):
         return ""
     noise = e.data.irrelevant_features
-    given = f"two inputs matter, {noise} are noise. " if noise else ""
+    given = f"two inputs are relevant, {noise} are not. " if noise else ""
     return f"{given}Which penalty sets more weights to exactly 0?"
 
 
@@ -125,11 +125,12 @@ def code_ran(frame: Frame, lanes: Lanes) -> str:
     both = elastic_net_penalty(lane.norms, 0.0, r.l2)
     return (
         f"Penalty of the elastic net, from the layers' Σ|w| and ‖w‖: {value:.4f} (L2 part "
-        f"{both:.4f}); the table says {table:.4f}. A weight of 0.00001 without any data gradient: "
-        f"the proximal step sends it to {step[0]:.2g}, a subgradient step to "
+        f"{both:.4f}); the table shows {table:.4f}. A weight of 0.00001 with no gradient from the "
+        f"data: the proximal step sets it to {step[0]:.2g}, a subgradient step to "
         f"{1e-5 - lr * pull[0]:.2g}; S(0.3, 0.1) = {soft_threshold(np.array([0.3]), 0.1)[0]:.1f}. "
-        f"One SGD step of decay and of L2 differ by {np.abs(by_decay - by_penalty).max():.1e}. "
-        f"After 50 steps at λ = 1, two weights with large and small gradients: Adam with L2 "
+        f"One SGD step with weight decay and one with L2 differ by at most "
+        f"{np.abs(by_decay - by_penalty).max():.1e}. Two weights, one with large and one with "
+        f"small gradients, after 50 steps at λ = 1: Adam with L2 "
         f"{shares[0][0]:.3f} and {shares[0][1]:.3f}, AdamW {shares[1][0]:.3f} and "
         f"{shares[1][1]:.3f}."
     )
@@ -140,7 +141,7 @@ def seen(frame: Frame, lanes: Lanes) -> str:
     of = names(lanes[2] if only_decay(lanes[2]) else lanes[3])
     readings = [metrics.read(lane) for lane in frame.lanes]
     return "; ".join(
-        f"{name}: validation {metrics.percent(r.val_accuracy)} (loss {r.val_loss:.3f}), "
+        f"{name}: validation accuracy {metrics.percent(r.val_accuracy)} (loss {r.val_loss:.3f}), "
         f"{r.zeros:,} zeros, largest layer norm {lane.norms.max():.2f}"
         for name, r, lane in zip(of, readings, frame.lanes, strict=True)
     )
@@ -208,19 +209,19 @@ LESSON = lesson.Lesson(
     code_ran=code_ran,
     tasks=(
         lesson.Task(
-            "Ten times less L1 and L2: do the noise inputs come back?",
+            "L1 and L2 ten times smaller: do the irrelevant inputs come back?",
             START.replace("regularization.l1", 0.002).replace("regularization.l2", 0.001),
             seen,
         ),
         lesson.Task(
-            "Much too much: λ = 0.5 for both. What is left of the model?",
+            "Far too strong: λ = 0.5 for both. What is left of the model?",
             START.replace("regularization.l1", 0.5).replace("regularization.l2", 0.5),
             seen,
             shows=nothing_left,
         ),
         lesson.Task(
-            "L1 alone on a linear model, by plain SGD on mini-batches: how many noise inputs are "
-            "switched off? And how many with Adam?",
+            "L1 alone on a linear model, trained by plain SGD on mini-batches: how many irrelevant "
+            "inputs are switched off? And how many with Adam?",
             START.replace("model.hidden", [])
             .replace("regularization.l2", 0.0)
             .replace("training.optimizer", "sgd")
@@ -238,7 +239,7 @@ LESSON = lesson.Lesson(
             shows=smaller,
         ),
         lesson.Task(
-            "The same number with Adam, where it is an L2 penalty.",
+            "The same weight decay with Adam, where it is an L2 penalty.",
             START.replace("regularization.l1", 0.0)
             .replace("regularization.l2", 0.0)
             .replace("regularization.weight_decay", 0.05)
@@ -251,11 +252,12 @@ LESSON = lesson.Lesson(
         "Hoerl & Kennard 1970 (ridge); Tibshirani 1996 (lasso); Zou & Hastie 2005 (elastic net)",
         "Parikh & Boyd 2014, *Proximal Algorithms*, section 6.5.2: the soft threshold. Adding "
         "λ·Σ|w| to the loss and taking subgradient steps gives no exact zeros",
-        "Xiao 2010; Lee & Wright 2012: proximal SGD on mini-batches does not find L1's zeros: the "
-        "noise of a batch moves a weight further than lr·λ takes back. Measured here: "
+        "Xiao 2010; Lee & Wright 2012: proximal SGD on mini-batches does not find the zeros of L1. "
+        "The noise of a batch moves a weight further than the threshold lr·λ. Measured here: "
         f"{L1_MEASURED}",
         "Loshchilov & Hutter 2019, arXiv 1711.05101: decoupled weight decay (AdamW)",
-        "van Laarhoven 2017: before batch norm, L2 changes the step size and not the function",
+        "van Laarhoven 2017: before batch norm, L2 changes the effective step size, not the "
+        "function",
     ),
     lanes=four,
     labels_for=names,
@@ -266,8 +268,8 @@ LESSON = lesson.Lesson(
     ),
     checks=(
         lesson.Check(
-            "L1 on orthonormal inputs is the soft threshold.",
-            "w = S(Xᵀy, λ), and every weight is 0 from λ_max = ‖Xᵀy‖∞ on (Tibshirani 1996).",
+            "With orthonormal inputs, the L1 solution is the soft threshold.",
+            "w = S(Xᵀy, λ); from λ_max = ‖Xᵀy‖∞ on, every weight is 0 (Tibshirani 1996).",
             "l1_path",
             lambda e: {"seed": e.training.seed},
             lesson_figures.l1_path,
@@ -290,7 +292,7 @@ LESSON = lesson.Lesson(
             ),
         ),
         lesson.Check(
-            "Plain SGD: L2 is weight decay. Adam: it is not.",
+            "With plain SGD, L2 is weight decay. With Adam it is not.",
             "w ← (1-ηλ)w - ηg is the SGD step on the loss with ½λ‖w‖²; AdamW decouples the two.",
             "decay_equivalence",
             lambda e: {"seed": e.training.seed},
@@ -314,8 +316,8 @@ def switched_off(norms: np.ndarray, matter: int) -> str:
     """Count the inputs that are off against what is true of them."""
     off = norms == 0
     return (
-        f"{off[matter:].sum()} of {len(off) - matter} irrelevant ones and {off[:matter].sum()} of "
-        f"{matter} that matter"
+        f"{off[matter:].sum()} of {len(off) - matter} irrelevant inputs and {off[:matter].sum()} "
+        f"of {matter} relevant ones"
     )
 
 
@@ -324,8 +326,8 @@ def by_sgd(e: Experiment) -> str:
     if "regularization.l1" not in cautions(e):
         return ""
     return (
-        " This is SGD on mini-batches: most weights that L1 would set to 0 are only near it, at "
-        "any learning rate. Adam or the full batch sets far more of them to 0."
+        " With SGD on mini-batches most weights that L1 should set to 0 only come close to 0, at "
+        "any learning rate. With Adam or the full batch far more of them are exactly 0."
     )
 
 
@@ -342,7 +344,7 @@ def over_epochs(frames: list[Frame], lanes: Lanes) -> None:
                 frames, of, layers.index(layer or layers[0]), colors
             ),
             key="weight-ridges",
-            alt=f"Weights of layer {layer} over the epochs, exact zeros apart.",
+            alt=f"Weights of layer {layer} over the epochs, with exact zeros shown separately.",
             about=charts.of_runs(lanes),
         )
     matter = relevant(frames[-1], lanes)
@@ -350,7 +352,7 @@ def over_epochs(frames: list[Frame], lanes: Lanes) -> None:
     if not lanes[0].data.irrelevant_features or any(g is None for g in groups):
         return
     told = "; ".join(
-        f"{name} {switched_off(g, matter)}"
+        f"{name}: {switched_off(g, matter)}"
         for name, g in zip(of, groups, strict=True)
         if g is not None
     )
@@ -360,7 +362,7 @@ def over_epochs(frames: list[Frame], lanes: Lanes) -> None:
         alt=told,
         about=charts.of_runs(lanes),
     )
-    text = f"Inputs switched off, all their weights exactly 0 – {told}."
+    text = f"Inputs switched off (all their weights are exactly 0) – {told}."
     st.html(layout.point(text + by_sgd(lanes[1])))
 
 
@@ -379,17 +381,17 @@ def draw_path(frame: Frame, lanes: Lanes) -> None:
     best = lesson.lowest([metrics.read(lane).val_loss for lane in frame.lanes])
     most = max(clean, key=lambda i: off[i, matter:].sum(), default=None)
     text = (
-        "At every λ of the path an input that matters is off too."
+        "At every λ of this path a relevant input is switched off as well."
         if most is None
         else f"At λ = {PATH[most]:g} L1 switches off {switched_off(norms[most], matter)}: the most "
-        "without losing one that matters."
+        "without losing a relevant input."
     )
     lost = [PATH[i] for i in range(len(PATH)) if off[i, :matter].any()]
     if lost:
-        text += f" At λ = {lost[0]:g} an input that matters is off for the first time."
+        text += f" At λ = {lost[0]:g} a relevant input is switched off for the first time."
     text += (
         f" The validation loss is lowest ({metrics.read(frame.lanes[best]).val_loss:.3f}) at λ = "
-        f"{PATH[best]:g}, with {switched_off(norms[best], matter)} off."
+        f"{PATH[best]:g}, with {switched_off(norms[best], matter)} switched off."
     )
     st.html(layout.point(text + by_sgd(lanes[-1])))
 
@@ -409,8 +411,8 @@ def draw_grid(frame: Frame, lanes: Lanes) -> None:
     best = lesson.lowest(losses)
     st.markdown(
         f"Lowest validation loss {losses[best]:.3f} at weight decay {GRID[best]:g}, against "
-        f"{losses[0]:.3f} without; optimizer {lanes[0].training.optimizer}, seed "
-        f"{lanes[0].training.seed}."
+        f"{losses[0]:.3f} with no weight decay (optimizer {lanes[0].training.optimizer}, seed "
+        f"{lanes[0].training.seed})."
     )
 
 
@@ -435,10 +437,10 @@ live.weight_histogram(
 if shown.stored is not None:
     over_epochs(*shown.stored)
 if shown.experiment.data.irrelevant_features:
-    with st.expander("Switch the inputs off one by one, by λ", icon=":material/toggle_off:"):
+    with st.expander("Regularization path: larger λ, fewer inputs", icon=":material/toggle_off:"):
         st.caption(
-            f"The experiment in the controls with L1 alone, λ from {PATH[0]:g} to {PATH[-1]:g}: "
-            f"{len(PATH)} models in one stack, on the same batches."
+            f"The experiment in the controls with L1 alone, for λ from {PATH[0]:g} to "
+            f"{PATH[-1]:g}: {len(PATH)} models, trained together on the same batches."
         )
         bare = shown.experiment.without_regularization()
         lesson.further_run(
@@ -449,8 +451,8 @@ if shown.experiment.data.irrelevant_features:
         )
 with st.expander("Grid search over weight decay", icon=":material/grid_on:"):
     st.caption(
-        "The experiment in the controls, without L1 and L2, once for each weight decay "
-        f"in {', '.join(f'{v:g}' for v in GRID)}: all in one stack, on the same batches."
+        "The experiment in the controls without L1 and L2, once for each weight decay in "
+        f"{', '.join(f'{v:g}' for v in GRID)}. All models are trained together on the same batches."
     )
     plain = shown.experiment.without_regularization()
     lesson.further_run(

@@ -34,10 +34,10 @@ TOLD, MOVED, HURRY = "playground.told", "playground.moved", "playground.hurry"
 LABELS = ("no regularization", "with regularization")
 MAX_UPLOAD_MB = 1
 SAME = (
-    "Nothing under Regularization is switched on, so the two models are one and the same: move a "
-    "slider there and watch them part."
+    "No regularization is switched on, so the two models are identical. Move a slider under "
+    "Regularization and see the difference."
 )
-YOURS = "Your own experiment: the two models differ in the regularization alone."
+YOURS = "Your own experiment: the two models differ only in their regularization."
 
 # --- the experiment: from a link, a file, a preset or the controls ----------------------------
 
@@ -67,7 +67,7 @@ def _open_link() -> None:
             notice.say(PAGE, own_data.GONE)
         except SpecError as error:
             _open(presets.DEFAULT.experiment)
-            notice.say(PAGE, f"{_sentence(error)} Shown is the usual start.")
+            notice.say(PAGE, f"{_sentence(error)} The default experiment is shown instead.")
     elif "experiment" not in st.session_state:
         _open(presets.DEFAULT.experiment)
 
@@ -108,7 +108,7 @@ def _open_upload() -> None:
         _open(shown)
     else:
         _open(experiments[0])
-        _notify(f"{upload.name}: holds {len(experiments)} experiments; the first is shown.")
+        _notify(f"{upload.name} holds {len(experiments)} experiments; the first one is shown.")
 
 
 def _lanes(experiment: Experiment) -> tuple[Experiment, Experiment]:
@@ -148,7 +148,7 @@ def _table(frame: Frame, experiment: Experiment) -> live.Table:
 
 def _code(experiment: Experiment) -> None:
     """Show the run as code and as a file."""
-    st.caption("The same two runs without the browser, number for number:")
+    st.caption("Reproduce these two runs without the browser, with the same numbers:")
     if experiment.data.points is None:
         said = f"experiment = Experiment.from_dict({experiment.to_dict()!r})\n"
         uses = "from regviz import Experiment, fit\n\n"
@@ -166,7 +166,9 @@ def _code(experiment: Experiment) -> None:
     if experiment.data.points is None:
         st.code(specs.experiments_to_json([experiment]), language="json")
     else:
-        st.caption("The file, with the points in it, is under Share: Download the experiment.")
+        st.caption(
+            "To save the experiment with its points, open Share and choose Download the experiment."
+        )
 
 
 # --- the page ---------------------------------------------------------------------------------
@@ -379,14 +381,16 @@ with top:
             icon=":material/share:",
             key="share",
             on_change="rerun",
-            help="Share: a link to this experiment, or a file of it",
+            help="Share: a link to this experiment, or the experiment as a file",
         )
     if share.open:  # closed, it costs the page nothing
         with share:
             if experiment.data.points is not None:
                 st.caption(own_data.NO_LINK)
             else:
-                st.caption("Copy this link: it opens the same experiment, with the same result.")
+                st.caption(
+                    "Copy this link. It opens the same experiment and gives the same result."
+                )
                 here = (st.context.url or "").split("?")[0].rstrip("/")
                 st.code(f"{here}/?e={link}", language=None, wrap_lines=True)
             st.download_button(

@@ -33,11 +33,14 @@ def cautions(e: Experiment) -> dict[str, str]:
                 "A linear model has no hidden layer: dropout has no effect."
             )
         if model.norm is not None:
-            found["model.norm"] = "A linear model has no hidden layer: there is nothing to norm."
+            found["model.norm"] = (
+                "A linear model has no hidden layer: there is nothing to normalize."
+            )
     elif drops and r.dropout_kind == "alpha" and model.activation != "selu":
         found["regularization.dropout_kind"] = (
-            f"Alpha dropout is made for SELU. With {model.activation} it keeps neither mean nor "
-            "variance, and a dropped unit is set to a value far from 0; choose selu or standard."
+            f"Alpha dropout is made for SELU. With {model.activation} it preserves neither mean "
+            "nor variance, and a dropped unit is set to a value far from 0. Choose the activation "
+            "selu or standard dropout."
         )
     elif (
         drops
@@ -46,35 +49,33 @@ def cautions(e: Experiment) -> dict[str, str]:
         and _self_normalizing(e)
     ):
         found["regularization.dropout_kind"] = (
-            "SELU keeps mean 0 and variance 1 from layer to layer; standard dropout changes the "
-            "variance, alpha dropout keeps both."
+            "SELU preserves mean 0 and variance 1 from layer to layer. Standard dropout changes "
+            "the variance; alpha dropout preserves both."
         )
     size = min(training.batch_size or e.n_train, e.n_train)
     if model.norm == "batch" and model.kind == "mlp" and model.hidden and size < SMALL_BATCH:
         found["training.batch_size"] = (
-            f"Batch norm takes mean and variance from {size} points: they are mostly chance."
+            f"Batch norm computes mean and variance from {size} points: they are mostly noise."
         )
     plain = training.optimizer == "sgd" and training.momentum < AVERAGING
     if r.l1 and plain and len(batch_ends(e.n_train, training.batch_size)) > 1:
         # the noise of a batch moves a weight further than lr·λ takes back, whatever lr is
         found["regularization.l1"] = (
-            "SGD on mini-batches leaves most of L1's zeros only near 0, at any learning rate: "
-            f"{L1_MEASURED}."
+            "With SGD on mini-batches, most weights that L1 should set to 0 only come close to 0, "
+            f"at any learning rate: {L1_MEASURED}."
         )
     if training.momentum and training.optimizer != "sgd":
-        found["training.momentum"] = (
-            f"Only SGD has momentum; {training.optimizer} trains without it."
-        )
+        found["training.momentum"] = f"Momentum is for SGD only; {training.optimizer} ignores it."
     stop = r.early_stopping
     if stop is not None and stop.patience >= training.epochs:
         end = (
-            "at its end the weights of the best epoch are restored"
+            "at the end the weights of the best epoch are restored"
             if stop.restore_best_weights
-            else "the weights of its last epoch stay"
+            else "the weights of the last epoch are kept"
         )
         found["regularization.early_stopping.patience"] = (
-            f"Patience is longer than the run of {training.epochs} epochs and cannot stop it; "
-            f"{end}."
+            f"Patience is not shorter than the run of {training.epochs} epochs, so it cannot stop "
+            f"the run; {end}."
         )
     return found
 

@@ -359,10 +359,10 @@ def judge(
         return Verdict(
             DIVERGED,
             f"In epoch {reading.trained} the training loss exploded or was no longer a finite "
-            "number, most often because the steps are too large. Try a lower learning rate.",
+            "number. Usually the steps are too large. Try a lower learning rate.",
         )
     if not math.isfinite(reading.train_loss):
-        return Verdict(UNDER, "Nothing is learnt yet.")
+        return Verdict(UNDER, "The first epoch is not finished yet.")
     case = _Case(reading, np.asarray(rights), known, label_noise)
     return _under(case) or _over(case) or _good(case) or _undecided(case)
 
@@ -424,8 +424,10 @@ class _Case:
         new = ""
         if self.known.copied:
             if not self.n_new:
-                return f"{of} {percent(self.seen.value)}, all of it on copies of training points"
-            new = f" on the {_counted(self.n_new)} without a copy among the training points"
+                return (
+                    f"{of} {percent(self.seen.value)}, measured only on copies of training points"
+                )
+            new = f" on the {_counted(self.n_new)} that have no copy among the training points"
         return f"{of} {percent(self.val.value)}{new}"
 
     def span(self) -> str:
@@ -461,7 +463,7 @@ class _Case:
         if not self.known.lopsided:
             return ""
         share = percent(self.known.share)
-        return f" {share} of the points are of one class, so plain accuracy says little."
+        return f" {share} of the points belong to one class, so plain accuracy says little."
 
     def copies(self) -> str:
         """Return that the validation points are not all new, as a sentence."""
@@ -505,7 +507,7 @@ def _under(case: _Case) -> Verdict | None:
     if case.constant and a > case.chance + max(SHORTFALL, luck):
         return Verdict(
             UNDER,
-            f"The model answers the same class for every point; {case.reachable(a)}: "
+            f"The model predicts the same class for every point; {case.reachable(a)}: "
             f"{_CAUSES}.{case.remarks()}",
         )
     if comparable and train.value < wanted - short:
@@ -562,7 +564,11 @@ def _good(case: _Case) -> Verdict | None:
         close = val.value >= a - max(SHORTFALL, luck) and val.low >= a - TOO_WIDE
     if not close and val.low < 1 - SHORTFALL:
         return None
-    why = f"; {case.achievable()}" if close else f" {case.span()}: hardly any room is left"
+    why = (
+        f"; {case.achievable()}"
+        if close
+        else f" {case.span()}: there is little room for improvement"
+    )
     return Verdict(GOOD, f"{case.both()}{why}.{case.remarks()}")
 
 
@@ -577,28 +583,28 @@ def _undecided(case: _Case) -> Verdict:
         return Verdict(UNDER, f"{said}: {_CAUSES}.{case.remarks()}")
     if case.constant:
         why = (
-            "The model answers the same class for every point, which is right for "
+            "The model predicts the same class for every point, which is right for "
             f"{percent(case.known.share)} of them; balanced accuracy is only "
             f"{percent(1 / case.known.n_classes)}"
         )
         if math.isnan(a):
-            why += ". Whether the inputs allow more is not known"
+            why += ". Whether the inputs allow a better model is not known"
         else:
             why += f", and {case.achievable()}"
         return Verdict(UNDECIDED, f"{why}.{case.copies()}")
     if case.known.copied and not case.n_new:
-        why = f"{both}: it does not measure new data"
+        why = f"{both}: this says nothing about new data"
     elif not enough:
         why = f"{both} {case.span()}: {case.too_few}"
     elif not case.told:
-        why = f"{both}; but the validation points are all of one class"
+        why = f"{both}, but all validation points belong to one class"
         if case.rarest:
-            why = f"{both}; how many of each class are right is not known"
+            why = f"{both}; how many points of each class are right is not known"
     elif val.low <= case.chance:
         guess = (
             "guessing"
             if case.known.lopsided
-            else f"always answering the most frequent class, {percent(case.chance)}"
+            else f"always predicting the most frequent class, {percent(case.chance)}"
         )
         why = f"{both} {case.span()}: that is not clearly better than {guess}"
     elif not case.beats_guessing or (val.low < a - TOO_WIDE and not below):
@@ -611,7 +617,7 @@ def _undecided(case: _Case) -> Verdict:
     else:
         why = (
             f"{both} {case.span()}; {case.achievable()}. Neither under-fitting nor over-fitting is "
-            "clear"
+            "clearly visible"
         )
     return Verdict(UNDECIDED, f"{why}.{case.remarks()}")
 

@@ -20,7 +20,7 @@ Shows = Callable[[LaneFrame, LaneFrame], bool]
 
 @dataclass(frozen=True)
 class Preset:
-    """An experiment with a name and, in one sentence, what to look for.
+    """An experiment with a name and, in one or two sentences, what to look for.
 
     ``shows`` says whether that came true: it gets the finished lanes without and with
     regularization.
@@ -80,9 +80,9 @@ def _ignores_inputs(without: LaneFrame, with_: LaneFrame) -> bool:
 
 
 def _less_sure(without: LaneFrame, with_: LaneFrame) -> bool:
-    # every fifth label is wrong: who is right on more than 80% has learnt wrong ones
-    learnt = metrics.read(with_).train_accuracy > 0.85
-    return learnt and _lower(1.0)(without, with_)
+    # one label in five is wrong: a model that matches more than 80% has learned wrong ones
+    learned = metrics.read(with_).train_accuracy > 0.85
+    return learned and _lower(1.0)(without, with_)
 
 
 def _more_right(without: LaneFrame, with_: LaneFrame) -> bool:
@@ -122,10 +122,11 @@ _SPIRALS = {
 
 DEFAULT = _preset(
     "Over-fitting, and what helps",
-    "The same network learns a small data set by heart, noise and all, or the rule behind it.",
+    "Without regularization the network memorizes the noise; with dropout and L2 it learns the "
+    "pattern.",
     _good_only_with,
     data=_MOONS,
-    model={"hidden": [48, 48]},  # enough to learn 140 points by heart; trains twice as fast as 128
+    model={"hidden": [48, 48]},  # enough to memorize 140 points; trains twice as fast as 128
     regularization={"dropout": 0.2, "l2": 0.01},
     training={"lr": 0.01, "epochs": 250},
 )
@@ -136,28 +137,31 @@ PRESETS: tuple[Preset, ...] = (
     _preset(
         "Reference: weight decay 1e-4",
         "The reference experiment: with a little weight decay the validation loss rises less, but "
-        "still ends above its best.",
+        "it still ends above its lowest value.",
         _slowed,
         regularization={"weight_decay": 1e-4},
         **_REFERENCE,
     ),
     _preset(
         "Reference: dropout 0.5",
-        "The reference experiment: with dropout the validation loss rises less from its best.",
+        "The reference experiment: with dropout the validation loss rises less above its lowest "
+        "value.",
         _lower(0.9),
         regularization={"dropout": 0.5},
         **_REFERENCE,
     ),
     _preset(
-        "Reference: nothing",
-        "The reference experiment as it is: both models coincide, and both over-fit.",
+        "Reference: no regularization",
+        "The reference experiment with no regularization: the two models are identical, and both "
+        "over-fit.",
         _both_over_fit,
         **_REFERENCE,
     ),
     _preset(
         "L1: exact zeros",
-        "Two inputs matter and eighteen do not: L1 sets most weights to exactly 0. An input is off "
-        "only where all 32 of its weights are 0, which is so for a few of the eighteen.",
+        "Two inputs are relevant and eighteen are not. L1 sets most weights to exactly 0. An input "
+        "is switched off only if all 32 of its weights are 0: this happens for a few of the "
+        "eighteen.",
         _most_zero,
         data={"kind": "linear", "n_samples": 300, "noise": 0.3, "irrelevant_features": 18},
         model={"hidden": [32]},
@@ -166,7 +170,8 @@ PRESETS: tuple[Preset, ...] = (
     ),
     _preset(
         "Early stopping",
-        "Stop when the validation loss no longer improves, and go back to the best epoch.",
+        "Training stops when the validation loss no longer improves; then the weights of the best "
+        "epoch are restored.",
         _stopped,
         data=_MOONS,
         model=_WIDE,
@@ -175,7 +180,7 @@ PRESETS: tuple[Preset, ...] = (
     ),
     _preset(
         "Too much of it",
-        "An L2 penalty this strong leaves only the answer that ignores the input: under-fitting.",
+        "The L2 penalty is so strong that the model ignores its inputs: under-fitting.",
         _ignores_inputs,
         data=_MOONS,
         model=_WIDE,
@@ -184,8 +189,8 @@ PRESETS: tuple[Preset, ...] = (
     ),
     _preset(
         "Wrong labels: label smoothing",
-        "Every fifth training label is wrong. Smoothing does not keep the network from learning "
-        "them, but from being sure of them: the validation loss stays lower.",
+        "About one training label in five is wrong. With label smoothing the network still learns "
+        "wrong labels, but with less confidence: the validation loss stays lower.",
         _less_sure,
         data={"kind": "moons", "n_samples": 150, "noise": 0.15, "label_noise": 0.2},
         model={"hidden": [128, 128, 128]},
@@ -194,8 +199,8 @@ PRESETS: tuple[Preset, ...] = (
     ),
     _preset(
         "Wrong labels: L2",
-        "Every fifth training label is wrong. A model held back by L2 contradicts them and is "
-        "right more often where it counts.",
+        "About one training label in five is wrong. With L2 the model fits fewer of them: its "
+        "training accuracy is lower, its validation accuracy higher.",
         _more_right,
         data={"kind": "moons", "n_samples": 200, "noise": 0.15, "label_noise": 0.2},
         model={"hidden": [128, 128, 128]},
@@ -204,7 +209,7 @@ PRESETS: tuple[Preset, ...] = (
     ),
     _preset(
         "Spirals: noise on the inputs",
-        "Points that jitter in every step cannot be learnt by heart one by one.",
+        "The inputs get new noise in every training step, so single points are harder to memorize.",
         _lower(0.9),
         model={"hidden": [128, 128, 128]},
         regularization={"input_noise": 0.25},
@@ -212,8 +217,8 @@ PRESETS: tuple[Preset, ...] = (
     ),
     _preset(
         "Spirals: batch norm and dropout",
-        "Both models have batch norm, which regularizes by itself (Luo et al. 2019, arXiv "
-        "1809.00846): dropout on top changes little. Set Normalization to none and compare.",
+        "Both models have batch norm, which is itself a regularizer (Luo et al. 2019, arXiv "
+        "1809.00846): adding dropout changes little. Set Normalization to none and compare.",
         _little_changes,
         model={"hidden": [128, 128, 128], "norm": "batch"},
         regularization={"dropout": 0.2},
@@ -221,7 +226,7 @@ PRESETS: tuple[Preset, ...] = (
     ),
     _preset(
         "Weight decay 0.01 under Adam",
-        "Adam adds λ·w to the gradient: 0.01 tames this network.",
+        "Adam adds λ·w to the gradient: with λ = 0.01 this network no longer over-fits.",
         _good_only_with,
         data=_MOONS,
         model=_WIDE,
@@ -230,8 +235,8 @@ PRESETS: tuple[Preset, ...] = (
     ),
     _preset(
         "Weight decay 0.01 under AdamW",
-        "The same number under AdamW does next to nothing, because each step shrinks a weight by "
-        "only lr·λ: try 1 (Loshchilov & Hutter 2019, arXiv 1711.05101).",
+        "With AdamW the same λ has almost no effect, because each step shrinks a weight only by "
+        "the fraction lr·λ: try 1 (Loshchilov & Hutter 2019, arXiv 1711.05101).",
         _little_changes_and_over_fits,
         data=_MOONS,
         model=_WIDE,
@@ -240,8 +245,8 @@ PRESETS: tuple[Preset, ...] = (
     ),
     _preset(
         "Weight decay 1 under AdamW",
-        "AdamW shrinks each weight by lr·λ a step, whatever its gradients: λ has to be about a "
-        "hundred times that of Adam, and 1 tames this network.",
+        "In each step AdamW shrinks a weight by the fraction lr·λ, whatever its gradients. Here λ "
+        "must be about a hundred times as large as with Adam: with 1 the validation loss is lower.",
         _lower(0.8),
         data=_MOONS,
         model=_WIDE,

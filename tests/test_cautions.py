@@ -105,7 +105,7 @@ def test_the_usual_experiment_needs_none() -> None:
 
 
 def test_what_is_said_of_patience_is_what_happens_to_the_weights() -> None:
-    for restore, words in ((True, "best epoch are restored"), (False, "last epoch stay")):
+    for restore, words in ((True, "best epoch are restored"), (False, "last epoch are kept")):
         e = changed(PATIENT, "regularization.early_stopping.restore_best_weights", restore)
         (said,) = cautions(e).values()
         assert words in said

@@ -326,7 +326,7 @@ def test_a_run_that_outlasts_its_patience_says_what_its_weights_are() -> None:
         at = finished(opened("early_stopping", e))
         (said,) = [h.value for h in at.html if "before 1000 epochs" in h.value]
         assert ("were restored" in said) == restore
-        assert ("its last weights stay" in said) == (not restore)
+        assert ("last weights are kept" in said) == (not restore)
         cautions = [h.value for h in at.html if "rv-caution" in h.value and "<style" not in h.value]
         (caution,) = cautions
         assert ("weights of the best epoch are restored" in caution) == restore
@@ -410,7 +410,7 @@ def test_the_theatre_counts_and_marks_what_the_rule_does(palette: Any) -> None:
 
 def test_the_answer_is_told_only_after_the_mark() -> None:
     at = opened("overfitting", short("overfitting"))
-    next(b for b in at.button if b.label == "Draw a run").click().run()
+    next(b for b in at.button if b.label == "Train a run").click().run()
     finished(at, lambda at: any(b.label == "Show the answer" for b in at.button))
     assert "lowest" not in " ".join(lesson_points(at)) + marked_chart(at)
     show = next(b for b in at.button if b.label == "Show the answer")
@@ -424,7 +424,7 @@ def test_the_answer_is_told_only_after_the_mark() -> None:
     best = int(re.findall(r"lowest at epoch (\d+)", told)[0])
     assert f"lowest: epoch {best}" in marked_chart(at)
     if "not begun" not in told:
-        assert f"is {abs(70 - best)} epoch" in told or "is exact" in told
+        assert f"is {abs(70 - best)} epoch" in told or "is exactly right" in told
     next(b for b in at.button if b.label == "Another run").click().run()
     finished(at, lambda at: any(b.label == "Show the answer" for b in at.button))
     assert "lowest" not in " ".join(lesson_points(at)) + marked_chart(at)
@@ -483,7 +483,7 @@ def test_both_conventions_agree_with_themselves_for_the_p_in_the_controls() -> N
     control(at, "Dropout p").set_value(0.2).run()
     (table,) = [m.value for m in at.markdown if "**inverted**" in m.value]
     inverted, classic = table.splitlines()[2:4]
-    for line, scale, means in ((inverted, 1.0, "here 0.2"), (classic, 0.8, "0.8")):
+    for line, scale, means in ((inverted, 1.0, "*dropping*: 0.2"), (classic, 0.8, "*keeping*: 0.8")):
         mean, use = (
             [float(v) for v in re.findall(r"\d\.\d\d", cell)] for cell in line.split("|")[3:5]
         )
@@ -512,14 +512,14 @@ def test_the_sweep_over_p_says_where_it_over_and_under_fits() -> None:
         ("Position", 4, ["0.001", "0.01", "0.03", "0.1", "0.3", "1"]),
     ],
 )
-def test_a_stress_test_trains_its_models_and_counts_who_learnt(
+def test_a_stress_test_trains_its_models_and_counts_those_that_learned(
     kind: str, models: int, values: list[str]
 ) -> None:
     at = finished(opened("normalization", short("normalization"), normalization__stress=kind))
     button = next(b for b in at.button if b.label.startswith("Train "))
     button.click().run()
     finished(at, lambda at: "Stress test" in titles(at))
-    (told,) = [p for p in lesson_points(at) if p.startswith("Learnt")]
+    (told,) = [p for p in lesson_points(at) if p.startswith("Final training loss below")]
     assert re.findall(r" at \d+ of (\d+)", told) == [str(len(values))] * models
     assert button.label == f"Train {models * len(values)} models"
     (figure,) = [f for f in charts(at) if "Stress test" in f["layout"]["title"]["text"]]
@@ -558,9 +558,10 @@ def test_the_inputs_that_are_off_are_counted_against_the_truth() -> None:
     norms = run.frame.input_norms
     assert norms is not None
     off = (norms == 0).tolist()
-    assert f"L1 {sum(off[2:])} of 8 irrelevant ones and {sum(off[:2])} of 2 that matter" in told
+    counted = f"{sum(off[2:])} of 8 irrelevant inputs and {sum(off[:2])} of 2 relevant ones"
+    assert f"L1: {counted}" in told
     assert sum(off[2:]) > 0
-    assert "no regularization 0 of 8 irrelevant ones and 0 of 2" in told
+    assert "no regularization: 0 of 8 irrelevant inputs and 0 of 2" in told
     groups: list[Any] = list(at.get("button_group"))
     (layer,) = [g for g in groups if g.label == "Layer"]
     assert "hidden 1" in titles(at)

@@ -380,7 +380,7 @@ def test_what_is_said_of_the_experiment_follows_the_sliders(delivered: Visitor) 
     page = delivered.page
     point = page.locator(".rv-point")
     delivered.slider("Dropout p").press("Home")
-    expect(point).to_contain_text("Nothing under Regularization is switched on")
+    expect(point).to_contain_text("No regularization is switched on")
     delivered.quiet()
     page.wait_for_timeout(1000 * layout.DELIVERED)
     assert another(delivered, "L1 λ").regularization.l1 > 0

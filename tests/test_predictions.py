@@ -49,7 +49,7 @@ def test_another_experiment_is_asked_anew_and_the_first_one_keeps_its_judgment()
     assert not judgment(at), "neither right nor wrong"
     assert question(at).value is None
     assert f"You predicted “{chosen}” for another experiment (dropout p = 0.5)" in said(at)
-    assert "with dropout 0.9" in question(at).label
+    assert "dropout p = 0.9" in question(at).label
 
     predict(at, 2)
     assert "for another experiment" not in said(at)
@@ -162,7 +162,7 @@ def test_the_reference_run_is_not_asked_about_sizes() -> None:
 def test_penalties_ask_of_zeros_only_where_both_are_on(l1: float) -> None:
     lesson = lesson_of("penalties")
     e = lesson.start.replace("regularization.l1", l1).replace("data.irrelevant_features", 5)
-    assert ("5 are noise" in lesson.prediction.of(e)) == bool(l1)
+    assert ("two inputs are relevant, 5 are not" in lesson.prediction.of(e)) == bool(l1)
 
 
 def test_equal_runs_are_called_no_difference() -> None:

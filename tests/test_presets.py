@@ -53,7 +53,7 @@ def test_the_reference_is_the_curriculum_s() -> None:
     for name, field, value in (
         ("Reference: weight decay 1e-4", "weight_decay", 1e-4),
         ("Reference: dropout 0.5", "dropout", 0.5),
-        ("Reference: nothing", "dropout", 0.0),
+        ("Reference: no regularization", "dropout", 0.0),
     ):
         e = presets.by_name(name).experiment
         assert (e.data.kind, e.data.n_samples, e.data.noise, e.n_train) == ("moons", 500, 0.3, 350)

@@ -76,7 +76,7 @@ def test_the_majority_s_share_is_no_merit() -> None:
 def test_a_good_model_of_lopsided_classes_is_praised_if_enough_points_say_so() -> None:
     enough = verdicts([experiment(lopsided(s, 40, 500, apart=5)) for s in SEEDS])
     assert [said.kind for said in enough].count(GOOD) >= 8
-    assert all("of one class" in said.reason for said in enough)
+    assert all("belong to one class" in said.reason for said in enough)
     few = verdicts([experiment(lopsided(s, apart=5)) for s in SEEDS])
     assert {said.kind for said in few} == {UNDECIDED}
 
