@@ -483,13 +483,16 @@ def test_both_conventions_agree_with_themselves_for_the_p_in_the_controls() -> N
     control(at, "Dropout p").set_value(0.2).run()
     (table,) = [m.value for m in at.markdown if "**inverted**" in m.value]
     inverted, classic = table.splitlines()[2:4]
-    for line, scale, means in ((inverted, 1.0, "*dropping*: 0.2"), (classic, 0.8, "*keeping*: 0.8")):
+    for line, scale, meaning in (
+        (inverted, 1.0, "*dropping*: 0.2"),
+        (classic, 0.8, "*keeping*: 0.8"),
+    ):
         mean, use = (
             [float(v) for v in re.findall(r"\d\.\d\d", cell)] for cell in line.split("|")[3:5]
         )
         np.testing.assert_allclose(use, scale * np.linspace(0.5, 2.0, 4), atol=0.006)
         np.testing.assert_allclose(mean, use, atol=0.1)
-        assert means in line
+        assert meaning in line
 
 
 def test_the_sweep_over_p_says_where_it_over_and_under_fits() -> None:
