@@ -351,12 +351,12 @@ with st.expander("Two conventions, and two meanings of p", icon=":material/compa
 with st.container(horizontal=True):
     st.page_link(
         "pages/microscope.py",
-        label="Microscope: both modes, sub-networks, Monte Carlo dropout, co-adaptation",
+        label="Microscope: dropout in detail",
         icon=":material/biotech:",
     )
     st.page_link(
         "pages/images.py",
-        label="Images: dropout of whole feature maps, in one, two and three dimensions",
+        label="Images: dropout of whole feature maps",
         icon=":material/image:",
     )
 with st.expander("How much is too much? The validation curve over p", icon=":material/show_chart:"):

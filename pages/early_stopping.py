@@ -282,7 +282,7 @@ if shown.last_finished is not None:
 with st.container(horizontal=True):
     st.page_link(
         "pages/misconceptions.py",
-        label="What if early stopping watches the training loss instead?",
+        label="What if it watches the training loss instead?",
         icon=":material/report:",
     )
     st.page_link(

@@ -94,9 +94,7 @@ def input_statistics(
 ) -> go.Figure:
     """Draw what each layer gets as input over the epochs: its mean, and a band of ± one std."""
     layers = min(len(lane.layers) for lane in frames[-1].lanes)
-    figure = panel_row(
-        [f"inputs of layer {k + 1}" for k in range(layers)], horizontal_spacing=0.16 / layers
-    )
+    figure = panel_row([f"layer {k + 1}" for k in range(layers)], horizontal_spacing=0.16 / layers)
     epochs = np.array([frame.epoch for frame in frames])
     around = np.concatenate([epochs, epochs[::-1]])
     for i, label in enumerate(labels):
@@ -194,7 +192,7 @@ def input_groups(
     epochs = [frame.epoch for frame in frames]
     norms = np.array([[lane.input_norms for lane in frame.lanes] for frame in frames])
     titles = [
-        f"{label}: {(norms[-1, i, relevant:] == 0).sum()} of {norms.shape[2] - relevant} off"
+        f"{label}:<br>{(norms[-1, i, relevant:] == 0).sum()} of {norms.shape[2] - relevant} off"
         for i, label in enumerate(labels)
     ]
     figure = panel_row(titles, shared_yaxes=True, horizontal_spacing=0.03)
@@ -225,7 +223,8 @@ def input_groups(
             explained = explained or bool(some.any())
     figure.update_xaxes(title_text="epoch", range=[min(epochs), max(epochs)])
     figure.update_yaxes(title_text="outgoing weight norm", row=1, col=1)
-    return styled(figure, "Outgoing weight norm of each input", palette, 330)
+    figure = styled(figure, "Outgoing weight norm of each input", palette, 350)
+    return figure.update_layout(margin={"t": 96})  # titles of two lines
 
 
 def input_path(
@@ -553,7 +552,7 @@ def patience_curve(
             col=1,
         )
     figure.update_xaxes(title_text="patience", row=2, col=1)
-    figure.update_yaxes(title_text="validation loss", row=1, col=1)
+    figure.update_yaxes(title_text="validation loss", minallowed=0, row=1, col=1)
     figure.update_yaxes(title_text="epochs trained", rangemode="tozero", row=2, col=1)
     figure = styled(figure, "Other values of patience, same run", palette, 400)
     return figure.update_layout(margin={"t": 50})

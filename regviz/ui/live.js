@@ -2297,6 +2297,18 @@ class Figure extends Chart {
 
   arrange(figure, width, height) {
     for (const axis of Object.keys(this.zoomed)) figure.layout[axis] ??= {} // theirs may go unsaid
+    const { layout } = figure
+    const { legend } = layout
+    if (!layout.meta?.beside && legend?.yref === "container" && layout.height) {
+      // as many pixels under the top as in the height it was made for
+      legend.y = 1 - ((1 - legend.y) * layout.height) / height
+      // Plotly makes room for more rows, but not for the panels' titles between them and the panels
+      if (layout.annotations?.some(({ y, yref, yanchor }) => y === 1 && yref === "paper" && yanchor === "bottom")) {
+        const { size } = layout.font
+        const { rows } = legendOf({ data: figure.data, layout: { ...layout, legend: { itemwidth: 30, font: { size } } } }, width)
+        layout.margin.t += (rows - 1) * (1.5 * size + (legend.tracegroupgap ?? 10))
+      }
+    }
     super.arrange(figure, width, height)
   }
 
