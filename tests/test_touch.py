@@ -276,10 +276,13 @@ def test_the_numbers_are_whole_on_small_screens(opens: Opens, size: tuple[int, i
         assert wide <= 1, "the page is wider than the screen"
 
 
-def test_no_legend_lies_on_its_chart(opens: Opens) -> None:
-    page = opens("penalties", PHONE)
-    for chart in ("loss-curves", "weight-histogram"):
-        bottom, top = page.locator(f".st-key-{chart} .rv-gd").evaluate(
+@pytest.mark.parametrize("size", [PHONE, (1280, 1500)])
+def test_no_legend_lies_on_its_chart(opens: Opens, size: tuple[int, int]) -> None:
+    page = opens("penalties", size, touch=size == PHONE)
+    for chart in ("loss-curves", "weight-histogram", "weight-ridges", "input-groups"):
+        plot = page.locator(f".st-key-{chart} .rv-gd")
+        expect(plot.locator(".legend .traces").first).to_be_attached(timeout=60_000)
+        bottom, top = plot.evaluate(
             """gd => {
                 const top = gd.getBoundingClientRect().top + gd._fullLayout._size.t
                 const entries = [...gd.querySelectorAll('.legend .traces')]
