@@ -34,9 +34,9 @@ PAGE = "compare"
 TICK = 0.4  # seconds between two looks: curves and histograms are sent as whole figures
 MAX_UPLOAD_MB = 1
 WHY_ONCE = (
-    "The test set has had no part in this so far. Look at it once, when you have chosen: whoever "
-    "looks, changes something and looks again is choosing by it, and then its best number tends to "
-    "be too good, by luck, as that of the validation set does now."
+    "The test set has not been used so far. Reveal it once, after you have chosen. If you look, "
+    "change something and look again, you are selecting on the test set, and its best number tends "
+    "to be too good by luck, as the best validation number is now."
 )
 
 # --- what is asked for ------------------------------------------------------------------------
@@ -61,7 +61,7 @@ def _open_link() -> None:
         compare.put(comparison.from_link(link))
         notice.clear(PAGE)
     except SpecError as error:
-        notice.say(PAGE, f"{_sentence(error)} Shown is what was here before.")
+        notice.say(PAGE, f"{_sentence(error)} The previous comparison is still shown.")
 
 
 def _open_upload() -> None:
@@ -96,7 +96,7 @@ def _editor() -> str:
     if i is None or i >= len(now.entries):
         return ""
     with st.sidebar:
-        st.caption("Move a control; the models train again.")
+        st.caption("Change a setting; the models train again.")
         st.session_state[f"{PAGE}.which"] = i
         st.selectbox(
             "Configuration",
@@ -155,9 +155,9 @@ def _tools(now: Comparison, link: str, job: Job | None) -> None:
         help="Share: a link to this comparison, or a file of it",
     ):
         if compare.has_own_data():
-            st.caption("Own data does not travel in a link. It does in the comparison's file.")
+            st.caption("Own data does not travel in a link. The comparison's file holds it.")
         else:
-            st.caption("Copy this link: it opens the same comparison, with the same result.")
+            st.caption("Copy this link: it opens the same comparison with the same results.")
             here = (st.context.url or "").split("?")[0].rstrip("/")
             st.code(f"{here}?c={link}", language=None, wrap_lines=True)
         st.download_button(
@@ -178,7 +178,8 @@ def _tools(now: Comparison, link: str, job: Job | None) -> None:
     st.button(
         "Reset",
         icon=":material/undo:",
-        help="Reset: six ways to train one network, from nothing to several techniques together.",
+        help="Reset: six ways to train one network, from no regularization to several techniques "
+        "together.",
         on_click=_do,
         args=(lambda: comparison.START,),
     )
@@ -211,7 +212,7 @@ def _cards(now: Comparison) -> None:
                 key=key,
                 placeholder=name,
                 max_chars=comparison.MAX_NAME,
-                help="Empty: by what sets it apart.",
+                help="Leave it empty to use the settings that differ as the name.",
                 on_change=_rename,
                 args=(i, key),
             )
@@ -264,7 +265,7 @@ def _ranking(shown: Comparison, seen: Scores, *, with_test: bool) -> str:
     head = ["", "configuration", "validation loss", "gap", "training accuracy",
             "validation accuracy", "best epoch", "exact zeros", "parameters"]  # fmt: skip
     if with_test:
-        head += ["test loss", "right in test", "rank there"]
+        head += ["test loss", "test accuracy", "test rank"]
     test_order = seen.order("test_loss")
     rows = []
     for rank, i in enumerate(seen.order(), start=1):
@@ -365,7 +366,7 @@ with st.container(key="notices"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.warning(layout.plain(now.conditions), icon=":material/warning:")
             st.button(
-                f"Bring all onto the data and seed of “{layout.plain(now.names[0])}”",
+                f"Use the data and seed of “{layout.plain(now.names[0])}” for all",
                 key=f"{PAGE}.alike",
                 on_click=_do,
                 args=(now.alike,),
@@ -388,8 +389,8 @@ with st.container(key="words", horizontal=True, gap="medium", vertical_alignment
             1,
             comparison.MAX_SEEDS,
             key=f"{PAGE}.seeds",
-            help="Each configuration is trained this many times, with other initial weights, "
-            "batches and masks.",
+            help="Each configuration is trained this many times, with different initial "
+            "weights, batches and masks.",
             on_change=lambda: _do(
                 lambda: Comparison(compare.current().entries, st.session_state[f"{PAGE}.seeds"])
             ),
@@ -480,14 +481,17 @@ _tick()
 with st.container(key="test-set", horizontal=True, vertical_alignment="center", gap="medium"):
     before = compare.looks_before(now)
     if compare.has_own_data():
-        st.html(layout.note("Own data has no test set: all points are for training or validation."))
+        st.html(
+            layout.note("Own data has no test set: every point is used for training or validation.")
+        )
     elif not compare.is_revealed(now):
         text = WHY_ONCE
         if before:
             text = (
-                f"You have seen the test set of these data for {before} other "
-                f"comparison{'s' if before > 1 else ''}. To choose by that is to choose by the "
-                "test set; for an honest number give all of them another data seed first."
+                f"You have already seen the test set of these data for {before} other "
+                f"comparison{'s' if before > 1 else ''}. If you choose by it, you are selecting on "
+                "the test set. For an unbiased number, first give all configurations another data "
+                "seed."
             )
         st.button(
             "Reveal the test set",
@@ -500,19 +504,20 @@ with st.container(key="test-set", horizontal=True, vertical_alignment="center", 
     else:
         st.html(
             layout.note(
-                "The test set is revealed: points that had no part in training or choosing, of "
-                "generated data a thousand new ones. "
+                "The test set is revealed: points that were not used for training or selection "
+                "(for generated data, a thousand new points). "
                 + (
-                    "It was not the first look at them."
+                    "You had looked at it before."
                     if before
-                    else "Whoever now changes something because of them chooses by the test set."
+                    else "If you now change something because of it, you are selecting on the test "
+                    "set."
                 )
             )
         )
 with st.expander("The comparison as code and as a file", icon=":material/code:"):
     st.caption(
-        "The same runs without the browser, number for number; the file is also one for "
-        "`python -m regviz run`."
+        "The same runs without the browser, with identical numbers. The downloaded file also works "
+        "with `python -m regviz run`."
     )
     listed = ",\n    ".join(
         f"Experiment.from_dict({e.to_dict()!r})"

@@ -723,7 +723,9 @@ def asked_by_link() -> str:
         pass  # the question that is shown says so itself
     if name is not None or fitting is not None:
         which = (
-            "does not name its question" if name is None else f"names no question: “{name[:40]}”"
+            "does not name its question"
+            if name is None
+            else f"names an unknown question: “{name[:40]}”"
         )
         found = QUESTIONS[fitting or first]
         notice.say(found.page, f"The link {which}. Shown is the first one that its rest fits.")

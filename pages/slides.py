@@ -1,4 +1,4 @@
-"""Slides: what was put aside on other pages, in order, as one deck."""
+"""Slides: those added on other pages, in order, as one deck."""
 
 from __future__ import annotations
 
@@ -70,12 +70,12 @@ with st.container(
     )
 if not entries:
     st.info(
-        "Nothing is in the deck yet. On any page with a run, open **Export to slides** and press "
-        "**Add to the deck**; it then stands here, to be ordered, named and downloaded as one "
-        "PowerPoint file with alt texts and speaker notes.",
+        "The deck is empty. On any page with a run, open **Export to slides** and press **Add to "
+        "the deck**. The slide then appears here. Slides can be reordered, renamed and downloaded "
+        "as one PowerPoint file with alt texts and speaker notes.",
         icon=":material/slideshow:",
     )
-    st.page_link("pages/playground.py", label="To the Playground", icon=":material/tune:")
+    st.page_link("pages/playground.py", label="Open the Playground", icon=":material/tune:")
 columns = st.columns(2, gap="medium")
 places = []
 for i, entry in enumerate(entries):

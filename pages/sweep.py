@@ -106,9 +106,11 @@ def _range(i: int, path: str, alone: bool) -> Axis:
         asked[ends],
         format_func=sweeps.written,
         key=_widget(ends),
-        help="Evenly spaced in the logarithm; 0 comes before it by itself." if field.zero else None,
+        help="Evenly spaced on a log scale; 0 is added as the first value." if field.zero else None,
     )
-    asked[count] = st.slider(f"Values of {field.label}", 2, most, asked[count], key=_widget(count))
+    asked[count] = st.slider(
+        f"Number of values of {field.label}", 2, most, asked[count], key=_widget(count)
+    )
     low, high = asked[ends]
     return sweeps.spread(path, low, high, asked[count])
 
@@ -120,22 +122,22 @@ def _sweep_controls() -> tuple[tuple[Axis, ...], int]:
     if asked["second"] == asked["field"]:
         asked["second"] = st.session_state[keys["second"]] = NO_SECOND
     asked["field"] = st.selectbox(
-        "Field",
+        "Parameter",
         paths,
         paths.index(asked["field"]),
         format_func=lambda p: FIELDS[p].label,
         key=keys["field"],
-        help="What is varied; every value is one model of a single stack.",
+        help="What the sweep varies. Each value trains one model; all models train at once.",
     )
     others = [NO_SECOND, *(p for p in paths if p != asked["field"])]
     ranges = st.container()
     asked["second"] = st.selectbox(
-        "Second field",
+        "Second parameter",
         others,
         others.index(asked["second"]),
         format_func=lambda p: p if p == NO_SECOND else FIELDS[p].label,
         key=keys["second"],
-        help="With a second one the sweep is a plane.",
+        help="With a second parameter the sweep becomes a heat map.",
     )
     alone = asked["second"] == NO_SECOND
     axes = []
@@ -149,7 +151,8 @@ def _sweep_controls() -> tuple[tuple[Axis, ...], int]:
         sweeps.MAX_SEEDS,
         asked["seeds"],
         key=keys["seeds"],
-        help="Each cell is trained this many times, with other initial weights, batches and masks.",
+        help="Each cell is trained this many times, with different initial weights, batches and "
+        "masks.",
     )
     return tuple(axes), asked["seeds"]
 
@@ -176,7 +179,7 @@ def _open_link() -> None:
             ranges = tuple(_read_range(text) for text in over)
         seeds = _whole("seeds", st.query_params.get("seeds", str(seeds)))
     except SpecError as error:
-        notice.say(PAGE, f"{error} Shown is the usual start.")
+        notice.say(PAGE, f"{error} The default sweep is shown instead.")
         base, ranges, seeds = next(iter(PRESETS.values()))
     _show(base, ranges, seeds)
 
@@ -300,7 +303,7 @@ with st.sidebar:
     except SpecError as error:
         if kept is None:  # a link whose parts do not go together
             _show(*next(iter(PRESETS.values())))
-            notice.say(PAGE, f"{error} Shown is the usual start.")
+            notice.say(PAGE, f"{error} The default sweep is shown instead.")
             st.rerun()
         sweep, said = kept, str(error)
 st.session_state[f"{PAGE}.sweep"] = sweep
@@ -358,7 +361,7 @@ live.figure(
     skeleton=_pictures(sweep, None, measure),
     on_click=_clicked,
 )
-st.caption("Every point is a model of this one stack: click it to open it in the Playground.")
+st.caption("Each point is one trained model; click to open it in the Playground.")
 
 
 @layout.fragment(run_every=run.every(visit, least=2 * run.TICK))
@@ -387,7 +390,7 @@ frame, lanes = visit.look()
 if ended and lanes == sweep.experiments and frame is not None and frame.epoch:
     if not frame.done:
         text = (
-            f"Cancelled in epoch {frame.epoch} of {frame.epochs}; all models are as they were then."
+            f"Cancelled in epoch {frame.epoch} of {frame.epochs}; the results are from that epoch."
         )
         st.html(layout.note(text))
     seen = sweeps.outcome(sweep, frame)
@@ -398,17 +401,17 @@ if ended and lanes == sweep.experiments and frame is not None and frame.epoch:
         first = sweep.axes[0]
         row = (
             st.select_slider(
-                f"{first.label}, for the pictures below",
+                f"{first.label} in the plots below",
                 range(len(first.values)),
                 best[0],
                 format_func=lambda i: first.texts[i],
                 key=f"{PAGE}.row.{hash(sweep)}",  # another sweep starts at its own best
             ),
         )
-    labels = (f"{scrubbed.label} = {scrubbed.texts[0]}", "chosen")
+    labels = (f"{scrubbed.label} = {scrubbed.texts[0]}", "selected")
     if plane:
         zero = all(axis.values[0] == 0 for axis in sweep.axes)
-        labels = ("both at 0" if zero else "both at their first", "chosen")
+        labels = ("both at 0" if zero else "both at their first value", "selected")
     live.sweep_feed(LOOK, _message(sweep, row, best[-1], labels, frame))
     live.scrubber(
         LOOK,
@@ -440,7 +443,7 @@ if ended and lanes == sweep.experiments and frame is not None and frame.epoch:
         charts.offer(
             SWEEP, charts.Offer(swept.title(sweep, measure), swept.caption(sweep, seen), chart)
         )
-        title = f"{sweep.name}: the first and the best"
+        title = f"{sweep.name}: first and best model"
         with slides_box:
             slides.button(PAGE, title, ("first", "best"), pair, (SWEEP,))
     with st.expander("The sweep as a file and as a command", icon=":material/code:"):
@@ -460,5 +463,5 @@ if ended and lanes == sweep.experiments and frame is not None and frame.epoch:
             icon=":material/download:",
             on_click="ignore",
         )
-        st.caption("The same models, number for number, without the browser:")
+        st.caption("Train the same models without the browser, with identical numbers:")
         st.code(sweep.command, language="bash", wrap_lines=True)

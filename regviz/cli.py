@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = _parser()
     try:
         arguments, others = parser.parse_known_args(argv)
-        if others:  # told by the command that was asked for, which knows its options
+        if others:  # reported by the command that was asked for, which knows its options
             arguments.parser.error(f"unrecognized arguments: {' '.join(others)}")
         if arguments.command is None:
             parser.print_help()
@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         say(str(error))
         return REFUSED
     except MemoryError:
-        say("This takes more memory than there is; give fewer or smaller models.")
+        say("There is not enough memory for this; give fewer or smaller models.")
         return REFUSED
     except KeyboardInterrupt:  # before there was anything to keep
         return INTERRUPTED
@@ -169,7 +169,9 @@ def _parser() -> argparse.ArgumentParser:
         "serve", help="start the app", description="Start the app and its trainer processes."
     )
     serve.add_argument("--port", type=int, help="port to listen on (default: 8501)")
-    serve.add_argument("--address", help="address to listen on (default: all of the machine's)")
+    serve.add_argument(
+        "--address", help="address to listen on (default: all addresses of this machine)"
+    )
     serve.set_defaults(command=_serve, parser=serve)
     return parser
 
@@ -178,13 +180,13 @@ def _add_render(commands: argparse._SubParsersAction[Any]) -> None:
     render = commands.add_parser(
         "render",
         help="make slides of experiments or of their results",
-        description="Make pictures, animations, a page or a deck. A spec is trained first; a "
-        "result file is drawn as it is, and what it does not hold (weights, the frames of an "
+        description="Make pictures, animations, a page or a deck. A spec is trained first. A "
+        "result file is drawn as it is; what it does not hold (weights, the frames of an "
         "animation) is trained again.",
         epilog="example: python -m regviz render spec.json -o slide.png -o deck.pptx --twin",
     )
     render.add_argument(
-        "source", metavar="SPEC-or-RESULT.json", help="what to draw, - for standard input"
+        "source", metavar="SPEC-or-RESULT.json", help="file to draw, - for standard input"
     )
     render.add_argument(
         "-o",
@@ -192,7 +194,7 @@ def _add_render(commands: argparse._SubParsersAction[Any]) -> None:
         action="append",
         required=True,
         metavar="FILE",
-        help="file to write; its ending says what: png, svg, pdf, html, gif, webp or pptx; may "
+        help="file to write; its ending is the format: png, svg, pdf, html, gif, webp or pptx; may "
         "be given several times",
     )
     render.add_argument(
@@ -200,57 +202,76 @@ def _add_render(commands: argparse._SubParsersAction[Any]) -> None:
         action="append",
         metavar="NAME",
         help="boundary, difference (of two runs), curves, accuracy, histogram or numbers; may be "
-        "given several times (default: boundary and curves). Or sweep, alone: the curve or plane "
-        "of what `regviz sweep` has written",
+        "given several times (default: boundary and curves). Or sweep, alone: the curve or heat "
+        "map of a result of `regviz sweep`",
     )
     render.add_argument(
         "--measure",
         metavar="NAME",
-        help="of --figure sweep: val_loss, train_loss, val_accuracy, gap, zeros or best_epoch "
+        help="for --figure sweep: val_loss, train_loss, val_accuracy, gap, zeros or best_epoch "
         "(default: val_loss)",
     )
     render.add_argument(
-        "--layout", metavar="NAME", help="one, two (side by side) or grid (2x2) (default: fitting)"
+        "--layout",
+        metavar="NAME",
+        help="one, two (side by side) or grid (2x2) (default: the smallest that holds all figures)",
     )
     render.add_argument("--theme", default="light", help="light or dark (default: light)")
     render.add_argument(
-        "--font-size", type=float, default=18, metavar="PT", help="in points (default: 18)"
+        "--font-size",
+        type=float,
+        default=18,
+        metavar="PT",
+        help="font size in points (default: 18)",
     )
-    render.add_argument("--title", metavar="TEXT", help="default: made from the settings")
+    render.add_argument(
+        "--title", metavar="TEXT", help="title of the slide (default: made from the settings)"
+    )
     render.add_argument(
         "--caption",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="the settings below the figures (default: yes)",
+        help="show the settings below the figures (default: yes)",
     )
     render.add_argument(
-        "--link", metavar="ADDRESS", help="of your app: adds a QR code that opens the experiment"
+        "--link",
+        metavar="ADDRESS",
+        help="address of your app: adds a QR code that opens the experiment",
     )
     render.add_argument(
         "--twin",
         action="store_true",
-        help="also draw the first experiment without any regularization, as the app does",
+        help="also train and draw the first experiment with no regularization, as the app does",
     )
-    render.add_argument("--runs", metavar="1,2,...", help="only these runs of the file")
+    render.add_argument("--runs", metavar="1,2,...", help="draw only these runs of the file")
     render.add_argument(
-        "--label", action="append", default=[], metavar="TEXT", help="a run's name, one for each"
+        "--label",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="name of a run; give one for each",
     )
-    render.add_argument("--epoch", type=int, metavar="N", help="as it was then (default: the end)")
     render.add_argument(
-        "--frames", type=int, default=60, metavar="N", help="of an animation (default: 60)"
+        "--epoch", type=int, metavar="N", help="draw this epoch (default: the last)"
     )
     render.add_argument(
-        "--seconds", type=float, default=6, metavar="S", help="of an animation (default: 6)"
+        "--frames", type=int, default=60, metavar="N", help="frames of an animation (default: 60)"
+    )
+    render.add_argument(
+        "--seconds", type=float, default=6, metavar="S", help="length of an animation (default: 6)"
     )
     render.add_argument(
         "--scale",
         type=float,
         default=2,
         metavar="X",
-        help="of a png: 1920x1080 times X (default: 2)",
+        help="size of a png: 1920x1080 times X (default: 2)",
     )
     render.add_argument(
-        "--device", choices=("auto", "cpu", "cuda"), default="cpu", help="default: cpu"
+        "--device",
+        choices=("auto", "cpu", "cuda"),
+        default="cpu",
+        help="where to train (default: cpu)",
     )
     render.set_defaults(command=_render, parser=render)
 
@@ -388,14 +409,17 @@ def _check_swept(arguments: argparse.Namespace, formats: Sequence[str], *, swept
 
     if not swept:
         if arguments.measure is not None:
-            raise SpecError(f"--measure: is for --figure {SWEEP}; leave it out.")
+            raise SpecError(f"--measure: it goes with --figure {SWEEP} only; leave it out.")
         return
     if arguments.figure != [SWEEP]:
-        raise SpecError(f"--figure: {SWEEP} goes alone; draw the others apart.")
+        raise SpecError(
+            f"--figure: {SWEEP} cannot be combined with other figures; draw them separately."
+        )
     for path, format in zip(arguments.output, formats, strict=True):
         if format in ("gif", "webp"):
             raise SpecError(
-                f"{path}: the figure of a sweep stands still; choose png, svg, pdf, html or pptx."
+                f"{path}: the figure of a sweep cannot be animated; choose png, svg, pdf, html or "
+                "pptx."
             )
     given = {
         "--twin": arguments.twin,
@@ -405,13 +429,13 @@ def _check_swept(arguments: argparse.Namespace, formats: Sequence[str], *, swept
     }
     for name, was in given.items():
         if was:
-            raise SpecError(f"{name}: does not go with --figure {SWEEP}; leave it out.")
+            raise SpecError(f"{name}: it cannot be combined with --figure {SWEEP}; leave it out.")
 
 
 def _format(path: str, known: Sequence[str]) -> str:
     ending = Path(path).suffix.lower().removeprefix(".")
     if ending not in known:
-        got = f"cannot make a .{ending}" if ending else "its ending says what to make"
+        got = f"unknown format .{ending}" if ending else "the name has no ending"
         raise SpecError(f"{path}: {got}; end it in {', '.join(known)}.")
     return ending
 
@@ -480,7 +504,7 @@ def _source(arguments: argparse.Namespace) -> Source:
         source = source.only(numbers)
     if arguments.twin:
         if source.lanes is not None:
-            raise SpecError("--twin: a result file holds what was trained; give a spec instead.")
+            raise SpecError("--twin: a result file holds finished runs only; give a spec instead.")
         plain = source.experiments[0].without_regularization()
         source = Source((plain, *source.experiments))
     if len(source.experiments) > MAX_RUNS and "sweep" not in (arguments.figure or ()):
@@ -523,7 +547,7 @@ def _bytes(path: str, wanted: str = "an experiment file") -> bytes:
         elif sys.stdin is not None:
             content = sys.stdin.buffer.read(_MOST_BYTES + 1)
         else:
-            raise SpecError("standard input: it is closed; give a file, or - with something in it.")
+            raise SpecError("standard input: it is closed; give a file, or pipe one in.")
     except OSError as error:
         raise SpecError(f"{_named(path)}: cannot be read: {error.strerror}.") from None
     if len(content) > _MOST_BYTES:
@@ -723,7 +747,7 @@ def _summary(runs: Sequence[dict[str, Any]], seconds: float) -> str:
         which = ", ".join(back) if len(back) <= 10 else f"{len(back)} of {len(runs)}"
         lines.append(
             f"best weights restored: {'run' if len(back) == 1 else 'runs'} {which}; weights and "
-            "boundary in the result are those of the best epoch"
+            "boundary in the result are from the best epoch"
         )
     models = "1 model" if len(runs) == 1 else f"{len(runs)} models"
     return "\n".join([*lines, *_verdicts(runs), f"{models} in {seconds:.1f} s"])
@@ -734,7 +758,7 @@ def _verdicts(runs: Sequence[dict[str, Any]]) -> list[str]:
     if len(runs) > _MOST_TOLD:
         counts = Counter(run["verdict"]["kind"] for run in runs)
         told = ", ".join(f"{kind} {count}" for kind, count in counts.most_common())
-        return [f"verdicts: {told} (reasons: in the result file)"]
+        return [f"verdicts: {told} (reasons: see the result file)"]
     return [
         f"{number:>3}  {run['verdict']['kind']}: {run['verdict']['reason']}"
         for number, run in enumerate(runs, 1)

@@ -809,8 +809,8 @@ class Engine:
                     self._end(
                         run,
                         "failed",
-                        f"No trainer can be started on this server ({seat.reason}); its log says "
-                        "more.",
+                        f"No trainer can be started on this server ({seat.reason}); see "
+                        "the server's log.",
                     )
         self._wake.set()
 
@@ -822,8 +822,8 @@ class Engine:
             self._end(
                 run,
                 "failed",
-                f"The trainer was lost {times} during this run ({why}); start it again, or ask "
-                "for a smaller one.",
+                f"The trainer process stopped {times} during this run ({why}); start the run "
+                "again, or choose a smaller one.",
             )
             return True
         run.reason = "The trainer was restarted; the run started again."

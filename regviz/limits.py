@@ -99,14 +99,15 @@ class Limits:
                 sizes[key] = parameter_count(e)
             if sizes[key] > self.parameters:
                 raise SpecError(
-                    f"model.hidden: got {list(e.model.hidden)}, which makes {sizes[key]:,} "
+                    f"model.hidden: got {list(e.model.hidden)}, which gives {sizes[key]:,} "
                     f"parameters; this server trains models of at most {self.parameters:,}."
                 )
             total += sizes[key]
         if total > self.total_parameters:
             raise SpecError(
-                f"experiments: got {len(experiments)} models of {total:,} parameters in all; one "
-                f"job may have at most {self.total_parameters:,}, so give fewer or smaller ones."
+                f"experiments: got {len(experiments)} models with {total:,} parameters in total; "
+                f"one job may have at most {self.total_parameters:,}, so give fewer or smaller "
+                "ones."
             )
 
 

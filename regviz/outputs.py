@@ -157,9 +157,9 @@ def _kept(name: str, error: Exception, content: bytes, suffix: str) -> SpecError
     """Return the error of a result that could not be written, and keep the result elsewhere."""
     kept = keep(content, suffix)
     if kept is None:
-        where = "it could be kept nowhere else and is lost"
+        where = "it could not be saved anywhere else and is lost"
     else:
-        where = f"it is in {kept} instead"
+        where = f"it was saved to {kept} instead"
     return SpecError(f"{name}: the result cannot be written: {_reason(error)}; {where}.")
 
 
@@ -221,7 +221,7 @@ def _why_not(descriptor: int, *, ours: bool = False) -> str:
             poll = select.poll()
             poll.register(descriptor, 0)  # errors are told unasked
             if poll.poll(0):
-                return "nobody reads it any more"
+                return "its reader has closed it"
     except OSError as error:
         return _reason(error)
     return ""

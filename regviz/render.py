@@ -72,7 +72,7 @@ def source_from_value(value: object) -> Source:
         return Source(experiments_from_value(value))
     entries = value["runs"]
     if not isinstance(entries, list) or not 1 <= len(entries) <= MAX_LANES:
-        raise SpecError(f"runs: this is no result file; give a list of 1 to {MAX_LANES} runs.")
+        raise SpecError(f"runs: this is not a result file; give a list of 1 to {MAX_LANES} runs.")
     experiments, lanes, verdicts = [], [], []
     for i, entry in enumerate(entries):
         where = f"runs[{i}]"
@@ -90,7 +90,9 @@ def source_from_value(value: object) -> Source:
 
 
 def _foreign(where: str) -> SpecError:
-    return SpecError(f"{where}: this is not what regviz writes; give a result of run or sweep.")
+    return SpecError(
+        f"{where}: this was not written by regviz; give a result file of run or sweep."
+    )
 
 
 def _lane(entry: Mapping[str, Any], experiment: Experiment, where: str) -> LaneFrame:
@@ -200,7 +202,7 @@ def _check_epochs(
     named = dict(zip(HISTORY, rows, strict=True))
     for name in ("train_accuracy", "val_accuracy"):
         if any(not 0 <= value <= 1 for value in named[name] if math.isfinite(value)):
-            raise _unlike(f"{where}.history.{name}", "holds what is no share of 0 to 1")
+            raise _unlike(f"{where}.history.{name}", "holds a value outside 0 to 1")
     penalty = max(experiment.regularization.l1, experiment.regularization.l2)
     # tiny ones come out as 0, and so does one that has set every weight to 0
     lacking = penalty > 1e-12 and bool(norms.any()) and not any(named["penalty"])
@@ -223,7 +225,7 @@ def _check_points(accuracies: Sequence[float], experiment: Experiment, where: st
         if math.isfinite(value) and abs(count * value - round(count * value)) > 1e-3 + 1e-6 * count:
             raise _unlike(
                 f"{where}.history.val_accuracy",
-                f"holds {value:.6g}, which is no share of {count} validation points",
+                f"holds {value:.6g}, which is not possible with {count} validation points",
             )
 
 
@@ -398,8 +400,8 @@ def obtain(
     if lanes is not None:
         if not _alike(trained[-1].lanes, lanes):
             remark = (
-                "What the file does not hold was trained again and came out otherwise than in it "
-                "(another device or version?); the picture shows the new run."
+                "What the file does not hold was trained again, and the losses differ from those "
+                "in the file (another device or version?). The picture shows the new run."
             )
         cancelled = [lane.status == "running" for lane in lanes]
         trained = [_cancelled(frame, cancelled) for frame in trained]

@@ -289,8 +289,8 @@ def _plane(name: str, value: Any) -> tuple[float, float, float, float]:
 
 
 _NOT_IN_LINKS = (
-    "own data does not travel in a link and is gone with the session that loaded it; load the "
-    "table again, or open the experiment's file"
+    "own data does not travel in a link and is deleted when its session ends; load the table "
+    "again, or open the experiment's file"
 )
 
 
@@ -357,7 +357,7 @@ class DataSpec(_Checked):
             for name in OWN_FIELDS:
                 if getattr(self, name) is not None:
                     raise SpecError(
-                        f"data.{name}: only data.kind {OWN_KIND} has it, and the kind is "
+                        f"data.{name}: only data.kind {OWN_KIND} uses it, and the kind is "
                         f"{self.kind}; remove one of them."
                     )
             return
@@ -390,7 +390,7 @@ class DataSpec(_Checked):
             value = getattr(self, name)
             if value not in (follows, getattr(DataSpec, name)):
                 raise SpecError(
-                    f"data.{name}: got {value:g}; own points are taken as they are, so leave it "
+                    f"data.{name}: got {value:g}; own data are used unchanged, so leave it "
                     f"out or give {follows:g}."
                 )
             object.__setattr__(self, name, follows)
@@ -616,7 +616,7 @@ class Experiment(_Checked):
         if self.data.kind == "digits" and self.data.n_samples > 1700:
             raise SpecError(
                 f"data.n_samples: got {self.data.n_samples}; the digits hold 1797 images and "
-                "some stay locked as the test set, so give at most 1700."
+                "some are kept as the test set, so give at most 1700."
             )
         _check_kinds(self)
 
@@ -704,7 +704,7 @@ def _check_kinds(e: Experiment) -> None:
         if data.irrelevant_features:
             refuse("data.irrelevant_features", f"data.kind {data.kind} has none, so give 0")
         if regularization.input_noise:
-            refuse("regularization.input_noise", "tokens are not numbers to add to, so give 0")
+            refuse("regularization.input_noise", "noise cannot be added to tokens, so give 0")
     if regularization.augmentation is not None:
         if not image:
             refuse("regularization.augmentation", f"data.kind {data.kind} has no images: remove it")
@@ -712,7 +712,7 @@ def _check_kinds(e: Experiment) -> None:
             refuse("data.irrelevant_features", "only whole images can be augmented, so give 0")
     if model.kind == "cnn":
         if data.irrelevant_features:
-            refuse("data.irrelevant_features", "a cnn sees images only, so give 0")
+            refuse("data.irrelevant_features", "a cnn takes images only, so give 0")
         if not model.hidden:
             refuse("model.hidden", "a cnn needs the channels of at least one convolution")
     if model.kind == "lstm":
@@ -721,7 +721,7 @@ def _check_kinds(e: Experiment) -> None:
         if model.activation != ModelSpec.activation:
             refuse(
                 "model.activation",
-                f"an lstm has sigmoid gates and tanh of its own, so leave {ModelSpec.activation}",
+                f"an lstm always uses sigmoid gates and tanh, so leave {ModelSpec.activation}",
             )
     if model.kind == "transformer":
         if not model.hidden:
@@ -749,7 +749,7 @@ def _check_kinds(e: Experiment) -> None:
         ("residual_dropout", "transformer"),
     ):
         if getattr(regularization, name) and model.kind != owner:
-            refuse(f"regularization.{name}", f"only model.kind {owner} has it, so give 0")
+            refuse(f"regularization.{name}", f"only model.kind {owner} uses it, so give 0")
 
 
 _S = TypeVar("_S")
@@ -766,7 +766,7 @@ def _from_mapping(cls: type[_S], name: str, mapping: object) -> _S:
             path = f"{name}.{key}" if name else str(key)
             meant = did_you_mean(path, known_paths())
             raise SpecError(
-                f"{path[:80]}: unknown field{meant}; known here are {', '.join(known)}."
+                f"{path[:80]}: unknown field{meant}; the fields here are {', '.join(known)}."
             )
     return cls(**mapping)
 
@@ -918,7 +918,7 @@ def unpack_link(link: str, what: str = "experiment") -> Any:
     SpecError
         If the text is too long, was cut or changed, or unpacks to something other than JSON.
     """
-    broken = f"the link does not hold a whole {what} (was it cut?); copy it again in full."
+    broken = f"the link does not hold a whole {what} (was it cut off?); copy it again in full."
     if len(link) > _LINK_LIMIT:
         raise SpecError(broken)
     try:

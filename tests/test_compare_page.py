@@ -96,7 +96,7 @@ def test_the_test_set_is_locked_until_it_is_revealed_and_then_known() -> None:
     assert "no part in this so far" in words(at)
     button(at, "Reveal the test set").click().run()
     head, *rows = ranking(at)
-    assert head[-3:] == ["test loss", "right in test", "rank there"]
+    assert head[-3:] == ["test loss", "test accuracy", "test rank"]
     assert {row[-1] for row in rows} == {"1", "2", "3"}
     assert re.search(r"The ranking (holds|does not hold)", words(at))
     assert not [b for b in at.button if b.label == "Reveal the test set"]
@@ -211,6 +211,6 @@ def test_six_are_drawn_renamed_and_ranked(browser: Browser, app_server: AppServe
     expect(page.locator(".st-key-loss-curves .annotation").first).to_contain_text("plain")
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Reveal the test set").click()
-    expect(page.locator(".rv-ranking")).to_contain_text("rank there", timeout=60_000)
+    expect(page.locator(".rv-ranking")).to_contain_text("test rank", timeout=60_000)
     assert complaints == []
     page.close()

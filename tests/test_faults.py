@@ -311,8 +311,8 @@ def test_kill_9_of_all_trainers_twice_and_retry(
     student.reaches("failed")
     expect(student.page.locator(".stAlert")).to_contain_text(
         re.compile(
-            r"The trainer was lost (twice|\d times) during this run \(it was ended by signal 9\); "
-            r"start it again, or ask for a smaller one\.$"
+            r"The trainer process stopped (twice|\d times) during this run \(it was ended by "
+            r"signal 9\); start the run again, or choose a smaller one\.$"
         )
     )
     at = student.epoch()
@@ -350,8 +350,8 @@ def test_a_run_that_takes_too_much_memory(
     record_property("seconds until it was given up", time.monotonic() - since)
     expect(student.page.locator(".stAlert")).to_contain_text(
         re.compile(
-            r"The trainer was lost (twice|\d times) during this run \(it took more than 430 MiB of "
-            r"memory\); start it again, or ask for a smaller one\."
+            r"The trainer process stopped (twice|\d times) during this run \(it took more than 430 "
+            r"MiB of memory\); start the run again, or choose a smaller one\."
         )
     )
     expect(student.page.get_by_role("button", name="Retry")).to_be_visible()

@@ -290,7 +290,7 @@ def test_a_link_without_its_question_finds_one_that_fits_and_says_so() -> None:
     at = self_check(q="Nobody", e=specs.to_link(e))
     assert asked(at) == "Sequences"
     (error,) = errors(at)
-    assert "names no question: “Nobody”" in error
+    assert "names an unknown question: “Nobody”" in error
 
 
 def test_an_experiment_of_no_question_is_refused() -> None:

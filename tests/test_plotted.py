@@ -288,7 +288,7 @@ def test_a_sweep_goes_through_every_still_format_and_says_why_not_the_others() -
     assert "± 1 standard error" in notes
     assert "seeds 0 to 1" in notes
     for format in ("gif", "webp"):
-        with pytest.raises(SpecError, match=r"stand still; choose .*\.$"):
+        with pytest.raises(SpecError, match=r"do not change during training; choose .*\.$"):
             slides.render(runs, slide, format)
     with pytest.raises(SpecError, match="there are no runs"):
         slides.render(runs, Slide(figures=("curves",)), "png")

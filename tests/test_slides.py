@@ -409,14 +409,20 @@ def test_a_deck_is_collected_from_many_runs(twins: Runs) -> None:
 def test_labels_are_what_differs_and_the_caption_is_the_rest() -> None:
     plain = Experiment()
     strong = plain.replace("regularization.dropout", 0.5)
-    assert words.labels((plain, strong)) == ("without regularization", "dropout p = 0.5")
+    assert words.labels((plain, strong)) == ("no regularization", "dropout p = 0.5")
     rates = [plain.replace("training.lr", lr) for lr in (0.1, 0.01)]
     assert words.labels(rates) == ("learning rate 0.1", "learning rate 0.01")
     assert words.labels((plain, plain)) == ("run (1)", "run (2)")
+    decayed = plain.replace("regularization.weight_decay", 1.0).replace(
+        "training.optimizer", "adamw"
+    )
+    assert words.labels((plain, strong, decayed)) == (
+        "no regularization, adam", "dropout p = 0.5, adam", "weight decay 1, adamw"
+    )  # fmt: skip
     stopped = plain.replace("regularization.early_stopping.patience", 5)
     assert words.labels((plain, stopped))[1] == "early stopping, patience 5"
     assert words.caption([plain]) == (
-        "moons · hidden units 64-64 · data seed 42, seed 0 · all else as by default"
+        "moons · hidden units 64-64 · data seed 42, seed 0 · all other settings default"
     )
     assert words.caption((plain, strong)) == words.caption([plain])
     assert "dropout p = 0.5" in words.caption([strong])
@@ -484,7 +490,7 @@ def test_equal_specs_give_equal_files_in_two_processes(tmp_path: Path) -> None:
 def test_a_process_of_its_own_draws_the_same(twins: Runs) -> None:
     slide = Slide(figures=("curves", "histogram"), theme="dark")
     assert apart.render(twins, slide, "svg") == slides.render(twins, slide, "svg")
-    with pytest.raises(SpecError, match="a boundary needs a plane of two inputs"):
+    with pytest.raises(SpecError, match="a decision boundary needs two inputs"):
         apart.render(without_boundary(twins), Slide(), "svg")
     with pytest.raises(SpecError, match="drawing took over"):
         apart.render(twins, slide, "png", timeout=0.01)
@@ -554,7 +560,7 @@ def test_what_a_result_file_lacks_is_trained_again(
     other = tmp_path / "other.json"
     other.write_text(json.dumps(document))
     assert main(["render", str(other), "-o", str(ours), "--figure", "histogram"]) == 0
-    assert "came out otherwise" in capsys.readouterr().err
+    assert "losses differ from those" in capsys.readouterr().err
 
 
 def test_an_earlier_epoch_is_what_a_shorter_run_ends_with(tmp_path: Path) -> None:
@@ -612,7 +618,7 @@ def test_too_many_runs_and_figures_are_refused(twins: Runs) -> None:
         with pytest.raises(SpecError, match="layout"):
             slides.render(twins, crowded, format)
     still = dataclasses.replace(twins, frames=(twins.last,))
-    with pytest.raises(SpecError, match="single moment"):
+    with pytest.raises(SpecError, match="got one frame"):
         slides.render(still, Slide(), "gif")
 
 
@@ -726,7 +732,7 @@ def _run(document: Any) -> Any:
         (lambda r: r["experiment"]["model"].update(hidden=[16]), "weights: are 2×8, 8×1, and"),
         (lambda r: r["experiment"]["model"].update(hidden=[8, 8]), "runs[0].weights"),
         (lambda r: r["experiment"]["data"].update(irrelevant_features=2), "runs[0]"),
-        (lambda r: r["experiment"]["data"].update(n_samples=70), "no share of 21 validation"),
+        (lambda r: r["experiment"]["data"].update(n_samples=70), "not possible with 21 validation"),
         (lambda r: r["experiment"]["data"].update(kind="circles"), "another part of the plane"),
         (lambda r: r["experiment"]["data"].update(kind="digits"), "runs[0]"),
         (lambda r: r["experiment"]["regularization"].update(l1=0.0), "penalty: is not 0"),
@@ -842,11 +848,11 @@ def test_a_sweep_file_is_drawn_as_its_curve(swept: Path, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        (["--figure", "sweep", "--figure", "curves"], "sweep goes alone"),
+        (["--figure", "sweep", "--figure", "curves"], "sweep cannot be combined"),
         (["--figure", "sweep", "--measure", "luck"], "luck"),
         (["--figure", "sweep", "--twin"], "--twin"),
         (["--figure", "sweep", "--runs", "1,2"], "not all values of one or two fields"),
-        (["--figure", "sweep", "-o", "a.gif"], "stands still"),
+        (["--figure", "sweep", "-o", "a.gif"], "cannot be animated"),
         (["--measure", "gap"], "--measure"),
     ],
 )
@@ -896,7 +902,7 @@ def test_a_slide_of_three_classes_has_their_colours_and_names(three: Runs, palet
 
 
 def test_the_difference_of_three_classes_is_refused_in_one_sentence(three: Runs) -> None:
-    with pytest.raises(SpecError, match="each of two classes and two inputs; choose another"):
+    with pytest.raises(SpecError, match="each with two classes and two inputs; choose another"):
         slides.render(three, Slide(figures=("difference",)), "png")
 
 

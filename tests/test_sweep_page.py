@@ -70,10 +70,10 @@ def test_it_opens_with_a_sweep_and_says_what_came_of_it() -> None:
 
 def test_every_control_reaches_the_lanes_and_the_link() -> None:
     at = finished(opened([f"{L2}~0.001~1~4"]))
-    control(at, "selectbox", "Second field").select(P).run()
+    control(at, "selectbox", "Second parameter").select(P).run()
     assert [a.path for a in shown(at).axes] == [L2, P]
     assert shown(at).shape == (4, 8, 1)
-    control(at, "slider", "Values of Dropout p").set_value(3).run()
+    control(at, "slider", "Number of values of Dropout p").set_value(3).run()
     control(at, "select_slider", "Dropout p, from and to").set_value((0.0, 0.5)).run()
     control(at, "slider", "Seeds").set_value(2).run()
     control(at, "slider", "Samples").set_value(150).run()
@@ -111,7 +111,7 @@ def test_a_bad_link_is_one_sentence_and_the_usual_start(over: str, words: str) -
     assert not at.exception
     (error,) = at.error
     assert words in error.value
-    assert "the usual start" in error.value
+    assert "The default sweep is shown" in error.value
 
 
 def test_a_link_whose_parts_do_not_go_together_is_one_sentence() -> None:
@@ -122,14 +122,14 @@ def test_a_link_whose_parts_do_not_go_together_is_one_sentence() -> None:
     assert not at.exception
     (error,) = at.error
     assert "regularization.input_noise" in error.value
-    assert "the usual start" in error.value
+    assert "The default sweep is shown" in error.value
 
 
 def test_what_a_limit_refuses_is_one_sentence_and_the_last_sweep_stays() -> None:
     at = finished(opened([f"{L2}~0.001~1~4"]))
-    control(at, "slider", "Values of L2 λ").set_value(64).run()
+    control(at, "slider", "Number of values of L2 λ").set_value(64).run()
     control(at, "slider", "Seeds").set_value(10).run()
-    control(at, "selectbox", "Second field").select(P).run()
+    control(at, "selectbox", "Second parameter").select(P).run()
     assert not at.exception
     (error,) = at.error
     assert "models; give at most 1,024" in error.value
@@ -178,7 +178,7 @@ def test_a_finished_sweep_is_scrubbed_without_the_server_and_a_click_opens_a_mod
     scrubber = page.get_by_role("slider", name="Dropout p", exact=True).last
     expect(scrubber).to_be_visible(timeout=60_000)
     table = page.locator(".st-key-readout table")
-    expect(table).to_contain_text("chosen")
+    expect(table).to_contain_text("selected")
     sent: list[object] = []
     page.on("websocket", lambda socket: sent.append(socket))
     seen = set()

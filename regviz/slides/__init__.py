@@ -277,7 +277,9 @@ class Runs:
         if self.charts and not count and not self.frames:
             return
         if not 1 <= count <= MAX_RUNS:
-            raise SpecError(f"runs: got {count}; a slide holds 1 to {MAX_RUNS}, choose some.")
+            raise SpecError(
+                f"runs: got {count}; a slide holds 1 to {MAX_RUNS}; choose some of them."
+            )
         if self.labels and len(self.labels) != count:
             raise SpecError(f"labels: got {len(self.labels)} for {count} runs; give one for each.")
         if not self.frames or any(len(frame.lanes) != count for frame in self.frames):
@@ -372,8 +374,8 @@ class Runs:
 
 
 _WHY_NOT = {
-    "boundary": "a boundary needs a plane of two inputs",
-    "difference": "it takes two runs, each of two classes and two inputs",
+    "boundary": "a decision boundary needs two inputs",
+    "difference": "it needs two runs, each with two classes and two inputs",
     "histogram": "these runs do not hold their weights",
 }
 
@@ -390,14 +392,14 @@ def render(runs: Runs, slide: Slide, format: str) -> bytes:
     check_figures(slide.figures, [chart.name for chart in runs.charts])
     for name in slide.figures:
         if not runs.has(name):
-            reason = _WHY_NOT[name] if runs.frames else "there are no runs, only charts"
+            reason = _WHY_NOT[name] if runs.frames else "the slide has charts only, no runs"
             raise SpecError(f"figure: {name} cannot be drawn, because {reason}; choose another.")
     try:
         return _draw(runs, slide, format)
     except ModuleNotFoundError as error:
         raise SpecError(
-            f"format: {format} needs {error.name}, which is not installed; install what "
-            "requirements.txt names."
+            f"format: {format} needs {error.name}, which is not installed; install the "
+            "packages in requirements.txt."
         ) from None
 
 

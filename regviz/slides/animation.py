@@ -32,11 +32,12 @@ def animation(runs: Runs, slide: Slide, format: str) -> bytes:
     """
     if runs.shown_alone(slide.figures):
         raise SpecError(
-            "animation: these figures stand still; choose png, svg, pdf, html or pptx instead."
+            "animation: these figures do not change during training; choose png, svg, pdf, html or "
+            "pptx instead."
         )
     frames = runs.moments(slide.frames)
     if len(frames) < 2:
-        raise SpecError("animation: got a single moment of the training; give frames of it.")
+        raise SpecError("animation: got one frame; give at least two.")
     pages = slide.pages()
     if len(pages) > 1:
         raise SpecError(

@@ -29,8 +29,8 @@ from regviz.text import escaped, shortened
 _NUMBERS: tuple[tuple[str, Callable[[Reading], str]], ...] = (
     ("training loss", lambda r: words.number(r.train_loss)),
     ("validation loss", lambda r: words.number(r.val_loss)),
-    ("training right", lambda r: metrics.percent(r.train_accuracy)),
-    ("validation right", lambda r: metrics.percent(r.val_accuracy)),
+    ("training accuracy", lambda r: metrics.percent(r.train_accuracy)),
+    ("validation accuracy", lambda r: metrics.percent(r.val_accuracy)),
     ("gap", lambda r: metrics.points(r.gap)),
     ("best epoch", lambda r: str(r.best_epoch or "–")),
     ("epochs trained", lambda r: str(r.trained)),

@@ -540,7 +540,7 @@ def _boundary_key(runs: Runs, style: Style) -> list[Any]:
     classes = [Patch(facecolor=p.classes[k], label=name) for k, name in enumerate(runs.class_names)]
     points = [
         Line2D([], [], label=name, **grey, **_look(p.muted, validation=val, outline=p.outline))
-        for name, val in (("training point", False), ("validation point", True))
+        for name, val in (("training points", False), ("validation points", True))
     ]
     line = Line2D([], [], color=p.contour, linewidth=1.5 * style.line, label=f"P({runs.one}) = ½")
     return [*classes, *points, line]
@@ -659,7 +659,7 @@ def _beside() -> Axes:
 _MOVE, _TO, _BEND = (int(getattr(Path, n)) for n in ("MOVETO", "LINETO", "CURVE3"))
 
 _LOSS = ("cross-entropy loss (nats)", "loss (nats)")
-_RIGHT = ("share classified correctly", "share correct")
+_RIGHT = ("accuracy",)
 
 
 def curves(cell: Cell, runs: Runs, style: Style) -> Update:
@@ -890,8 +890,8 @@ def numbers(cell: Cell, runs: Runs, style: Style) -> Update:
     ax = cell.axes(0.2, 0.05, width, height)
     ax.set_axis_off()
     ax.set(xlim=(0, 1), ylim=(0, 1))
-    rows = ("training loss", "validation loss", "training right", "validation right", "gap",
-            "best epoch", "epochs trained", "exact zeros")  # fmt: skip
+    rows = ("training loss", "validation loss", "training accuracy", "validation accuracy",
+            "gap", "best epoch", "epochs trained", "exact zeros")  # fmt: skip
     size = min(style.size, 72 * height / (1.6 * (len(rows) + 2.4)))
     first = min(0.45, (max(text_width(r, size) for r in rows) + 0.25) / width)
     column = (1 - first) / n

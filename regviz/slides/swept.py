@@ -54,25 +54,25 @@ def caption(sweep: Sweep, seen: Outcome) -> str:
     if sweep.seeds > 1:
         parts.append(f"seeds {first} to {first + sweep.seeds - 1}")
         if len(sweep.axes) == 1:
-            parts.append("line: mean, band: ± 1 standard error of it, points: each seed")
+            parts.append("line: mean, band: ± 1 standard error, points: single seeds")
         else:
             parts.append("each cell: mean over the seeds")
     parts.append("star: lowest mean validation loss")
     if len(sweep.axes) == 1 and sweeps.one_standard_error(sweep.axes[0], seen) is not None:
-        parts.append("diamond: most regularized within one standard error of it")
+        parts.append("diamond: most regularized value within one standard error of the star")
     return " · ".join(parts)
 
 
 def _notes(sweep: Sweep, measure: str, said: str, seen: Outcome) -> str:
     if len(sweep.axes) == 1:
         look = (
-            "Each place on the axis is a model of its own; solid is validation, dashed training. "
+            "Each value on the axis is a separate model; solid is validation, dashed is training. "
             "Ask on which side of the star the models under-fit, and on which they over-fit."
         )
     else:
         look = (
-            "Each cell is a model of its own. Ask whether one technique makes up for the other: "
-            "where the low values lie along a slant, they trade against each other."
+            "Each cell is a separate model. Ask whether one technique can replace the other: if "
+            "the low values lie along a diagonal, more of one makes up for less of the other."
         )
     asked = "" if measure == "val_loss" else f" --measure {measure}"
     parts = [

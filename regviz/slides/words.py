@@ -129,7 +129,7 @@ def labels(experiments: Sequence[Experiment]) -> tuple[str, ...]:
     for e in experiments:
         of = flat(e)
         if len(experiments) == 1 or (regularized and not e.regularization.any):
-            text = ", ".join(techniques(e)) or "without regularization"
+            text = ", ".join(techniques(e)) or "no regularization"
         else:
             # that early stopping is on says enough, unless its details are what differs
             own = [
@@ -142,8 +142,17 @@ def labels(experiments: Sequence[Experiment]) -> tuple[str, ...]:
                     or of[path] != _DEFAULTS[path]
                 )
             ]
-            on = [path for path in own if of[path] not in _OFF] if regularized else own
-            text = ", ".join(phrase(path, of[path]) for path in on or own)
+            ours = [path for path in own if path.startswith("regularization.")]
+            on = [path for path in ours if of[path] not in _OFF]
+            # a technique that is off is named only where nothing else names the run
+            if ours and not e.regularization.any:
+                on = []
+            elif not on:
+                on = ours
+            texts = [phrase(p, of[p]) for p in own if p in on or p not in ours]
+            if ours and not e.regularization.any:
+                texts.insert(0, "no regularization")
+            text = ", ".join(texts)
         out.append(text or "run")
     return tuple(
         f"{label} ({out[: i + 1].count(label)})" if out.count(label) > 1 else label
@@ -166,7 +175,7 @@ def caption(experiments: Sequence[Experiment]) -> str:
         groups.setdefault("seeds" if path.endswith("seed") else path.split(".")[0], []).append(text)
     seeds = groups.pop("seeds", [])
     parts = [", ".join(group) for group in (*groups.values(), seeds) if group]
-    return " · ".join([*parts, "all else as by default"])
+    return " · ".join([*parts, "all other settings default"])
 
 
 def title(experiments: Sequence[Experiment]) -> str:
@@ -179,7 +188,7 @@ def title(experiments: Sequence[Experiment]) -> str:
         names = [re.sub(r" ?=? ?\{\}|\{\}", "", _NAMES.get(p, "")).strip(" ,") for p in paths]
         fallback = (p.rsplit(".", 1)[-1].replace("_", " ") for p in paths)
         known = [name or other for name, other in zip(names, fallback, strict=True)]
-        what = " and ".join(known[:2]) if len(known) <= 2 else f"{len(experiments)} settings"
+        what = " and ".join(known[:2]) if len(known) <= 2 else f"{len(experiments)} configurations"
         return _capital(f"{what} on {on}")
     if told:
         return _capital(f"{', '.join(told[:3])} on {on}")
@@ -247,7 +256,7 @@ def file_name(runs: Runs, slide: Slide, format: str) -> str:
     return f"{stem(text)}.{format}"
 
 
-# --- what is to be seen ------------------------------------------------------------------------
+# --- alt texts and notes ------------------------------------------------------------------------
 
 
 def number(value: float) -> str:
@@ -256,7 +265,7 @@ def number(value: float) -> str:
 
 
 def describe(figure: str, runs: Runs) -> str:
-    """Return what one figure shows, for those who do not see it."""
+    """Return the alt text of one figure."""
     chart = runs.chart(figure)
     if chart is not None:
         return f"{chart.title}. {chart.alt}"
@@ -267,8 +276,7 @@ def describe(figure: str, runs: Runs) -> str:
     kinds = own_data(runs.experiments, most=1000)
     if figure == "boundary":
         said = [
-            f"{label}: {metrics.percent(r.val_accuracy)} of the validation points right (epoch "
-            f"{r.epoch})"
+            f"{label}: validation accuracy {metrics.percent(r.val_accuracy)} (epoch {r.epoch})"
             for label, r in pairs
         ]
         start = f"Decision boundary of {many} on {kinds}, with training and validation points"
@@ -277,10 +285,12 @@ def describe(figure: str, runs: Runs) -> str:
         assert first is not None
         assert second is not None
         apart = float(((first > 127) != (second > 127)).mean())
-        said = [f"they disagree about the class on {metrics.percent(apart)} of the plane"]
+        said = [
+            f"the two models predict different classes on {metrics.percent(apart)} of the plane"
+        ]
         start = (
             f"P({runs.whole_class_names[1]}) of {runs.labels[1]} minus that of {runs.labels[0]}, "
-            "as colours"
+            "shown as colours"
         )
     elif figure == "curves":
         said = [
@@ -292,8 +302,8 @@ def describe(figure: str, runs: Runs) -> str:
         start = f"Training and validation loss of {many} over the epochs"
     elif figure == "accuracy":
         said = [
-            f"{label}: {metrics.percent(r.train_accuracy)} right in training and "
-            f"{metrics.percent(r.val_accuracy)} in validation at epoch {r.epoch}"
+            f"{label}: training accuracy {metrics.percent(r.train_accuracy)} and validation "
+            f"accuracy {metrics.percent(r.val_accuracy)} at epoch {r.epoch}"
             for label, r in pairs
         ]
         start = f"Training and validation accuracy of {many} over the epochs"
@@ -303,7 +313,7 @@ def describe(figure: str, runs: Runs) -> str:
         ]
         start = f"Histograms of the weights of each layer of {many}"
     else:
-        said = [f"{label}: {metrics.percent(r.val_accuracy)} right in validation, gap "
+        said = [f"{label}: validation accuracy {metrics.percent(r.val_accuracy)}, gap "
                 f"{metrics.points(r.gap)}, validation loss {number(r.val_loss)}"
                 for label, r in pairs]  # fmt: skip
         start = f"Table of losses, accuracies, gap and best epoch of {many}"
@@ -318,23 +328,23 @@ def describe(figure: str, runs: Runs) -> str:
 
 
 _LOOK_CLASSES = (
-    "Each panel is one model: the colour is its most probable class, paler where it is less sure, "
-    "the lines are where it changes its mind. Ask which bends follow the rule and which follow "
-    "single points."
+    "Each panel is one model. The colour is its most probable class, paler where its confidence is "
+    "lower; the lines are its decision boundaries. Ask which bends follow the pattern and which "
+    "follow single points."
 )
 _LOOK = {
-    "boundary": "Each panel is one model: the colour is its P(class 1), the line is where it "
-    "changes its mind. Ask which bends follow the rule and which follow single points.",
-    "difference": "The colour is how the second model's P(class 1) differs from the first's. Ask "
-    "where the technique changed its mind, and whether there are points there.",
-    "curves": "Dashed is training, solid is validation, the star marks the lowest validation "
-    "loss. Ask where the two part, and whether the solid curve comes back up.",
+    "boundary": "Each panel is one model. The colour is its P(class 1), the line is its decision "
+    "boundary. Ask which bends follow the pattern and which follow single points.",
+    "difference": "The colour is the second model's P(class 1) minus the first's. Ask where the "
+    "technique changed the prediction, and whether there are points there.",
+    "curves": "Dashed is training, solid is validation; the star marks the lowest validation "
+    "loss. Ask where the two curves separate, and whether the validation loss rises again.",
     "accuracy": "Dashed is training, solid is validation. Ask how far apart they end, and whether "
-    "the accuracy notices over-fitting as early as the loss does.",
-    "histogram": "Each panel is one weight matrix, biases not among them. Ask which technique "
-    "narrows the weights and which sets some to exactly 0.",
-    "numbers": "The gap is training minus validation accuracy. Ask which model you would ship, "
-    "and which single number would have told you so.",
+    "the accuracy shows over-fitting as early as the loss does.",
+    "histogram": "Each panel is one weight matrix, without biases. Ask which technique narrows the "
+    "distribution and which sets some weights to exactly 0.",
+    "numbers": "The gap is training minus validation accuracy. Ask which model you would "
+    "choose, and which single number would have shown it.",
 }
 
 
@@ -357,7 +367,7 @@ def notes(figure: str, runs: Runs, slide: Slide) -> str:
     document = experiments_to_json(runs.experiments, indent=None)
     link = slide.link or f"the app's address followed by /?e={to_link(runs.experiments[-1])}"
     if runs.experiments[-1].data.points is not None:
-        link = "none, because own data does not travel in a link; the file below holds it"
+        link = "none, because own data does not travel in a link; the line below holds it"
     parts = [
         "What to say",
         _LOOK_CLASSES
