@@ -46,22 +46,26 @@ PARTS = (
 )
 GUIDE = (
     ("Few samples, a large network", "dropout 0.3–0.5", "Reference: dropout 0.5"),
-    ("A network that over-fits, whatever it is", "weight decay", "Weight decay 0.01 under Adam"),
-    ("Decay apart from Adam's step sizes", "AdamW, larger λ", "Weight decay 1 under AdamW"),
+    ("Any network that over-fits", "weight decay", "Weight decay 0.01 under Adam"),
+    ("Decay independent of Adam's step sizes", "AdamW, larger λ", "Weight decay 1 under AdamW"),
     ("Many inputs, few of them relevant", "L1: most weights become 0", "L1: exact zeros"),
-    ("No time to tune anything", "early stopping", "Early stopping"),
-    ("Percentages that must be honest", "label smoothing", "Honest percentages: label smoothing"),
+    ("No time for tuning", "early stopping", "Early stopping"),
+    (
+        "Probabilities that must be calibrated",
+        "label smoothing",
+        "Honest percentages: label smoothing",
+    ),
     ("Some labels are wrong", "L2", "Wrong labels: L2"),
-    ("Deep, unstable, high learning rate", "batch norm", "Normalization"),
-    ("Inputs that jitter in real life", "noise on the inputs", "Spirals: noise on the inputs"),
-    ("Both losses are high", "less of all this", "Too much of it"),
+    ("Deep network, unstable training", "batch norm", "Normalization"),
+    ("Inputs that are noisy in practice", "input noise", "Spirals: noise on the inputs"),
+    ("Both losses are high", "less regularization", "Too much of it"),
 )
+# rows of the guide that a lesson shows, and its address; the others are presets
 LESSONS = {"Normalization": "normalization"}
-"""Rows of the guide that a lesson shows, and its address; the others are presets."""
 
 
 def configurations(e: Experiment) -> tuple[tuple[str, Experiment], ...]:
-    """Return nothing, each technique of ``e`` alone (the first four) and all of them together."""
+    """Return ``e`` with no regularization, each technique alone (the first four) and all together."""
     model = dataclasses.replace(e.model, norm=None)
     nothing = dataclasses.replace(e.without_regularization(), model=model)
     found = [("no regularization", nothing)]
@@ -96,8 +100,8 @@ def point(frame: Frame, lanes: Lanes) -> str:
     place = int(np.flatnonzero(order == len(of) - 1)[0]) + 1
     return (
         f"Lowest validation loss so far: {of[order[0]]} ({losses[order[0]]:.3f}); highest: "
-        f"{of[order[-1]]} ({losses[order[-1]]:.3f}). All of it together is number {place} of "
-        f"{len(of)}, at {losses[-1]:.3f}."
+        f"{of[order[-1]]} ({losses[order[-1]]:.3f}). All together: rank {place} of {len(of)}, "
+        f"validation loss {losses[-1]:.3f}."
     )
 
 
@@ -107,8 +111,9 @@ def asked(e: Experiment) -> str:
     if len(single) < 2:
         return ""
     return (
-        f"{words.listed(single)}, each alone and all together. Do all together lower the "
-        "validation loss clearly further (by a fifth or more) than the best one alone?"
+        f"{words.listed(single)}: each is trained alone, and all are trained together. Does the "
+        "combination lower the validation loss by clearly more (at least a fifth more) than the best "
+        "single technique?"
     )
 
 
@@ -118,28 +123,29 @@ def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     losses = [metrics.read(lane).val_loss for lane in frame.lanes]
     text = ", ".join(f"{n} {x:.3f}" for n, x in zip(of, losses, strict=True))
     if len(of) < 3:
-        return 2, f"there is nothing to combine here; validation losses {text}."
+        return 2, f"there is nothing to combine here; validation losses: {text}."
     known = np.nan_to_num(losses, nan=DIVERGED, posinf=DIVERGED)
     gains = known[0] - known[1:]
     alone, together = int(np.argmax(gains[:-1])), float(gains[-1])
     right = 0 if together > CLEARLY * gains[alone] else 1
     return 2 if gains.max() <= 0 else right, (
-        f"validation losses {text}. All of it gains {together:.3f}, {of[1 + alone]} alone "
-        f"{gains[alone]:.3f}, and the gains of each alone add up to {gains[:-1].sum():.3f}."
+        f"validation losses: {text}. Gain over no regularization: {together:.3f} all together, "
+        f"{gains[alone]:.3f} with {of[1 + alone]} alone; the gains of the single techniques add up to "
+        f"{gains[:-1].sum():.3f}."
     )
 
 
 def order_of(e: Experiment) -> str:
     """Say where the dropout of an experiment stands against its batch norms."""
     if e.model.norm != "batch" or not any((*e.dropout_rates, e.regularization.input_dropout)):
-        return "This experiment does not have both."
+        return "This experiment does not use both."
     if not any((*e.dropout_rates[:-1], e.regularization.input_dropout)):
-        return "In this experiment dropout stands after the last batch norm only."
+        return "In this experiment dropout comes only after the last batch norm."
     return (
-        "In this experiment each layer normalizes before it drops; but the next layer's batch norm "
-        "gets its inputs from the units that dropout left, so the variance still shifts there. "
-        "Only dropout after the last batch norm is free of that (Li et al. 2019); whether the rest "
-        "costs more than it gains, the validation loss says."
+        "In this experiment each layer applies batch norm before dropout. But the next layer's batch "
+        "norm receives inputs that dropout has changed, so the variance still shifts there. Only "
+        "dropout after the last batch norm avoids this shift (Li et al. 2019). The validation loss "
+        "shows whether it costs more than dropout gains."
     )
 
 
@@ -156,9 +162,9 @@ def code_ran(frame: Frame, lanes: Lanes) -> str:
     y, mean, var = batch_norm(x, one, zero, zero, one, training=True, momentum=1.0)
     after, _ = dropout_forward(y, p, training=False, rng=rng)
     return (
-        f"Dropout p = {p:g} before batch norm: it learns a variance of dropped inputs, and in use "
-        f"it hands on {used.var():.2f} instead of 1. Batch norm first, then dropout: "
-        f"{after.var():.2f}. {order_of(e)}"
+        f"Dropout p = {p:g} before batch norm: the running variance is estimated with dropout on, so "
+        f"at test time (eval mode) the output variance is {used.var():.2f} instead of 1. Batch norm "
+        f"first, then dropout: {after.var():.2f}. {order_of(e)}"
     )
 
 
@@ -194,10 +200,10 @@ def seen(frame: Frame, lanes: Lanes) -> str:
     """Say how the models rank."""
     rows = ranking(frame, lanes)
     order = "; ".join(
-        f"{place}. {name}: {loss}, {right} right, {verdict}"
+        f"{place}. {name}: {loss}, {right}, {verdict}"
         for place, name, loss, right, _, _, verdict in rows
     )
-    return f"By validation loss – {order}"
+    return f"By validation loss (with validation accuracy and verdict): {order}."
 
 
 def draw_seeds(frame: Frame, lanes: Lanes) -> None:
@@ -215,7 +221,7 @@ def draw_seeds(frame: Frame, lanes: Lanes) -> None:
         (of[i], f"{losses[i].mean():.3f}", f"{losses[i].min():.3f} … {losses[i].max():.3f}")
         for i in order
     ]
-    st.markdown(lesson.markdown_table(("", "mean validation loss", "lowest … highest"), rows))
+    st.markdown(lesson.markdown_table(("model", "mean validation loss", "lowest … highest"), rows))
 
 
 LESSON = lesson.Lesson(
@@ -244,8 +250,8 @@ LESSON = lesson.Lesson(
     prediction=lesson.Prediction(
         asked,
         (
-            "yes, clearly further than the best one alone",
-            "no, the best one alone does about as well or better",
+            "yes, clearly more than the best single technique",
+            "no, the best single technique does about as well or better",
             "none of them lowers it",
         ),
         outcome,
@@ -256,8 +262,8 @@ LESSON = lesson.Lesson(
     code_ran=code_ran,
     tasks=(
         lesson.Task(
-            "The usual stack: 512-256-128, batch norm, dropout 0.3/0.4/0.3, L2 1e-3. It trains "
-            "for a while.",
+            "A common stack: hidden layers 512-256-128, batch norm, dropout 0.3/0.4/0.3, L2 1e-3. "
+            "Training takes a while.",
             LARGE,
             seen,
         ),
@@ -267,14 +273,14 @@ LESSON = lesson.Lesson(
             seen,
         ),
         lesson.Task(
-            "Much more of each: dropout 0.7, L2 0.01, ε 0.3. Too much of a good thing?",
+            "Much more of each: dropout 0.7, L2 0.01, label smoothing 0.3. Too much of a good thing?",
             START.replace("regularization.dropout", 0.7)
             .replace("regularization.l2", 0.01)
             .replace("regularization.label_smoothing", 0.3),
             seen,
         ),
         lesson.Task(
-            "2000 samples: what is left to regularize?",
+            "2000 samples: is regularization still needed?",
             START.replace("data.n_samples", 2000).replace("training.epochs", 20),
             seen,
         ),
@@ -282,7 +288,7 @@ LESSON = lesson.Lesson(
     sources=(
         "Srivastava et al. 2014; Ioffe & Szegedy 2015; Krogh & Hertz 1991",
         "Li et al. 2019, arXiv 1801.05134: dropout before batch norm shifts the variance between "
-        "training and use",
+        "training and test",
         "Goodfellow et al. 2016, *Deep Learning*, chapter 7: regularizers and their trade-offs",
     ),
     lanes=lanes_of,
@@ -310,16 +316,16 @@ with measured:
         st.markdown(
             "**Ranking of this run**, one seed\n\n"
             + lesson.markdown_table(
-                ("", "", "val loss", "val accuracy", "train loss", "gap", "verdict"),
+                ("", "model", "val loss", "val accuracy", "train loss", "gap", "verdict"),
                 ranking(*shown.last_finished),
             )
         )
-    with st.expander(f"The same with {SEEDS} seeds", icon=":material/casino:"):
-        st.caption("Other initial weights, batches and masks on the same data: is the order luck?")
+    with st.expander(f"Repeat with {SEEDS} seeds", icon=":material/casino:"):
+        st.caption("New initial weights, batches and masks on the same data: is the ranking luck?")
         first = shown.experiment.training.seed
         lesson.further_run(
             "combining-seeds",
-            f"Train {SEEDS} seeds of each",
+            f"Train each model with {SEEDS} seeds",
             tuple(
                 lane.replace("training.seed", (first + k) % 2**31)
                 for lane in lanes_of(shown.experiment)

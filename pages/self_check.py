@@ -87,7 +87,7 @@ def size(lane: LaneFrame) -> float:
 
 
 def sure(lane: LaneFrame) -> float:
-    """Return the share of the plane where the model is more than 95% sure."""
+    """Return the share of the plane where the model is more than 95% confident."""
     if lane.boundary is None:
         return float("nan")
     return float(((lane.boundary < 13) | (lane.boundary > 242)).mean())
@@ -100,8 +100,8 @@ def zeros(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     return right, (
         f"{l1.zeros:,} of {l1.weights:,} weights are exactly 0 with L1, {l2.zeros:,} with L2; ‖w‖ "
         f"is {size(frame.lanes[0]):.2f} and {size(frame.lanes[1]):.2f}. L1 pulls a small weight "
-        "as hard as a large one, L2 in proportion to its size. This was Adam; SGD on mini-batches "
-        f"leaves most of the zeros only near 0: {L1_MEASURED}."
+        "as hard as a large one, L2 in proportion to its size. This run uses Adam. With mini-batch "
+        f"SGD most of these weights end only near 0: {L1_MEASURED}."
     )
 
 
@@ -109,7 +109,10 @@ def smaller(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     """Answer “Does a larger weight decay give larger or smaller weights?”."""
     none, little, much = (size(lane) for lane in frame.lanes)
     right = 1 if much < little < none else 0 if much > little > none else 2
-    return right, f"‖w‖ is {none:.2f} without, {little:.2f} at 0.001 and {much:.2f} at 0.1."
+    return (
+        right,
+        f"‖w‖ is {none:.2f} without weight decay, {little:.2f} at 0.001 and {much:.2f} at 0.1.",
+    )
 
 
 def active(frame: Frame, lanes: Lanes) -> tuple[int, str]:
@@ -119,9 +122,10 @@ def active(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     )
     again = float(frame.lanes[0].curve("train_loss_train_mode")[-1])
     return 0 if noisy > quiet + 0.01 else 2, (
-        f"the same model has training loss {noisy:.3f} in training mode and {quiet:.3f} in use; "
-        f"the one without dropout {again:.3f} and {frame.lanes[0].curve('train_loss')[-1]:.3f}. "
-        "In eval mode nothing is dropped, so nothing is random either."
+        f"the model with dropout has training loss {noisy:.3f} in train mode and {quiet:.3f} in eval "
+        f"mode; the model without dropout {again:.3f} and "
+        f"{frame.lanes[0].curve('train_loss')[-1]:.3f}. In eval mode no unit is dropped, so the "
+        "outputs are not random."
     )
 
 
@@ -136,9 +140,9 @@ def slopes(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     right = 1 if lower_val and not lower_train else right
     return right, (
         f"training loss {plain.train_loss:.3f} without and {noisy.train_loss:.3f} with noise, "
-        f"validation loss {plain.val_loss:.3f} and {noisy.val_loss:.3f}, all measured without it. "
-        "Small noise acts much like a penalty on the slope (Bishop 1995), and a penalty usually "
-        "costs training loss."
+        f"validation loss {plain.val_loss:.3f} and {noisy.val_loss:.3f}, all measured on inputs "
+        "without noise. Small noise acts much like a penalty on the slope (Bishop 1995), and a penalty "
+        "usually raises the training loss."
     )
 
 
@@ -147,8 +151,8 @@ def boundary(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     plain, held = (sure(lane) for lane in frame.lanes)
     right = 0 if held < plain - 0.01 else 1 if held > plain + 0.01 else 2
     return right, (
-        f"more than 95% sure on {plain:.0%} of the plane without and on {held:.0%} with L2; "
-        f"validation loss {metrics.read(frame.lanes[0]).val_loss:.3f} and "
+        f"confidence is above 95% on {plain:.0%} of the plane with no regularization and on "
+        f"{held:.0%} with L2; validation loss {metrics.read(frame.lanes[0]).val_loss:.3f} and "
         f"{metrics.read(frame.lanes[1]).val_loss:.3f}."
     )
 
@@ -158,9 +162,9 @@ def both_high(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     less, now, more = (metrics.read(lane) for lane in frame.lanes)
     losses = [more.val_loss, less.val_loss, now.val_loss]
     return int(np.argmin(losses)), (
-        f"training and validation loss are {now.train_loss:.3f} and {now.val_loss:.3f} at L2 0.1; "
-        f"with three times as much {more.train_loss:.3f} and {more.val_loss:.3f}, with a hundredth "
-        f"{less.train_loss:.3f} and {less.val_loss:.3f}."
+        f"training and validation loss are {now.train_loss:.3f} and {now.val_loss:.3f} at L2 0.1, "
+        f"{more.train_loss:.3f} and {more.val_loss:.3f} at L2 0.3, and {less.train_loss:.3f} and "
+        f"{less.val_loss:.3f} at L2 0.001."
     )
 
 
@@ -168,12 +172,13 @@ def stopping(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     """Answer “Is early stopping regularization?”."""
     full, stopped = frame.lanes
     a, b = metrics.read(full), metrics.read(stopped)
-    yes = size(stopped) < size(full) and b.loss_gap < a.loss_gap
+    smaller_weights = size(stopped) < size(full)
+    yes = smaller_weights and b.loss_gap < a.loss_gap
     return 0 if yes else 1, (
         f"stopped at epoch {b.epoch}, ‖w‖ is {size(stopped):.2f} instead of {size(full):.2f}, and "
         f"the gap between validation and training loss {b.loss_gap:.3f} instead of "
-        f"{a.loss_gap:.3f}. No term was added to the loss; on a quadratic loss stopping acts "
-        "much like an L2 penalty, and here the weights stay smaller as well."
+        f"{a.loss_gap:.3f}. No term was added to the loss. On a quadratic loss early stopping acts "
+        f"much like an L2 penalty{', and here too the weights stay smaller' if smaller_weights else ''}."
     )
 
 
@@ -183,11 +188,12 @@ def convolution(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     best = max(drop.val_accuracy, spatial.val_accuracy)
     luck = uncertainty.accuracy_margin(lanes[0].n_val, none.val_accuracy, best)
     return 0 if best > none.val_accuracy + luck else 1, (
-        f"validation accuracy {metrics.percent(none.val_accuracy)} without, "
+        f"validation accuracy {metrics.percent(none.val_accuracy)} with no regularization, "
         f"{metrics.percent(drop.val_accuracy)} with dropout and "
-        f"{metrics.percent(spatial.val_accuracy)} with whole maps dropped, after "
-        f"{frame.epoch} epochs. On {lanes[0].n_val} images a difference below {luck:.1%} may be "
-        "luck. A convolution shares few weights over all places, so there is less to over-fit with."
+        f"{metrics.percent(spatial.val_accuracy)} with spatial dropout (whole maps), after "
+        f"{frame.epoch} epochs. On {lanes[0].n_val} images a difference below {luck:.1%} can be "
+        "luck. A convolution shares few weights across all positions, so it has fewer parameters to "
+        "over-fit with."
     )
 
 
@@ -199,7 +205,7 @@ def deep(frame: Frame, lanes: Lanes) -> tuple[int, str]:
         f"at λ = {lanes[0].regularization.l1:g} the validation loss is {l1.val_loss:.3f} with L1 "
         f"and {l2.val_loss:.3f} with L2; L1 sets {l1.zeros:,} of {l1.weights:,} weights to 0. But "
         "equal λ is not equal strength: λ·Σ|w| and ½·λ·Σw² are different sums, and at another λ "
-        "the order may be the other one. Compare each at its own best λ, on the page Sweep."
+        "the order may reverse. Compare each at its own best λ on the page Sweep."
     )
 
 
@@ -215,7 +221,7 @@ def hurts(frame: Frame, lanes: Lanes) -> tuple[int, str]:
         f"{metrics.percent(means[0])} and {metrics.percent(means[1])}."
     )
     if right == 0 and means[1] < accuracies[1]:
-        text += " The smoothed model is right more often than it says."
+        text += " The smoothed model is under-confident: its accuracy is above its mean confidence."
     return right, text
 
 
@@ -225,9 +231,9 @@ def memory(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     best = int(np.argmin(places))
     right = 2 if places[best] >= none else 1 if best == 2 else 0
     return right, (
-        f"validation loss {none:.3f} without, {places[0]:.3f} on the input, {places[1]:.3f} on the "
-        f"state and {places[2]:.3f} before the output. The first two have one mask for a whole "
-        "sequence; the last acts on the last state only."
+        f"validation loss {none:.3f} with no regularization; with dropout {places[0]:.3f} on the "
+        f"input, {places[1]:.3f} on the state and {places[2]:.3f} before the output. The first two "
+        "use one mask for the whole sequence; the third acts on the last state only."
     )
 
 
@@ -238,35 +244,36 @@ def looking(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     quiet, noisy = maps.sum(axis=-1)
     right = 0 if np.abs(noisy - 1).max() > np.abs(quiet - 1).max() + 1e-3 else 2
     return right, (
-        f"with attention dropout a row sums to {noisy.min():.2f} up to {noisy.max():.2f} in train "
-        f"mode, and to {quiet.min():.4f} up to {quiet.max():.4f} in eval mode: only there is it a "
-        "distribution."
+        f"with attention dropout the row sums range from {noisy.min():.2f} to {noisy.max():.2f} in "
+        f"train mode and from {quiet.min():.4f} to {quiet.max():.4f} in eval mode. Only in eval mode "
+        "is each row a distribution."
     )
 
 
 def pairs(frame: Frame, lanes: Lanes) -> tuple[int, str]:
-    """Answer “Batches of two: which norm copes?”."""
+    """Answer “Batches of two: which norm gives the lower training loss?”."""
     none, batch, layer = (metrics.read(lane) for lane in frame.lanes)
     apart = batch.train_loss - layer.train_loss
     right = 1 if apart > 0.02 else 0 if apart < -0.02 else 2
     return right, (
-        f"training loss {none.train_loss:.3f} without, {batch.train_loss:.3f} with batch norm and "
+        f"training loss {none.train_loss:.3f} without a norm, {batch.train_loss:.3f} with batch norm and "
         f"{layer.train_loss:.3f} with layer norm; validation loss {none.val_loss:.3f}, "
-        f"{batch.val_loss:.3f} and {layer.val_loss:.3f}. Batch norm takes mean and variance from "
-        "the two points of a batch, layer norm from the units of one point."
+        f"{batch.val_loss:.3f} and {layer.val_loss:.3f}. Batch norm computes mean and variance "
+        "over the two points of a batch, layer norm over the units of one point."
     )
 
 
 def changed(frame: Frame, lanes: Lanes) -> tuple[int, str]:
-    """Answer “Mirror digits or turn them: which is better?”."""
+    """Answer “Mirror digits or rotate them: which is better?”."""
     none, mirrored, turned = (metrics.read(lane) for lane in frame.lanes)
     ahead = mirrored.val_loss - turned.val_loss
     return 1 if ahead > 0.02 else 0 if ahead < -0.02 else 2, (
-        f"validation loss {none.val_loss:.3f} without, {mirrored.val_loss:.3f} mirrored and "
-        f"{turned.val_loss:.3f} turned and shifted; validation accuracy "
+        f"validation loss {none.val_loss:.3f} without augmentation, {mirrored.val_loss:.3f} with "
+        f"mirroring and {turned.val_loss:.3f} with rotation and shift; validation accuracy "
         f"{metrics.percent(none.val_accuracy)}, {metrics.percent(mirrored.val_accuracy)} and "
-        f"{metrics.percent(turned.val_accuracy)}. A "
-        "change must keep the label: a mirrored 2 is no 2, one turned by a few degrees is."
+        f"{metrics.percent(turned.val_accuracy)}. "
+        "Augmentation must keep the label: a mirrored 2 is no longer a 2; a 2 rotated by a few "
+        "degrees still is."
     )
 
 
@@ -320,7 +327,7 @@ def _question(
         code_ran=code[1],
         tasks=(
             lesson.Task(
-                "Is it luck? Another seed, and other points.",
+                "Is it luck? Train with another seed on other points.",
                 start.replace("training.seed", 1).replace("data.seed", 1),
                 lambda frame, of: outcome(frame, of)[1],
             ),
@@ -341,8 +348,8 @@ def one_step(frame: Frame, lanes: Lanes) -> str:
     l1 = elastic_net_update(w, g, lr, lanes[0].regularization.l1, 0.0)[0]
     l2 = elastic_net_update(w, g, lr, 0.0, lanes[1].regularization.l2)[0]
     return (
-        f"A weight of {TINY:g} without any gradient from the data, after one step of plain "
-        f"proximal SGD at this page's λ and learning rate: {l1:.4g} with L1, {l2:.4g} with L2."
+        f"A weight of {TINY:g} whose data gradient is 0, after one step of proximal SGD at this "
+        f"run's λ and learning rate: {l1:.4g} with L1, {l2:.4g} with L2."
     )
 
 
@@ -356,13 +363,13 @@ def shrinking(frame: Frame, lanes: Lanes) -> str:
             w = sgd_step(w, np.zeros(1), lane.training.lr, lane.regularization.weight_decay)
         left.append(f"{w[0]:.3f} at {lane.regularization.weight_decay:g}")
     return (
-        f"Left of a weight of 1 without any gradient from the data, after {steps:,} steps of plain "
-        f"SGD at this learning rate: {', '.join(left)}."
+        f"A weight of 1 whose data gradient is 0, after {steps:,} steps of SGD at this learning "
+        f"rate: {', '.join(left)}."
         + (
             ""
             if e.training.optimizer == "sgd"
-            else f" This run uses {e.training.optimizer}, which shrinks by other amounts: "
-            "the page Weight penalties compares them."
+            else f" This run uses {e.training.optimizer}, which shrinks weights by other "
+            "amounts; the lesson Weight penalties compares them."
         )
     )
 
@@ -375,20 +382,22 @@ def dropping(frame: Frame, lanes: Lanes) -> str:
     quiet, _ = dropout_forward(x, p, training=False, rng=rng)
     return (
         f"On {x.size:,} ones at p = {p:g}: in training {np.mean(noisy == 0):.1%} become 0 and the "
-        f"others {noisy.max():g}, mean {noisy.mean():.3f}; in use {np.mean(quiet == 1):.0%} stay 1."
+        f"others {noisy.max():g}, mean {noisy.mean():.3f}; at test time (eval mode) "
+        f"{np.mean(quiet == 1):.0%} stay 1."
     )
 
 
 def moved(frame: Frame, lanes: Lanes) -> str:
-    """Move this run's points, in training and in use."""
+    """Move this run's points, in training and at test time."""
     assert frame.data is not None
     x, sigma = frame.data[0].x.astype(np.float64), lanes[1].regularization.input_noise
     rng = np.random.default_rng(lanes[1].training.seed)
     noisy = noisy_inputs(x, sigma, training=True, rng=rng)
     quiet = noisy_inputs(x, sigma, training=False, rng=rng)
     return (
-        f"The {len(x)} points of this run at σ = {sigma:g}: moved by {np.std(noisy - x):.3f} "
-        f"(standard deviation) in training, by {np.std(quiet - x):g} in use."
+        f"The {len(x)} points of this run at σ = {sigma:g}: in training they move by "
+        f"{np.std(noisy - x):.3f} (standard deviation), at test time (eval mode) by "
+        f"{np.std(quiet - x):g}."
     )
 
 
@@ -399,14 +408,15 @@ def penalties(frame: Frame, lanes: Lanes) -> str:
         r = e.regularization
         # Σ|w| and Σw² over all weights are sums over the layers of Σ|w| and ‖w‖²
         value = l1_penalty(lane.l1_norms, r.l1) + l2_penalty(lane.norms, r.l2)
-        parts.append(f"{value:.4f}, the table says {metrics.read(lane).penalty:.4f}")
-    return f"Penalty of each model, from Σ|w| and ‖w‖ of its layers: {'; '.join(parts)}."
+        parts.append(f"{value:.4f} ({metrics.read(lane).penalty:.4f} in the table)")
+    return f"Penalty of each model, computed from Σ|w| and ‖w‖ of its layers: {'; '.join(parts)}."
 
 
 def best_epochs(frame: Frame, lanes: Lanes) -> str:
     """Run the stopper on the stored losses of every model."""
     bests = [early_stopping(lane.curve("val_loss").tolist(), 10)[0] for lane in frame.lanes]
-    return "Best epochs on the stored losses, with patience 10: " + ", ".join(map(str, bests)) + "."
+    found = ", ".join(map(str, bests))
+    return f"Best epochs on the recorded validation losses, with patience 10: {found}."
 
 
 def holes(frame: Frame, lanes: Lanes) -> str:
@@ -419,11 +429,11 @@ def holes(frame: Frame, lanes: Lanes) -> str:
     def said(y: NDArray[np.float64]) -> str:
         flat = (y > 0).reshape(-1, maps.shape[2] * maps.shape[3])
         gone, full = (~flat.any(axis=1)).sum(), flat.all(axis=1).sum()
-        return f"{gone} gone, {full} whole, {len(flat) - gone - full} with holes"
+        return f"{gone} all zero, {full} intact, {len(flat) - gone - full} with holes"
 
     return (
         f"On {maps.shape[0] * maps.shape[1]} maps of {maps.shape[2]}x{maps.shape[3]} at "
-        f"p = {p:g}: dropout leaves {said(units)}; spatial dropout {said(whole)}."
+        f"p = {p:g}. Dropout: {said(units)}. Spatial dropout: {said(whole)}."
     )
 
 
@@ -443,10 +453,10 @@ def over_time(frame: Frame, lanes: Lanes) -> str:
     whole = recurrent_dropout_lstm(x, w_input, w_state, bias, np.ones(units))
     masked = recurrent_dropout_lstm(x, w_input, w_state, bias, mask)
     return (
-        f"One sequence of {len(x)} steps through {units} units with initial weights: one mask of "
-        f"p = {p:g} drops {np.count_nonzero(mask == 0)} of them at every step; the last state "
-        f"differs by {np.abs(masked - whole)[-1].mean():.4f} from that without, whose size is "
-        f"{np.abs(whole)[-1].mean():.4f}."
+        f"One sequence of {len(x)} steps through an LSTM with {units} units and initial weights: one "
+        f"mask with p = {p:g} drops the same {np.count_nonzero(mask == 0)} units at every step. The "
+        f"last state changes by {np.abs(masked - whole)[-1].mean():.4f} (mean absolute difference); "
+        f"its mean absolute value without the mask is {np.abs(whole)[-1].mean():.4f}."
     )
 
 
@@ -463,8 +473,9 @@ def row_sums(frame: Frame, lanes: Lanes) -> str:
         for on in (False, True)
     ]
     return (
-        f"A map of this run at p = {p:g}: rows sum to {sums[0].min():.4f} up to "
-        f"{sums[0].max():.4f} in use, to {sums[1].min():.2f} up to {sums[1].max():.2f} in training."
+        f"An attention map of this run at p = {p:g}: row sums from {sums[0].min():.4f} to "
+        f"{sums[0].max():.4f} in eval mode, from {sums[1].min():.2f} to {sums[1].max():.2f} in train "
+        "mode."
     )
 
 
@@ -474,7 +485,7 @@ def targets(frame: Frame, lanes: Lanes) -> str:
     wrong, right = soft_targets(np.array([1]), 2, epsilon)[0]
     return (
         f"At ε = {epsilon:g} the targets are {wrong:.2f} and {right:.2f}: the best logits are "
-        f"{logit_gap(2, epsilon):.2f} apart, and being surer than {right:.0%} costs."
+        f"{logit_gap(2, epsilon):.2f} apart, and a confidence above {right:.0%} raises the loss."
     )
 
 
@@ -486,14 +497,14 @@ def of_two(frame: Frame, lanes: Lanes) -> str:
     y, *_ = batch_norm(x, one, zero, zero, one, training=True)
     z = layer_norm(x, one, zero)
     return (
-        f"Two points of {units} numbers. Batch norm makes {np.mean(np.abs(y) > 0.9):.0%} of them "
-        f"-1 or +1 (to within 0.1): all but who is larger is gone. Layer norm does that to "
-        f"{np.mean(np.abs(np.abs(z) - 1) < 0.1):.0%}."
+        f"Two points with {units} values each. Batch norm maps {np.mean(np.abs(y) > 0.9):.0%} of the "
+        f"values to -1 or +1 (to within 0.1): only which of the two is larger remains. Layer norm "
+        f"does so with {np.mean(np.abs(np.abs(z) - 1) < 0.1):.0%}."
     )
 
 
 def apart(frame: Frame, lanes: Lanes) -> str:
-    """Mirror and turn an image of this run, and say how far that is from it."""
+    """Mirror and rotate an image of this run, and say how far that is from it."""
     assert frame.data is not None
     assert frame.data[1].images is not None
     x = frame.data[1].images[0].astype(np.float64).reshape(8, 8)
@@ -501,9 +512,9 @@ def apart(frame: Frame, lanes: Lanes) -> str:
     assert rule is not None
     turned = affine(x, rule.degrees, (0.0, 0.0), 1.0)
     return (
-        f"A training image turned by {rule.degrees:g}° is {np.sqrt(np.mean((turned - x) ** 2)):.3f}"
-        f" from it (root mean square), mirrored {np.sqrt(np.mean((x[:, ::-1] - x) ** 2)):.3f}; its "
-        f"pixels have a standard deviation of {x.std():.3f}."
+        f"Root mean square difference from a training image: {np.sqrt(np.mean((turned - x) ** 2)):.3f} "
+        f"when it is rotated by {rule.degrees:g}°, {np.sqrt(np.mean((x[:, ::-1] - x) ** 2)):.3f} when "
+        f"it is mirrored; its pixels have a standard deviation of {x.std():.3f}."
     )
 
 
@@ -524,7 +535,7 @@ QUESTIONS = {
     "L1 or L2": _question(
         "zeros",
         "Most inputs are noise. L1 or L2: which sets weights to exactly 0?",
-        ("L1", "L2", "both alike"),
+        ("L1", "L2", "both equally"),
         0,
         zeros,
         ONE_STEP,
@@ -551,7 +562,7 @@ QUESTIONS = {
     "Dropout": _question(
         "active",
         "When is dropout active?",
-        ("in training only", "in use only", "always"),
+        ("in training only", "at test time only", "always"),
         0,
         active,
         DROPPING,
@@ -561,7 +572,7 @@ QUESTIONS = {
     ),
     "Normalization": _question(
         "pairs",
-        "Batches of two points: which norm copes better?",
+        "Batches of two points: which norm gives the lower training loss?",
         ("batch norm", "layer norm", "no difference"),
         1,
         pairs,
@@ -576,9 +587,9 @@ QUESTIONS = {
     ),
     "Augmentation": _question(
         "changed",
-        "Few digits to learn from. Mirror half of them, or turn and shift all a little: which "
+        "Few training digits. Mirror half of them, or rotate and shift all of them a little: which "
         "gives the lower validation loss?",
-        ("mirroring", "turning and shifting", "no difference"),
+        ("mirroring", "rotating and shifting", "no difference"),
         1,
         changed,
         APART,
@@ -586,7 +597,7 @@ QUESTIONS = {
         (
             ("no regularization", {}),
             ("mirrored", {"augmentation": {"horizontal_flip": 0.5}}),
-            ("turned", {"augmentation": {"degrees": 15, "translate": 0.05}}),
+            ("rotated, shifted", {"augmentation": {"degrees": 15, "translate": 0.05}}),
         ),
         "Simard et al. 2003; Shorten & Khoshgoftaar 2019",
         ("images", "pixel_noise", "lr", "epochs", "seed"),
@@ -604,7 +615,7 @@ QUESTIONS = {
     ),
     "Boundary": _question(
         "boundary",
-        "With L2, is the network more or less confident over the plane?",
+        "With L2, is the network more or less confident across the plane?",
         ("less confident", "more confident", "no difference"),
         0,
         boundary,
@@ -615,8 +626,8 @@ QUESTIONS = {
     ),
     "Both losses high": _question(
         "both",
-        "Training and validation loss are both high at L2 0.1. More regularization?",
-        ("more of it", "less of it", "leave it"),
+        "At L2 λ = 0.1, training and validation loss are both high. What should you change?",
+        ("more regularization", "less regularization", "leave it as it is"),
         1,
         both_high,
         PENALTIES,
@@ -626,7 +637,7 @@ QUESTIONS = {
     ),
     "Early stopping": _question(
         "stopping",
-        "Is early stopping regularization, though it adds nothing to the loss?",
+        "Early stopping adds no term to the loss. Is it regularization?",
         ("yes: smaller weights, smaller gap", "no"),
         0,
         stopping,
@@ -637,8 +648,8 @@ QUESTIONS = {
     ),
     "Convolutions": _question(
         "convolution",
-        "Dropout is rare in convolutional layers. Does it help this small one, on 8x8 digits?",
-        ("yes, clearly more of them are right", "no"),
+        "Dropout is rare in convolutional layers. Does it help this small network on 8x8 digits?",
+        ("yes, validation accuracy is clearly higher", "no"),
         1,
         convolution,
         HOLES,
@@ -646,15 +657,15 @@ QUESTIONS = {
         (
             ("no regularization", {}),
             ("dropout 0.3", {"dropout": 0.3}),
-            ("whole maps 0.3", {"dropout": 0.3, "dropout_kind": "spatial"}),
+            ("spatial dropout 0.3", {"dropout": 0.3, "dropout_kind": "spatial"}),
         ),
         "Tompson et al. 2015 (spatial dropout)",
         ("lr", "epochs", "data_seed", "seed"),
     ),
     "Sequences": _question(
         "memory",
-        "An LSTM has few sequences to learn from. Where does dropout help it most on new ones?",
-        ("on its input or its state, one mask a sequence", "before its output", "nowhere"),
+        "An LSTM is trained on few sequences. Where does dropout lower the validation loss most?",
+        ("on its input or its state, one mask per sequence", "before its output", "nowhere"),
         0,
         memory,
         OVER_TIME,
@@ -670,7 +681,8 @@ QUESTIONS = {
     ),
     "Attention": _question(
         "looking",
-        "A transformer was trained with attention dropout. In which mode is its attention plotted?",
+        "A transformer was trained with attention dropout. In which mode should its attention maps be "
+        "plotted?",
         ("in eval mode", "in train mode", "no difference"),
         0,
         looking,
@@ -682,7 +694,7 @@ QUESTIONS = {
     ),
     "Deep nets": _question(
         "deep",
-        "λ = 0.003 for both in a network of four layers: does L1 or L2 end with the lower "
+        "A network with four hidden layers, λ = 0.003 for both: does L1 or L2 end with the lower "
         "validation loss?",
         ("L1", "L2", "no difference"),
         1,
@@ -694,8 +706,8 @@ QUESTIONS = {
     ),
     "Smoothing": _question(
         "hurts",
-        "Can label smoothing hurt, on clean and well separated data?",
-        ("yes: less honest percentages", "no"),
+        "Can label smoothing hurt on clean, well separated data?",
+        ("yes: worse calibration", "no"),
         0,
         hurts,
         TARGETS,

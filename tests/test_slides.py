@@ -227,7 +227,7 @@ def test_an_svg_is_named_described_and_whole(twins: Runs) -> None:
     assert root.get("viewBox") == "0 0 960 540"
     assert root.findtext(f"{space}title") == words.title(twins.experiments)
     description = root.findtext(f"{space}desc") or ""
-    assert "right" in description
+    assert "validation accuracy" in description
     assert "validation loss" in description
     used = [value for e in root.iter() for name, value in e.attrib.items() if name.endswith("href")]
     assert used

@@ -149,7 +149,7 @@ def labels(experiments: Sequence[Experiment]) -> tuple[str, ...]:
                 on = []
             elif not on:
                 on = ours
-            texts = [phrase(p, of[p]) for p in own if p in on or p not in ours]
+            texts = [phrase(p, of[p]) for p in (*on, *(p for p in own if p not in ours))]
             if ours and not e.regularization.any:
                 texts.insert(0, "no regularization")
             text = ", ".join(texts)
