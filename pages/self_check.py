@@ -191,8 +191,8 @@ def convolution(frame: Frame, lanes: Lanes) -> tuple[int, str]:
         f"validation accuracy {metrics.percent(none.val_accuracy)} with no regularization, "
         f"{metrics.percent(drop.val_accuracy)} with dropout and "
         f"{metrics.percent(spatial.val_accuracy)} with spatial dropout (whole maps), after "
-        f"{frame.epoch} epochs. On {lanes[0].n_val} images a difference below {luck:.1%} can be "
-        "luck. A convolution shares few weights across all positions, so it has fewer parameters to "
+        f"{frame.epoch} epochs. On {lanes[0].n_val} images a difference below {100 * luck:.1f} points can "
+        "be luck. A convolution shares few weights across all positions, so it has fewer parameters to "
         "over-fit with."
     )
 
@@ -299,8 +299,8 @@ def _question(
         return tuple(map(Experiment.from_dict, found))
 
     def point(frame: Frame, shown_lanes: Lanes) -> str:
-        return "Validation loss – " + ", ".join(
-            f"{label} {metrics.read(lane).val_loss:.3f}"
+        return "Validation loss – " + "; ".join(
+            f"{label}: {metrics.read(lane).val_loss:.3f}"
             for (label, _), lane in zip(variants, frame.lanes, strict=True)
         )
 
