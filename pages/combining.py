@@ -65,7 +65,7 @@ LESSONS = {"Normalization": "normalization"}
 
 
 def configurations(e: Experiment) -> tuple[tuple[str, Experiment], ...]:
-    """Return ``e`` with no regularization, each technique alone (the first four) and all together."""
+    """Return ``e`` with no regularization, its first four techniques each alone, and itself."""
     model = dataclasses.replace(e.model, norm=None)
     nothing = dataclasses.replace(e.without_regularization(), model=model)
     found = [("no regularization", nothing)]
@@ -112,8 +112,8 @@ def asked(e: Experiment) -> str:
         return ""
     return (
         f"{words.listed(single)}: each is trained alone, and all are trained together. Does the "
-        "combination lower the validation loss by clearly more (at least a fifth more) than the best "
-        "single technique?"
+        "combination lower the validation loss by clearly more (at least a fifth more) than the "
+        "best single technique?"
     )
 
 
@@ -130,8 +130,8 @@ def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     right = 0 if together > CLEARLY * gains[alone] else 1
     return 2 if gains.max() <= 0 else right, (
         f"validation losses: {text}. Gain over no regularization: {together:.3f} all together, "
-        f"{gains[alone]:.3f} with {of[1 + alone]} alone; the gains of the single techniques add up to "
-        f"{gains[:-1].sum():.3f}."
+        f"{gains[alone]:.3f} with {of[1 + alone]} alone; the gains of the single techniques add up "
+        f"to {gains[:-1].sum():.3f}."
     )
 
 
@@ -142,10 +142,10 @@ def order_of(e: Experiment) -> str:
     if not any((*e.dropout_rates[:-1], e.regularization.input_dropout)):
         return "In this experiment dropout comes only after the last batch norm."
     return (
-        "In this experiment each layer applies batch norm before dropout. But the next layer's batch "
-        "norm receives inputs that dropout has changed, so the variance still shifts there. Only "
-        "dropout after the last batch norm avoids this shift (Li et al. 2019). The validation loss "
-        "shows whether it costs more than dropout gains."
+        "In this experiment each layer applies batch norm before dropout. But the next layer's "
+        "batch norm receives inputs that dropout has changed, so the variance still shifts there. "
+        "Only dropout after the last batch norm avoids this shift (Li et al. 2019). The validation "
+        "loss shows whether it costs more than dropout gains."
     )
 
 
@@ -162,9 +162,9 @@ def code_ran(frame: Frame, lanes: Lanes) -> str:
     y, mean, var = batch_norm(x, one, zero, zero, one, training=True, momentum=1.0)
     after, _ = dropout_forward(y, p, training=False, rng=rng)
     return (
-        f"Dropout p = {p:g} before batch norm: the running variance is estimated with dropout on, so "
-        f"at test time (eval mode) the output variance is {used.var():.2f} instead of 1. Batch norm "
-        f"first, then dropout: {after.var():.2f}. {order_of(e)}"
+        f"Dropout p = {p:g} before batch norm: the running variance is estimated with dropout on, "
+        f"so at test time (eval mode) the output variance is {used.var():.2f} instead of 1. Batch "
+        f"norm first, then dropout: {after.var():.2f}. {order_of(e)}"
     )
 
 
@@ -273,7 +273,8 @@ LESSON = lesson.Lesson(
             seen,
         ),
         lesson.Task(
-            "Much more of each: dropout 0.7, L2 0.01, label smoothing 0.3. Too much of a good thing?",
+            "Much more of each: dropout 0.7, L2 0.01, label smoothing 0.3. Too much of a good "
+            "thing?",
             START.replace("regularization.dropout", 0.7)
             .replace("regularization.l2", 0.01)
             .replace("regularization.label_smoothing", 0.3),

@@ -122,8 +122,8 @@ def active(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     )
     again = float(frame.lanes[0].curve("train_loss_train_mode")[-1])
     return 0 if noisy > quiet + 0.01 else 2, (
-        f"the model with dropout has training loss {noisy:.3f} in train mode and {quiet:.3f} in eval "
-        f"mode; the model without dropout {again:.3f} and "
+        f"the model with dropout has training loss {noisy:.3f} in train mode and {quiet:.3f} in "
+        f"eval mode; the model without dropout {again:.3f} and "
         f"{frame.lanes[0].curve('train_loss')[-1]:.3f}. In eval mode no unit is dropped, so the "
         "outputs are not random."
     )
@@ -141,8 +141,8 @@ def slopes(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     return right, (
         f"training loss {plain.train_loss:.3f} without and {noisy.train_loss:.3f} with noise, "
         f"validation loss {plain.val_loss:.3f} and {noisy.val_loss:.3f}, all measured on inputs "
-        "without noise. Small noise acts much like a penalty on the slope (Bishop 1995), and a penalty "
-        "usually raises the training loss."
+        "without noise. Small noise acts much like a penalty on the slope (Bishop 1995), and a "
+        "penalty usually raises the training loss."
     )
 
 
@@ -178,7 +178,7 @@ def stopping(frame: Frame, lanes: Lanes) -> tuple[int, str]:
         f"stopped at epoch {b.epoch}, ‖w‖ is {size(stopped):.2f} instead of {size(full):.2f}, and "
         f"the gap between validation and training loss {b.loss_gap:.3f} instead of "
         f"{a.loss_gap:.3f}. No term was added to the loss. On a quadratic loss early stopping acts "
-        f"much like an L2 penalty{', and here too the weights stay smaller' if smaller_weights else ''}."
+        f"much like an L2 penalty{', and here too the weights stay smaller' * smaller_weights}."
     )
 
 
@@ -191,9 +191,9 @@ def convolution(frame: Frame, lanes: Lanes) -> tuple[int, str]:
         f"validation accuracy {metrics.percent(none.val_accuracy)} with no regularization, "
         f"{metrics.percent(drop.val_accuracy)} with dropout and "
         f"{metrics.percent(spatial.val_accuracy)} with spatial dropout (whole maps), after "
-        f"{frame.epoch} epochs. On {lanes[0].n_val} images a difference below {100 * luck:.1f} points can "
-        "be luck. A convolution shares few weights across all positions, so it has fewer parameters to "
-        "over-fit with."
+        f"{frame.epoch} epochs. On {lanes[0].n_val} images a difference below {100 * luck:.1f} "
+        "points can be luck. A convolution shares few weights across all positions, so it has "
+        "fewer parameters to over-fit with."
     )
 
 
@@ -245,8 +245,8 @@ def looking(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     right = 0 if np.abs(noisy - 1).max() > np.abs(quiet - 1).max() + 1e-3 else 2
     return right, (
         f"with attention dropout the row sums range from {noisy.min():.2f} to {noisy.max():.2f} in "
-        f"train mode and from {quiet.min():.4f} to {quiet.max():.4f} in eval mode. Only in eval mode "
-        "is each row a distribution."
+        f"train mode and from {quiet.min():.4f} to {quiet.max():.4f} in eval mode. Only in eval "
+        "mode is each row a distribution."
     )
 
 
@@ -256,8 +256,8 @@ def pairs(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     apart = batch.train_loss - layer.train_loss
     right = 1 if apart > 0.02 else 0 if apart < -0.02 else 2
     return right, (
-        f"training loss {none.train_loss:.3f} without a norm, {batch.train_loss:.3f} with batch norm and "
-        f"{layer.train_loss:.3f} with layer norm; validation loss {none.val_loss:.3f}, "
+        f"training loss {none.train_loss:.3f} without a norm, {batch.train_loss:.3f} with batch "
+        f"norm and {layer.train_loss:.3f} with layer norm; validation loss {none.val_loss:.3f}, "
         f"{batch.val_loss:.3f} and {layer.val_loss:.3f}. Batch norm computes mean and variance "
         "over the two points of a batch, layer norm over the units of one point."
     )
@@ -453,10 +453,10 @@ def over_time(frame: Frame, lanes: Lanes) -> str:
     whole = recurrent_dropout_lstm(x, w_input, w_state, bias, np.ones(units))
     masked = recurrent_dropout_lstm(x, w_input, w_state, bias, mask)
     return (
-        f"One sequence of {len(x)} steps through an LSTM with {units} units and initial weights: one "
-        f"mask with p = {p:g} drops the same {np.count_nonzero(mask == 0)} units at every step. The "
-        f"last state changes by {np.abs(masked - whole)[-1].mean():.4f} (mean absolute difference); "
-        f"its mean absolute value without the mask is {np.abs(whole)[-1].mean():.4f}."
+        f"One sequence of {len(x)} steps through an LSTM with {units} units and initial weights: "
+        f"one mask with p = {p:g} drops the same {np.count_nonzero(mask == 0)} units at every "
+        f"step. The last state changes by {np.abs(masked - whole)[-1].mean():.4f} (mean absolute "
+        f"difference); its mean absolute value without the mask is {np.abs(whole)[-1].mean():.4f}."
     )
 
 
@@ -474,8 +474,8 @@ def row_sums(frame: Frame, lanes: Lanes) -> str:
     ]
     return (
         f"An attention map of this run at p = {p:g}: row sums from {sums[0].min():.4f} to "
-        f"{sums[0].max():.4f} in eval mode, from {sums[1].min():.2f} to {sums[1].max():.2f} in train "
-        "mode."
+        f"{sums[0].max():.4f} in eval mode, from {sums[1].min():.2f} to {sums[1].max():.2f} in "
+        "train mode."
     )
 
 
@@ -497,9 +497,9 @@ def of_two(frame: Frame, lanes: Lanes) -> str:
     y, *_ = batch_norm(x, one, zero, zero, one, training=True)
     z = layer_norm(x, one, zero)
     return (
-        f"Two points with {units} values each. Batch norm maps {np.mean(np.abs(y) > 0.9):.0%} of the "
-        f"values to -1 or +1 (to within 0.1): only which of the two is larger remains. Layer norm "
-        f"does so with {np.mean(np.abs(np.abs(z) - 1) < 0.1):.0%}."
+        f"Two points with {units} values each. Batch norm maps {np.mean(np.abs(y) > 0.9):.0%} of "
+        f"the values to -1 or +1 (to within 0.1): only which of the two is larger remains. Layer "
+        f"norm does so with {np.mean(np.abs(np.abs(z) - 1) < 0.1):.0%}."
     )
 
 
@@ -512,9 +512,10 @@ def apart(frame: Frame, lanes: Lanes) -> str:
     assert rule is not None
     turned = affine(x, rule.degrees, (0.0, 0.0), 1.0)
     return (
-        f"Root mean square difference from a training image: {np.sqrt(np.mean((turned - x) ** 2)):.3f} "
-        f"when it is rotated by {rule.degrees:g}°, {np.sqrt(np.mean((x[:, ::-1] - x) ** 2)):.3f} when "
-        f"it is mirrored; its pixels have a standard deviation of {x.std():.3f}."
+        f"Root mean square difference from a training image: "
+        f"{np.sqrt(np.mean((turned - x) ** 2)):.3f} when it is rotated by {rule.degrees:g}°, "
+        f"{np.sqrt(np.mean((x[:, ::-1] - x) ** 2)):.3f} when it is mirrored; its "
+        f"pixels have a standard deviation of {x.std():.3f}."
     )
 
 
@@ -681,8 +682,8 @@ QUESTIONS = {
     ),
     "Attention": _question(
         "looking",
-        "A transformer was trained with attention dropout. In which mode should its attention maps be "
-        "plotted?",
+        "A transformer was trained with attention dropout. In which mode should its attention maps "
+        "be plotted?",
         ("in eval mode", "in train mode", "no difference"),
         0,
         looking,
