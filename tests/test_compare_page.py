@@ -93,7 +93,7 @@ def test_the_test_set_is_locked_until_it_is_revealed_and_then_known() -> None:
     zeros = {row[1]: row[7] for row in rows}
     assert zeros["L1 0.1"] != "0"
     assert zeros["no regularization"] == "0"
-    assert "no part in this so far" in words(at)
+    assert "has not been used so far" in words(at)
     button(at, "Reveal the test set").click().run()
     head, *rows = ranking(at)
     assert head[-3:] == ["test loss", "test accuracy", "test rank"]
