@@ -32,8 +32,8 @@ START = Experiment.from_dict(
 )
 NOTHING = START.without_regularization()
 USUAL = (
-    "**Usual p of dropping:** attention 0.1 · feed-forward network 0.1 · residual 0.1, in all "
-    "three up to 0.3 where data are few. **Dropout p** is that of the feed-forward network."
+    "**Typical dropout p:** attention 0.1 · feed-forward network 0.1 · residual 0.1; up to 0.3 for "
+    "all three on small data sets. **Dropout p** applies to the feed-forward network."
 )
 
 
@@ -45,37 +45,43 @@ def maps(lane: LaneFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]] | N
     return quiet, noisy
 
 
+def compared(plain: metrics.Reading, with_: metrics.Reading) -> str:
+    """Return losses and accuracies of the twins, as text."""
+    return (
+        f"No regularization: training loss {plain.train_loss:.3f}, validation loss "
+        f"{plain.val_loss:.3f}, validation accuracy {metrics.percent(plain.val_accuracy)}. With "
+        f"regularization: training loss {with_.train_loss:.3f}, validation loss "
+        f"{with_.val_loss:.3f}, validation accuracy {metrics.percent(with_.val_accuracy)}."
+    )
+
+
 def point(frame: Frame, lanes: Lanes) -> str:
     """Compare the twins, and the two modes once they are known."""
     plain, with_ = (metrics.read(lane) for lane in frame.lanes)
     end, found = sequences.verdict(frame, lanes), maps(frame.lanes[1])
     if found is not None and np.array_equal(*found):
-        end += " Attention dropout is 0, so a map is the same in train mode and in eval mode."
+        end += " Attention dropout is 0, so the attention maps of both modes are identical."
     elif found is not None and lesson.predicted(LESSON, lanes[1]) is None:
-        end += " Below are its maps, in eval mode and in train mode."
+        end += " The attention maps in eval mode and in train mode are below."
     elif found is not None:
         sums = found[1].sum(axis=-1)
         end += (
-            f" Look at the maps: a row of attention sums to 1 in eval mode, and in train mode to "
-            f"anything from {sums.min():.2f} to {sums.max():.2f}."
+            f" In the attention maps, each row sums to 1 in eval mode. In train mode, the row sums "
+            f"range from {sums.min():.2f} to {sums.max():.2f}."
         )
-    return (
-        f"{lanes[0].n_train} sequences to learn from. Validation loss {plain.val_loss:.3f} without "
-        f"and {with_.val_loss:.3f} with, accuracy {metrics.percent(plain.val_accuracy)} and "
-        f"{metrics.percent(with_.val_accuracy)}; training loss {plain.train_loss:.3f} and "
-        f"{with_.train_loss:.3f}. {end}"
-    )
+    return f"{lanes[0].n_train} training sequences. {compared(plain, with_)} {end}"
 
 
 def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
-    """Look at what the rows of the model with dropout sum to in train mode."""
+    """Return what the rows of the model with dropout sum to in train mode."""
     found = maps(frame.lanes[1])
     assert found is not None
     quiet, noisy = (one.sum(axis=-1) for one in found)
     p = lanes[1].regularization.attention_dropout
     text = (
-        f"in train mode rows sum to {noisy.min():.2f} up to {noisy.max():.2f}, {noisy.mean():.3f} "
-        f"on average; in eval mode to 1, furthest off by {np.abs(quiet - 1).max():.0e}."
+        f"in train mode, the row sums range from {noisy.min():.2f} to {noisy.max():.2f}, with mean "
+        f"{noisy.mean():.3f}; in eval mode they are 1, with a largest deviation of "
+        f"{np.abs(quiet - 1).max():.0e}."
     )
     if np.abs(noisy - 1).max() < 1e-3:
         return 0, text
@@ -88,8 +94,8 @@ def asked(e: Experiment) -> str:
     if not p:
         return ""
     return (
-        "a row of an attention map is a softmax and sums to 1. And in train mode, with attention "
-        f"dropout p = {p:g}?"
+        "each row of an attention map is a softmax and sums to 1. What does a row sum to in train "
+        f"mode, with attention dropout p = {p:g}?"
     )
 
 
@@ -113,17 +119,17 @@ def code_ran(frame: Frame, lanes: Lanes) -> str:
     once = residual_dropout(x, attend, r, training=True, rng=rng)
     never = residual_dropout(x, attend, r, training=False, rng=rng)
     return (
-        f"The map of the first sequence, head 1 of the model with dropout, comes out of the twin "
-        f"with a largest difference of {np.abs(quiet - a).max():.0e}. In training at p = {p:g}, "
-        f"{(noisy == 0).mean():.1%} of its entries are 0 and its rows sum to "
-        f"{noisy.sum(axis=1).min():.2f} up to {noisy.sum(axis=1).max():.2f}. With residual dropout "
-        f"{r:g}, x goes through unchanged in {(once == x).mean():.1%} of the places in training "
-        f"and in {(never == x).mean():.1%} in use."
+        f"attention_with_dropout reproduces the map of the first sequence (head 1 of the model "
+        f"with regularization) with a largest difference of {np.abs(quiet - a).max():.0e}. In "
+        f"train mode with p = {p:g}, {(noisy == 0).mean():.1%} of the entries are 0 and the row "
+        f"sums range from {noisy.sum(axis=1).min():.2f} to {noisy.sum(axis=1).max():.2f}. With "
+        f"residual dropout p = {r:g}, x is unchanged at {(once == x).mean():.1%} of the positions "
+        f"in train mode and at {(never == x).mean():.1%} in eval mode."
     )
 
 
 def seen(frame: Frame, lanes: Lanes) -> str:
-    """Say what a task's run came to."""
+    """Describe the outcome of a task's run."""
     plain, with_ = (metrics.read(lane) for lane in frame.lanes)
     found = maps(frame.lanes[1])
     assert found is not None
@@ -131,13 +137,9 @@ def seen(frame: Frame, lanes: Lanes) -> str:
     modes = (
         "Train mode and eval mode give the same map, bit for bit."
         if np.array_equal(*found)
-        else f"Rows in train mode sum to {sums.min():.2f} up to {sums.max():.2f}."
+        else f"In train mode, the row sums range from {sums.min():.2f} to {sums.max():.2f}."
     )
-    return (
-        f"Validation loss {plain.val_loss:.3f} without and {with_.val_loss:.3f} with, accuracy "
-        f"{metrics.percent(plain.val_accuracy)} and {metrics.percent(with_.val_accuracy)}; "
-        f"training loss {plain.train_loss:.3f} and {with_.train_loss:.3f}. {modes}"
-    )
+    return f"{compared(plain, with_)} {modes}"
 
 
 def same_in_both_modes(frame: Frame, lanes: Lanes) -> bool:
@@ -153,25 +155,25 @@ def maps_said(
     attention goes to A and B."""
     even = 2 / SEQUENCE_LENGTH
     heads = ", ".join(f"head {i} {share:.0%}" for i, share in enumerate(on, start=1))
-    where = f"Share of the attention that A and B get: {heads}; evenly it would be {even:.0%}."
+    where = f"Share of the attention on A and B: {heads}; uniform attention would give {even:.0%}."
     if np.array_equal(quiet, noisy):
         return (
-            f"Attention dropout is {p:g} for this model: both modes are equal bit for bit. {where}"
+            f"Attention dropout is {p:g} for this model: both modes are equal, bit for bit. {where}"
         )
     kept = (noisy != 0) & (quiet != 0)
     factor = noisy[kept] / quiet[kept]
     dropped = (noisy == 0).mean()
     return (
-        f"Eval mode: every row sums to 1, furthest off by {np.abs(quiet.sum(-1) - 1).max():.0e}. "
-        f"Train mode: {dropped:.1%} of the entries are 0 (p = {p:g}) and the others "
-        f"times {factor.mean():.3f}, where 1/(1-p) = {1 / (1 - p):.3f}, so rows sum to "
-        f"{noisy.sum(-1).min():.2f} up to {noisy.sum(-1).max():.2f}. {where}"
+        f"Eval mode: every row sums to 1 (largest deviation {np.abs(quiet.sum(-1) - 1).max():.0e})."
+        f" Train mode: {dropped:.1%} of the entries are 0 (p = {p:g}). The others are multiplied "
+        f"by {factor.mean():.3f}; 1/(1-p) = {1 / (1 - p):.3f}. So the row sums range from "
+        f"{noisy.sum(-1).min():.2f} to {noisy.sum(-1).max():.2f}. {where}"
     )
 
 
 LESSON = lesson.Lesson(
     page=PAGE,
-    question="Where does a transformer look, and what if it may not look everywhere?",
+    question="What does dropout do to the attention of a transformer?",
     start=START,
     models=("transformer",),
     data=("order",),
@@ -197,7 +199,7 @@ LESSON = lesson.Lesson(
     ),
     prediction=lesson.Prediction(
         asked,
-        ("still to 1", "to 1-p", "to something else in each row"),
+        ("still 1", "1-p", "a different value in each row"),
         outcome,
         expected=2,
     ),
@@ -206,44 +208,46 @@ LESSON = lesson.Lesson(
     code_ran=code_ran,
     tasks=(
         lesson.Task(
-            "Attention dropout alone, at 0.1.",
+            "Only attention dropout, p = 0.1.",
             NOTHING.replace("regularization.attention_dropout", 0.1),
             seen,
         ),
         lesson.Task(
-            "Attention dropout 0.5: half of every map is gone in training.",
+            "Attention dropout, p = 0.5: about half of every map is zero in training.",
             NOTHING.replace("regularization.attention_dropout", 0.5),
             seen,
         ),
         lesson.Task(
-            "Every rate 0. Is there still a difference between train mode and eval mode?",
+            "All dropout rates 0. Is there still a difference between train mode and eval mode?",
             NOTHING,
             seen,
             shows=same_in_both_modes,
         ),
         lesson.Task(
-            "Layer norm after each sum, as in 2017, instead of before each sub-layer.",
+            "Layer norm after each residual sum, as in the 2017 paper, instead of before each "
+            "sub-layer.",
             START.replace("model.norm_position", "after"),
             seen,
         ),
     ),
     sources=(
-        "Vaswani et al. 2017: attention, and residual dropout 0.1 (section 5.4); their code drops "
-        "attention weights as well, as do BERT and torch.nn.MultiheadAttention",
+        "Vaswani et al. 2017: attention, and residual dropout 0.1 (section 5.4); their code also "
+        "applies dropout to the attention weights, as do BERT and torch.nn.MultiheadAttention",
         "Xiong et al. 2020, arXiv 2002.04745: layer norm before or after",
-        "Plot attention in eval mode: with attention dropout, rows in train mode are no "
-        "distributions",
+        "Plot attention in eval mode: with attention dropout, the rows are not probability "
+        "distributions in train mode",
     ),
     checks=(
         lesson.Check(
-            "A row's sum in train mode has mean 1 and variance p/(1-p)·Σa².",
-            "The sharper a row looks, the more of it one mask can take away.",
+            "In train mode, the sum of a row has mean 1 and variance p/(1-p)·Σa².",
+            "The more a row concentrates on few tokens, the more of it one mask can remove.",
             "attention_row_sums",
             lambda e: {"p": e.regularization.attention_dropout, "seed": e.training.seed},
             sequence_figures.row_sums_check,
             lambda f: (
                 f"Mean of all row sums over {f.number('draws'):.0f} draws: {f.number('mean'):.4f}. "
-                f"Largest gap of the scatter to the closed form: {f.number('gap'):.4f}."
+                f"Largest gap between measured standard deviation and closed form: "
+                f"{f.number('gap'):.4f}."
             ),
         ),
     ),

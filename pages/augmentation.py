@@ -1,4 +1,4 @@
-"""More data from the same data: what augmentation makes of a sound and of a sentence."""
+"""More data from the same data: augmentation of a sound and of a sentence."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def wav(samples: np.ndarray, rate: int) -> bytes:
 
 
 def marked(before: str, after: str) -> str:
-    """Return HTML of ``after``: new words marked, words that are gone struck through."""
+    """Return HTML of ``after``: new words marked, removed words struck through."""
     old, new = before.split(), after.split()
     parts: list[str] = []
     for kind, a, b, c, d in difflib.SequenceMatcher(None, old, new, False).get_opcodes():
@@ -71,12 +71,12 @@ def marked(before: str, after: str) -> str:
 def heard(f: LabFrame) -> str:
     """Say what the transformation did to the sound, measured."""
     text = (
-        f"Length {f.number('seconds_original'):.2f} s, then {f.number('seconds_changed'):.2f} s; "
-        f"strongest frequency {f.number('peak_original'):.0f} Hz, then "
-        f"{f.number('peak_changed'):.0f} Hz."
+        f"Length: {f.number('seconds_original'):.2f} s before, "
+        f"{f.number('seconds_changed'):.2f} s after. Strongest frequency: "
+        f"{f.number('peak_original'):.0f} Hz before, {f.number('peak_changed'):.0f} Hz after."
     )
     snr = f.number("snr")
-    return text if snr != snr else f"{text} The noise is {snr:.1f} dB below the sound."
+    return text if snr != snr else f"{text} Signal-to-noise ratio: {snr:.1f} dB."
 
 
 def draw_sound(f: LabFrame) -> None:
@@ -85,7 +85,7 @@ def draw_sound(f: LabFrame) -> None:
     st.html(layout.point(said))
     for column, kind in zip(st.columns(2), ("original", "changed"), strict=True):
         with column:
-            st.caption(f"{kind}, to be played")
+            st.caption(f"Play the {kind} sound")
             st.audio(wav(f.arrays[kind], round(f.number("rate"))), format="audio/wav")
     charts.chart(
         lambda colors: lab_figures.sound(f, colors),
@@ -106,22 +106,22 @@ def draw_text(f: LabFrame) -> None:
     if isinstance(steps, list) and steps:
         st.html(
             layout.note(
-                "A stored example, written by hand: this app ships no translation model. The "
-                "strength, the sentence and the seed change nothing here."
+                "This is a stored example, written by hand, because the app contains no "
+                "translation model. Sentence, share of words and seed have no effect here."
             )
         )
         for language, text in steps[1:-1]:
             st.html(f"<p><b>{escape(language)}</b><br>{escape(text)}</p>")
     for text, count in zip(changed, changes, strict=True):
         plural = "word" if count == 1 else "words"
-        st.html(f"<p><b>Changed, by {count} {plural}</b><br>{marked(before, text)}</p>")
+        st.html(f"<p><b>Changed ({count} {plural})</b><br>{marked(before, text)}</p>")
 
 
-lab.begin(PAGE, "More data from the same data")
+lab.begin(PAGE, "Can you get more data from the data you have?")
 with st.sidebar:
     st.caption(
-        "A changed copy that keeps its label is trained on as one more example. It resembles its "
-        "original, so it is worth less than a new one."
+        "A changed copy with the same label serves as one more training example. It is correlated "
+        "with the original, so it is worth less than a new example."
     )
     kind = st.radio(
         "Data", ("Sound", "Text"), key=f"{PAGE}.kind", horizontal=True, persist_state="session"
@@ -178,8 +178,9 @@ if transform in CODE:
     with st.expander("The code that ran"):
         st.code(inspect.getsource(CODE[transform]), language="python")
 st.caption(
-    "Sources: Karplus & Strong 1983 (the string); Flanagan & Golden 1966 (phase vocoder)."
+    "Sources: Karplus & Strong 1983 (plucked string); Flanagan & Golden 1966 (phase vocoder)."
     if kind == "Sound"
     else "Sources: Wei & Zou 2019, arXiv 1901.11196 (word changes); Sennrich et al. 2016, arXiv "
-    "1511.06709 (back-translation). A changed sentence may change its meaning: read before use."
+    "1511.06709 (back-translation). A change can alter the meaning of a sentence: read it before "
+    "you train on it."
 )

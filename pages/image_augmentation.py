@@ -1,4 +1,4 @@
-"""Lesson: training images changed at random, what it buys, and when it is too much."""
+"""Lesson: randomly transformed training images: when they help, and when it is too much."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ SEEDS = 2
 NAMES = ("no augmentation", "with augmentation", f"{TOO_MUCH:g} times as strong")
 COPIES = 200
 CHANGES = {
-    "degrees": "turns",
+    "degrees": "rotates",
     "translate": "shifts",
     "scale": "scales",
-    "horizontal_flip": "mirrors",
+    "horizontal_flip": "flips",
     "brightness": "brightens or darkens",
     "contrast": "changes the contrast of",
 }
@@ -72,28 +72,35 @@ def point(frame: Frame, lanes: Lanes) -> str:
     """Compare the three, and say whether too much hurts on this run."""
     plain, with_, wild = (metrics.read(lane) for lane in frame.lanes)
     if not changing(lanes[1]):
-        return "Nothing is changed: all three models are the same."
+        return "No augmentation is switched on, so all three models are identical."
     text = (
-        f"Validation loss {plain.val_loss:.3f} without, {with_.val_loss:.3f} with and "
-        f"{wild.val_loss:.3f} with {TOO_MUCH:g} times as much augmentation; accuracy "
+        f"Validation loss: {plain.val_loss:.3f} with no augmentation, {with_.val_loss:.3f} with "
+        f"augmentation, {wild.val_loss:.3f} with {TOO_MUCH:g} times as much. Validation accuracy: "
         f"{plain.val_accuracy:.1%}, {with_.val_accuracy:.1%} and {wild.val_accuracy:.1%}. "
     )
     helped = with_.val_loss < plain.val_loss - lesson.HARDLY
     if lanes[1] == lanes[2]:
         end = "lowers" if helped else "does not lower"
-        return f"{text}More of it is not possible here, and on this run it {end} the loss."
+        return (
+            f"{text}Stronger augmentation is not possible here. On this run, augmentation {end} "
+            "the validation loss."
+        )
     best = max(plain.val_accuracy, with_.val_accuracy)
     hurt = best - wild.val_accuracy > uncertainty.accuracy_margin(
         lanes[0].n_val, best, wild.val_accuracy
     )
     if helped and hurt:
         return (
-            text + "Some lowers the loss; too much makes the task harder than the one that counts."
+            f"{text}On this run, moderate augmentation lowers the validation loss. Too much makes "
+            "the training task harder than the real one."
         )
     if hurt:
-        return text + "On this run it does not lower the loss, and too much of it hurts."
-    some = "Some lowers the loss; that" if helped else "That"
-    return f"{text}{some} too much hurts does not show on this run."
+        return (
+            f"{text}On this run, augmentation does not lower the validation loss, and too much of "
+            "it hurts."
+        )
+    some = "On this run, augmentation lowers the validation loss. " if helped else ""
+    return f"{text}{some}This run does not show that too much augmentation hurts."
 
 
 def average_loss(frame: Frame, lanes: Lanes) -> str:
@@ -102,20 +109,20 @@ def average_loss(frame: Frame, lanes: Lanes) -> str:
     changed = float(lane.curve("train_loss_train_mode")[-1])
     unchanged = float(lane.curve("train_loss")[-1])
     return (
-        "**The average loss over T.** Training now minimizes the mean over changes T of "
-        "loss(f(T(x)), y); each epoch sees one draw of T for each image. In the last epoch that "
-        f"was {changed:.3f} over {lanes[1].n_train} changed images; the same images unchanged have "
-        f"a loss of {unchanged:.3f}. Training images only: the {lanes[1].n_val} of the validation "
-        "set stay as they are."
+        "**The average loss over T.** Training now minimizes the mean of loss(f(T(x)), y) over "
+        "random transformations T. Each epoch draws one T for each image. In the last epoch, the "
+        f"loss was {changed:.3f} on the {lanes[1].n_train} transformed images; on the original "
+        f"images it is {unchanged:.3f}. Only training images are transformed: the "
+        f"{lanes[1].n_val} validation images stay unchanged."
     )
 
 
 def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     """Name the model with the lowest validation loss."""
     losses = [metrics.read(lane).val_loss for lane in frame.lanes]
-    text = ", ".join(f"{n} {x:.3f}" for n, x in zip(NAMES, losses, strict=True))
+    text = ", ".join(f"{x:.3f} ({n})" for n, x in zip(NAMES, losses, strict=True))
     return int(np.argmin([x if np.isfinite(x) else np.inf for x in losses])), (
-        f"validation losses {text}."
+        f"validation loss {text}."
     )
 
 
@@ -126,7 +133,7 @@ def asked(e: Experiment) -> str:
     does += ["adds noise to"] * (e.regularization.input_noise > 0)
     listed = f"{', '.join(does[:-1])} and {does[-1]}" if len(does) > 1 else does[0]
     return (
-        f"every epoch {listed} each training image, at random. Which model has the lowest "
+        f"every epoch randomly {listed} each training image. Which model has the lowest "
         "validation loss?"
     )
 
@@ -149,10 +156,11 @@ def code_ran(frame: Frame, lanes: Lanes) -> str:
     apart = np.sqrt(np.square(np.array(copies) - x).mean())
     turned = affine(x, 90.0, (0.0, 0.0), 1.0)
     return (
-        f"{COPIES} changes of one image at these strengths are {apart:.3f} from it (root mean "
-        f"square), where its pixels have a standard deviation of {x.std():.3f}. Turned by 90°, "
-        f"affine is {np.abs(turned - np.rot90(x)).max():.0e} from np.rot90; with no change it is "
-        f"{np.abs(affine(x, 0.0, (0.0, 0.0), 1.0) - x).max():.0e} from the image."
+        f"{COPIES} random transformations of one image at these strengths: their root-mean-square "
+        f"distance from the image is {apart:.3f}; the standard deviation of its pixels is "
+        f"{x.std():.3f}. For a rotation by 90°, affine differs from np.rot90 by at most "
+        f"{np.abs(turned - np.rot90(x)).max():.0e}. With no transformation, it differs from the "
+        f"image by at most {np.abs(affine(x, 0.0, (0.0, 0.0), 1.0) - x).max():.0e}."
     )
 
 
@@ -173,9 +181,9 @@ def six_and_nine(frame: Frame, lanes: Lanes) -> str:
         image = int(np.flatnonzero(labels == digit)[0]) if digit in labels else None
         if image is not None:
             parts.append(
-                f"An upright {digit}: P({digit}) {plain[0, image, digit]:.2f} without turning and "
-                f"{with_[0, image, digit]:.2f} with, P({other}) {plain[0, image, other]:.2f} and "
-                f"{with_[0, image, other]:.2f}."
+                f"An upright {digit}: P({digit}) is {plain[0, image, digit]:.2f} with no "
+                f"augmentation and {with_[0, image, digit]:.2f} with augmentation; P({other}) is "
+                f"{plain[0, image, other]:.2f} and {with_[0, image, other]:.2f}."
             )
     return " ".join((*parts, point(frame, lanes)))
 
@@ -183,10 +191,10 @@ def six_and_nine(frame: Frame, lanes: Lanes) -> str:
 def gallery_said(f: LabFrame) -> str:
     """Say how far the copies are from the original."""
     return (
-        f"{len(f.arrays['changed'])} draws of x' = T(x): is each still the same digit to you? "
-        "Above it, by how much it is turned counter-clockwise, and shifted right and down "
-        f"(pixels). They are {f.number('distance'):.2f} from the original (root mean square); its "
-        f"pixels have a standard deviation of {f.number('spread'):.2f}."
+        f"{len(f.arrays['changed'])} random draws of x' = T(x). Is each still the same digit to "
+        "you? The titles show the counter-clockwise rotation and the shift right and down in "
+        f"pixels. Root-mean-square distance from the original: {f.number('distance'):.2f}; "
+        f"standard deviation of its pixels: {f.number('spread'):.2f}."
     )
 
 
@@ -220,26 +228,25 @@ def draw_curve(frame: Frame, lanes: Lanes) -> None:
     n = lanes[0].n_val
     luck = uncertainty.accuracy_margin(n, mean[0], mean[best])
     text = (
-        f"Mean validation accuracy of {SEEDS} seeds: {mean[0]:.1%} without, best {mean[best]:.1%} "
-        f"at ×{FACTORS[best]:g}, {mean[-1]:.1%} at ×{FACTORS[-1]:g}; validation loss "
-        f"{loss[0]:.3f} without, lowest {loss[lowest]:.3f} at ×{FACTORS[lowest]:g}. "
+        f"Mean validation accuracy over {SEEDS} seeds: {mean[0]:.1%} with no augmentation, highest "
+        f"{mean[best]:.1%} at ×{FACTORS[best]:g}, {mean[-1]:.1%} at ×{FACTORS[-1]:g}. Mean "
+        f"validation loss: {loss[0]:.3f} with no augmentation, lowest {loss[lowest]:.3f} at "
+        f"×{FACTORS[lowest]:g}. "
     )
     if mean[best] - mean[0] > luck:
         text += "The best of these strengths helps. "
     else:
-        text += (
-            f"The gain in accuracy is no more than luck may give with {n} images (±{luck:.1%}). "
-        )
+        text += f"With {n} images, chance alone can give such a gain in accuracy (±{luck:.1%}). "
     if mean[best] - mean[-1] > luck:
-        text += "Too much hurts: the task became harder than the one that counts."
+        text += "Too much hurts: the training task became harder than the real one."
     else:
-        text += "That too much hurts does not show up to this strength."
+        text += "These strengths do not show that too much hurts."
     st.markdown(text)
 
 
 LESSON = lesson.Lesson(
     page="image_augmentation",
-    question="Is a turned digit a new example?",
+    question="Is a rotated digit a new training example?",
     start=START,
     controls=(
         "degrees",
@@ -267,22 +274,22 @@ LESSON = lesson.Lesson(
     code_ran=code_ran,
     tasks=(
         lesson.Task(
-            "Mirror half of the images. Is a mirrored digit still that digit?",
+            "Flip half of the images horizontally. Is a mirrored digit still the same digit?",
             START.replace("regularization.augmentation", {"horizontal_flip": 0.5}),
             seen,
         ),
         lesson.Task(
-            "Turn by up to 180°: what becomes of 6 and 9?",
+            "Rotate by up to 180°. What happens to 6 and 9?",
             START.replace("regularization.augmentation", {"degrees": 180}),
             six_and_nine,
         ),
         lesson.Task(
-            "Shift only, by up to a tenth of a side.",
+            "Only shifts, by up to a tenth of the image size.",
             START.replace("regularization.augmentation", {"translate": 0.1}),
             seen,
         ),
         lesson.Task(
-            "Many images: 1000 to train on. Does augmentation still help?",
+            "More data: 1000 training images. Does augmentation still help?",
             START.replace("data.n_samples", 1300)
             .replace("data.val_fraction", 0.23)
             .replace("training.epochs", 20),
@@ -290,10 +297,10 @@ LESSON = lesson.Lesson(
         ),
     ),
     sources=(
-        "Simard et al. 2003: digits distorted at random; Shorten & Khoshgoftaar 2019: a survey",
+        "Simard et al. 2003: random distortions of digits; Shorten & Khoshgoftaar 2019: a survey",
         "torchvision.transforms: RandomAffine (degrees, translate, scale), RandomHorizontalFlip, "
         "ColorJitter (brightness, contrast); here without rounding to pixels or clamping",
-        "Noise on pixels is the input noise σ of the other lessons",
+        "Noise on the pixels is the input noise σ of the other lessons",
     ),
     lanes=three,
     labels=NAMES,
@@ -324,7 +331,7 @@ lesson.follow_check(
     "gallery",
     lesson.Check(
         "x' = T(x).",
-        "Drawn anew for every image in every epoch, by the function that training calls.",
+        "Training draws a new T for every image in every epoch, with the same function.",
         "image",
         lambda e: gallery_of(e, int(digit or 0)),
         image_figures.gallery,

@@ -1,4 +1,4 @@
-"""Lesson: a small convolutional network on images; whole maps dropped, batch norm over places."""
+"""Lesson: a small convolutional network on images, dropout of whole maps, batch norm of maps."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from regviz.frames import Frame
 from regviz.labs.frame import LabFrame
 from regviz.scratch.dropout import dropout_forward, spatial_dropout_forward
 from regviz.scratch.normalization import batch_norm
+from regviz.slides import words
 from regviz.specs import Experiment
 from regviz.ui import charts, lesson, live
 from regviz.ui.lesson import Lanes
@@ -28,68 +29,74 @@ REPEATS = 400
 
 
 def twins(e: Experiment) -> Lanes:
-    """Return the network without any of it, batch norm included, and with it."""
+    """Return the network without any technique, batch norm included, and with them."""
     plain = e.without_regularization()
     return dataclasses.replace(plain, model=dataclasses.replace(plain.model, norm=None)), e
 
 
 def techniques(e: Experiment) -> str:
-    """Return in words what is switched on."""
+    """Return the techniques that are on, as text."""
     p = ", ".join(f"{rate:g}" for rate in dict.fromkeys(e.dropout_rates))
     kind = "Dropout2d" if e.regularization.dropout_kind == "spatial" else "Dropout"
     parts = [f"{kind} p = {p}"] if any(e.dropout_rates) else []
     parts += ["BatchNorm2d"] if e.model.norm is not None else []
-    return " and ".join(parts) or "nothing switched on"
+    parts += [
+        words.phrase(path, value)
+        for path, value in words.flat(e).items()
+        if words.is_on(path, value) and path != "regularization.dropout"
+    ]
+    return words.listed(parts) or "no regularization"
 
 
 def point(frame: Frame, lanes: Lanes) -> str:
-    """Compare the twins on images that they have not trained on."""
+    """Compare the twins on the validation images."""
     plain, with_ = (metrics.read(lane) for lane in frame.lanes)
     return (
-        f"{lanes[0].n_train} training images. Validation accuracy {plain.val_accuracy:.1%} "
-        f"without and {with_.val_accuracy:.1%} with {techniques(lanes[1])}; validation loss "
-        f"{plain.val_loss:.3f} and {with_.val_loss:.3f}. {gained(frame, lanes)}"
+        f"{lanes[0].n_train} training images. No regularization: validation accuracy "
+        f"{plain.val_accuracy:.1%}, validation loss {plain.val_loss:.3f}. With "
+        f"{techniques(lanes[1])}: validation accuracy {with_.val_accuracy:.1%}, validation loss "
+        f"{with_.val_loss:.3f}. {gained(frame, lanes)}"
     )
 
 
 def gained(frame: Frame, lanes: Lanes) -> str:
-    """Say whether the difference is more than luck may give."""
+    """Say whether the difference is more than chance may give."""
     if lanes[0] == lanes[1]:
-        return "The two are one model."
+        return "The two models are identical."
     gain, luck = gain_and_luck(frame, lanes)
     if abs(gain) <= luck:
         return (
-            f"On {lanes[0].n_val} validation images a difference of accuracy below {luck:.1%} may "
-            "be luck."
+            f"On {lanes[0].n_val} validation images, a difference in accuracy below {luck:.1%} may "
+            "be chance."
         )
-    return "On this run it helps." if gain > 0 else "On this run it costs accuracy."
+    return f"On this run, regularization {'raises' if gain > 0 else 'lowers'} the accuracy."
 
 
 def gain_and_luck(frame: Frame, lanes: Lanes) -> tuple[float, float]:
-    """Return the gain in validation accuracy, and by how much luck alone may move it."""
+    """Return the gain in validation accuracy, and by how much chance alone may move it."""
     plain, with_ = (metrics.read(lane).val_accuracy for lane in frame.lanes)
     return with_ - plain, uncertainty.accuracy_margin(lanes[0].n_val, plain, with_)
 
 
 def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
-    """Compare the validation accuracies, with a margin for luck."""
+    """Compare the validation accuracies, with a margin for chance."""
     plain, with_ = (metrics.read(lane) for lane in frame.lanes)
     gain, luck = gain_and_luck(frame, lanes)
     text = (
-        f"validation accuracy {plain.val_accuracy:.1%} without and {with_.val_accuracy:.1%} with "
-        f"{techniques(lanes[1])}; on {lanes[0].n_val} images a difference of {100 * luck:.1f} "
-        "points or less counts as about the same."
+        f"validation accuracy {plain.val_accuracy:.1%} with no regularization and "
+        f"{with_.val_accuracy:.1%} with {techniques(lanes[1])}. On {lanes[0].n_val} images, a "
+        f"difference of {100 * luck:.1f} percentage points or less counts as about the same."
     )
     return (0 if gain > luck else 2 if gain < -luck else 1), text
 
 
 def asked(e: Experiment) -> str:
-    """Return the question about an experiment with what it has switched on."""
+    """Return the question about an experiment with its own techniques."""
     p = ", ".join(f"{rate:g}" for rate in dict.fromkeys(e.dropout_rates))
     if not any(e.dropout_rates):
-        given = f"one network has {techniques(e)}, the other has not"
+        given = f"one network has {techniques(e)}, the other has no regularization"
     elif e.regularization.dropout_kind == "spatial":
-        given = f"in training, each feature map is dropped whole with probability {p}"
+        given = f"in training, each feature map is dropped as a whole with probability {p}"
     else:
         given = f"in training, each unit of a feature map is dropped with probability {p}"
     return f"{given}. What happens to the validation accuracy?"
@@ -112,13 +119,14 @@ def code_ran(frame: Frame, lanes: Lanes) -> str:
     normal, *_ = batch_norm(flat, one, zero, zero, one, training=True)
     alive = flat.std(axis=0) > 1e-3
     return (
-        f"On the {maps.shape[1]} maps after this run's first layer, at p = {p:g}: "
+        f"On the {maps.shape[1]} maps after this run's first layer, with p = {p:g}: "
         f"spatial_dropout_forward dropped {np.mean(mask == 0):.1%} of "
-        f"{REPEATS * maps.shape[0] * maps.shape[1]:,} maps, each whole; the mean of {REPEATS} "
-        f"draws is {np.abs(mean - maps).mean():.3f} from the maps, whose mean is {maps.mean():.3f}."
-        f" dropout_forward on one image left {split} of {len(places)} maps with holes. batch_norm "
-        f"over {len(flat)} places a map: mean {np.abs(normal.mean(axis=0)).max():.1e} at most, "
-        f"standard deviation {normal[:, alive].std(axis=0).mean():.3f}."
+        f"{REPEATS * maps.shape[0] * maps.shape[1]:,} maps, always as a whole. The mean of "
+        f"{REPEATS} draws differs from the maps by {np.abs(mean - maps).mean():.3f} on average; "
+        f"the mean of the maps is {maps.mean():.3f}. dropout_forward dropped single units in "
+        f"{split} of {len(places)} maps of one image. batch_norm over {len(flat)} positions per "
+        f"map: |mean| at most {np.abs(normal.mean(axis=0)).max():.1e}, standard deviation "
+        f"{normal[:, alive].std(axis=0).mean():.3f}."
     )
 
 
@@ -126,28 +134,29 @@ def seen(frame: Frame, lanes: Lanes) -> str:
     """Say what a task's run came to."""
     plain, with_ = (metrics.read(lane) for lane in frame.lanes)
     return (
-        f"{techniques(lanes[1])}: training loss {with_.train_loss:.3f}, validation loss "
-        f"{with_.val_loss:.3f}, validation accuracy {with_.val_accuracy:.1%}. Without: "
-        f"{plain.train_loss:.3f}, {plain.val_loss:.3f}, {plain.val_accuracy:.1%}."
+        f"With {techniques(lanes[1])}: training loss {with_.train_loss:.3f}, validation loss "
+        f"{with_.val_loss:.3f}, validation accuracy {with_.val_accuracy:.1%}. No regularization: "
+        f"training loss {plain.train_loss:.3f}, validation loss {plain.val_loss:.3f}, validation "
+        f"accuracy {plain.val_accuracy:.1%}."
     )
 
 
 def fits(frame: Frame, lanes: Lanes) -> str:
     """Say what a task's run came to, and whether it still fits its training images."""
     share = metrics.read(frame.lanes[1]).train_accuracy
-    end = "still fits" if share > 0.99 else "no longer fits all of"
-    return f"{seen(frame, lanes)} With {share:.1%} right in training it {end} its own images."
+    end = "still fits its training images" if share > 0.99 else "no longer fits all training images"
+    return f"{seen(frame, lanes)} Training accuracy {share:.1%}: the regularized model {end}."
 
 
 def sizes(frame: Frame, lanes: Lanes) -> str:
     """Say what a task's run came to, and how small the maps after each layer are."""
     shapes = [frame.lanes[1].feature_maps(i).shape[-2:] for i in range(len(lanes[1].model.hidden))]
     maps = ", ".join(f"{h}x{w} after layer {i}" for i, (h, w) in enumerate(shapes, start=1))
-    return f"Maps of {maps}. {seen(frame, lanes)}"
+    return f"Map size: {maps}. {seen(frame, lanes)}"
 
 
 def one_image(frame: Frame, image: int) -> str:
-    """Say what both models make of one image, and what one draw of masks does to it."""
+    """Give both models' predictions for one image, and the effect of one draw of masks."""
     plain, with_ = (lane.probabilities for lane in frame.lanes)
     kept = frame.lanes[1].map_kept
     assert plain is not None
@@ -160,56 +169,59 @@ def one_image(frame: Frame, image: int) -> str:
     gone = int((kept[image] == 0).sum())
     if np.array_equal(*with_):
         return (
-            f"P({right}), which is right: {plain[0, image, right]:.2f} without, "
-            f"{with_[0, image, right]:.2f} with. Nothing is dropped: both modes give the same."
+            f"P({right}), the correct class: {plain[0, image, right]:.2f} with no regularization, "
+            f"{with_[0, image, right]:.2f} with regularization. Nothing is dropped, so train mode "
+            "and eval mode give the same output."
         )
     return (
-        f"P({right}), which is right: {plain[0, image, right]:.2f} without, "
-        f"{with_[0, image, right]:.2f} with in eval mode, {with_[1, image, right]:.2f} in train "
-        f"mode, where this draw dropped {gone} of {kept.shape[1]} maps whole. The weights are the "
-        "same: the masks alone make the difference."
+        f"P({right}), the correct class: {plain[0, image, right]:.2f} with no regularization; with "
+        f"regularization {with_[0, image, right]:.2f} in eval mode and "
+        f"{with_[1, image, right]:.2f} in train mode. This draw dropped {gone} of {kept.shape[1]} "
+        "maps as a whole. The weights are the same; only the masks differ."
     )
 
 
 def why_rarer(frame: Frame, lanes: Lanes) -> str:
-    """Say with this run's numbers why dropout is rarer in convolutional layers."""
+    """Explain with this run's numbers why dropout is less common in convolutional layers."""
     lane = frame.lanes[0]
     near, between = image_figures.map_correlations(lane)
     weights = [inputs * units for inputs, units in lane.shapes]
     share = sum(weights[:-1]) / sum(weights)
     text = (
-        f"Convolutions share their weights over all places: here they hold {share:.0%} of "
-        f"{sum(weights):,} weights, so there is less to over-fit with. "
+        f"Convolutions share their weights across all positions. Here they have {share:.0%} of "
+        f"the {sum(weights):,} weights, so there are fewer parameters to over-fit with. "
     )
     if not np.isfinite(near):
         return text
     text += (
-        "And where neighbours in a map tell the same, a dropped unit is not missed. Measured "
-        f"after layer 1: correlation {near:.2f} between neighbours in a map, {between:.2f} "
-        "between two maps at one place. "
+        "Also, where neighbouring activations are correlated, the neighbours of a dropped unit "
+        "still carry its information. Measured after layer 1: the correlation is "
+        f"{near:.2f} between neighbours in a map and {between:.2f} between two maps at the same "
+        "position. "
     )
     if near > max(between, 0.0) + 0.2:
-        return text + "So here it holds, and dropping whole maps hides more."
-    return text + "On maps as small as these that second reason is a weak one."
+        return text + "So this holds here, and dropping whole maps removes more information."
+    return text + "On maps as small as these, the second reason is weak."
 
 
 def shapes_said(f: LabFrame) -> str:
-    """Say what was dropped and averaged as one, counted and by the formula."""
+    """Say what was dropped and averaged together, counted and by the formula."""
     shape = f.values["shape"]
     return (
-        f"Numbers of shape {tuple(shape) if isinstance(shape, list) else shape}: Dropout decides "
-        f"{f.number('decisions_element'):.0f} times and dropped "
-        f"{f.number('dropped_element'):.0f} entries; {f.values['module']} decides "
-        f"{f.number('decisions_whole'):.0f} times, once a channel of a sample, and dropped "
-        f"{f.number('dropped_whole'):.0f}, {f.number('split'):.0f} in part. {f.values['norm']} "
-        f"averages {f.number('shared'):.0f} entries as one (measured; entries/channels = "
-        f"{f.number('shared_expected'):.0f}): all samples and places of a channel."
+        f"Input of shape {tuple(shape) if isinstance(shape, list) else shape}. Dropout makes "
+        f"{f.number('decisions_element'):.0f} random decisions and dropped "
+        f"{f.number('dropped_element'):.0f} entries. {f.values['module']} makes "
+        f"{f.number('decisions_whole'):.0f}, one per channel of each sample, and dropped "
+        f"{f.number('dropped_whole'):.0f} channels, {f.number('split'):.0f} of the others in part. "
+        f"{f.values['norm']} averages over {f.number('shared'):.0f} entries (measured; "
+        f"entries/channels = {f.number('shared_expected'):.0f}): all samples and positions of a "
+        "channel."
     )
 
 
 LESSON = lesson.Lesson(
     page="images",
-    question="What does a convolutional network see, and what if whole maps are missing?",
+    question="What happens when a convolutional network loses whole feature maps?",
     start=START,
     controls=(
         "dropout",
@@ -237,31 +249,32 @@ LESSON = lesson.Lesson(
     code_ran=code_ran,
     tasks=(
         lesson.Task(
-            "Single units instead of whole maps, at the same p.",
+            "Drop single units instead of whole maps, with the same p.",
             START.replace("regularization.dropout_kind", "standard"),
             seen,
         ),
         lesson.Task(
-            "Whole maps at p = 0.7: can it still fit its training images?",
+            "Drop whole maps with p = 0.7. Can the network still fit its training images?",
             START.replace("regularization.dropout", 0.7),
             fits,
         ),
         lesson.Task(
-            "BatchNorm2d and no dropout.",
+            "BatchNorm2d without dropout.",
             START.replace("regularization.dropout", 0.0).replace("model.norm", "batch"),
             seen,
         ),
         lesson.Task(
-            "Two convolutions: look at how small the maps after the second are.",
+            "Two convolutional layers. How small are the maps after the second one?",
             START.replace("model.hidden", [16, 16]),
             sizes,
         ),
     ),
     sources=(
         "Tompson et al. 2015: spatial dropout; torch.nn.Dropout1d, Dropout2d, Dropout3d",
-        "Ioffe & Szegedy 2015: in convolutional layers batch norm averages over batch and places; "
-        "torch.nn.BatchNorm2d",
-        "Ghiasi et al. 2018, arXiv 1810.12890: why single units are a poor thing to drop from maps",
+        "Ioffe & Szegedy 2015: in convolutional layers, batch norm averages over batch and "
+        "positions; torch.nn.BatchNorm2d",
+        "Ghiasi et al. 2018, arXiv 1810.12890: why dropping single units of a map is less "
+        "effective",
         "The digits are scikit-learn's load_digits, 8x8 pixels from 0 to 1",
     ),
     lanes=twins,
@@ -289,7 +302,7 @@ if done is not None:
     frame, lanes = done
     digit = st.segmented_control(
         "Digit", range(10), default=3, key="images.digit", required=True,
-        help="The first validation image of this class, or of 0 where it has none.",
+        help="The first validation image of this class; if there is none, the first of all.",
     )  # fmt: skip
     assert frame.data is not None
     assert frame.data[0].image_labels is not None
@@ -312,18 +325,22 @@ if done is not None:
             about=about,
         )
     st.markdown(said)
-    st.markdown(f"**Why dropout is rarer in convolutional layers.** {why_rarer(frame, lanes)}")
-with st.expander("Dropout1d, 2d, 3d and BatchNorm1d, 2d, 3d: what is taken as one"):
+    st.markdown(
+        f"**Why is dropout less common in convolutional layers?** {why_rarer(frame, lanes)}"
+    )
+with st.expander(
+    "Dropout1d, 2d, 3d and BatchNorm1d, 2d, 3d: what do they drop or average together?"
+):
     dimensions = st.segmented_control(
-        "Dimensions beyond samples and channels", (1, 2, 3), default=2, key="images.dimensions",
+        "Dimensions besides samples and channels", (1, 2, 3), default=2, key="images.dimensions",
         required=True, help="1: sequences or sounds, 2: images, 3: videos or volumes.",
     )  # fmt: skip
     lesson.follow_check(
         shown,
         "shapes",
         lesson.Check(
-            "What is dropped, and what is averaged, as one?",
-            "Computed with torch's own modules.",
+            "What is dropped together, and what is averaged together?",
+            "Computed with the torch modules.",
             "dropout_shapes",
             lambda e: {"dimensions": int(dimensions or 2), "seed": e.training.seed},
             image_figures.dropout_shapes,

@@ -1,4 +1,4 @@
-"""Lesson: label smoothing, soft targets, and how sure a network may be."""
+"""Lesson: label smoothing, soft targets, and how confident a network should be."""
 
 from __future__ import annotations
 
@@ -27,34 +27,32 @@ START = Experiment.from_dict(
         "training": {"lr": 0.01, "epochs": 250},
     }
 )
+NAMES = ("no regularization", "with regularization")
 
 
 def point(frame: Frame, lanes: Lanes) -> str:
-    """Compare how sure the two models are with how often they are right."""
+    """Compare the mean confidence of the two models with their accuracy."""
     parts = [
-        f"{name}: {mean_confidence(lane):.0%} sure and "
-        f"{metrics.percent(metrics.read(lane).val_accuracy)} right, ECE {ece(lane):.3f}"
-        for name, lane in zip(("without", "with"), frame.lanes, strict=True)
+        f"{name}: mean confidence {mean_confidence(lane):.0%}, accuracy "
+        f"{metrics.percent(metrics.read(lane).val_accuracy)}, ECE {ece(lane):.3f}"
+        for name, lane in zip(NAMES, frame.lanes, strict=True)
     ]
-    return "On the validation set, on average – " + "; ".join(parts) + "."
+    return f"On the validation set: {'; '.join(parts)}."
 
 
 def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
-    """Compare the ECE of the two models on this run, with what luck alone would give."""
+    """Compare the ECE of the two models on this run, with what chance alone would give."""
     plain, smooth = frame.lanes
     right = {-1: 0, 0: 1, 1: 2}[uncertainty.ece_difference(plain, smooth).sign]
-    return (
-        right,
-        f"without and with label smoothing, {uncertainty.calibration_said(plain, smooth)}.",
-    )
+    return right, f"{uncertainty.calibration_said(plain, smooth, NAMES)}."
 
 
 def asked(e: Experiment) -> str:
     """Return the question about an experiment with its own targets."""
     wrong, right = soft_targets(np.array([1]), 2, e.regularization.label_smoothing)[0]
     return (
-        f"targets of {wrong:.3g} and {right:.3g} instead of 0 and 1. Will the network's "
-        "percentages be more honest (ECE lower), by more than luck?"
+        f"the targets are {wrong:.3g} and {right:.3g} instead of 0 and 1. Will the network be "
+        "better calibrated (lower ECE), by more than chance?"
     )
 
 
@@ -71,47 +69,50 @@ def code_ran(frame: Frame, lanes: Lanes) -> str:
     correct = np.concatenate([np.arange(m) < r for m, r in zip(n[some], right[some], strict=True)])
     again = expected_calibration_error(spread, correct)
     filled = int((reliability_bins(spread, correct)[0] > 0).sum())
-    gap = f"{logit_gap(2, epsilon):.2f}" if epsilon else "infinitely far"
+    gap = f"{logit_gap(2, epsilon):.2f}" if epsilon else "infinite"
     return (
         f"ε = {epsilon:g} turns the targets 0 and 1 into {targets[0]:.3f} and {targets[1]:.3f}. "
-        f"A logit of 3 for the right class costs {smoothed_cross_entropy(logits, y, epsilon):.3f} "
-        f"against {cross_entropy(logits, soft_targets(y, 2, 0.0)):.3f} without. The best logits "
-        f"are {gap} apart. ECE of the model with smoothing, from its {filled} filled bins: "
-        f"{again:.3f}; the table says {ece(frame.lanes[1]):.3f}."
+        f"With a logit of 3 for the correct class, the loss is "
+        f"{smoothed_cross_entropy(logits, y, epsilon):.3f} with smoothing and "
+        f"{cross_entropy(logits, soft_targets(y, 2, 0.0)):.3f} without. The optimal logit gap is "
+        f"{gap}. ECE of the model with smoothing, computed again from its {filled} non-empty bins: "
+        f"{again:.3f}; the table shows {ece(frame.lanes[1]):.3f}."
     )
 
 
 def seen(frame: Frame, lanes: Lanes) -> str:
-    """Say what a task's run came to."""
-    plain, smooth = (metrics.read(lane) for lane in frame.lanes)
+    """Describe the outcome of a task's run."""
+    plain, smooth = frame.lanes
+    a, b = metrics.read(plain), metrics.read(smooth)
     return (
-        f"Without and with: {uncertainty.calibration_said(*frame.lanes)}. Validation accuracy "
-        f"{metrics.percent(plain.val_accuracy)} and {metrics.percent(smooth.val_accuracy)}, loss "
-        f"{plain.val_loss:.3f} and {smooth.val_loss:.3f}; mean confidence "
-        f"{mean_confidence(frame.lanes[0]):.0%} and {mean_confidence(frame.lanes[1]):.0%}."
+        f"{uncertainty.calibration_said(plain, smooth, NAMES)}. No regularization: validation "
+        f"accuracy {metrics.percent(a.val_accuracy)}, validation loss {a.val_loss:.3f}, mean "
+        f"confidence {mean_confidence(plain):.0%}. With regularization: validation accuracy "
+        f"{metrics.percent(b.val_accuracy)}, validation loss {b.val_loss:.3f}, mean confidence "
+        f"{mean_confidence(smooth):.0%}."
     )
 
 
 def worse(frame: Frame, lanes: Lanes) -> bool:
-    """Say whether smoothing has made the percentages less honest."""
+    """Whether smoothing has worsened the calibration."""
     plain, smooth = (ece(lane) for lane in frame.lanes)
     return smooth > plain
 
 
 def calibration_rows(frame: Frame, lanes: Lanes) -> lesson.Rows:
-    """Return ECE and mean confidence of each model, and at the end the ECE that luck would give."""
+    """Return ECE, mean confidence, and at the end the ECE that chance gives a calibrated model."""
     lucks = [uncertainty.perfect_ece(lane) for lane in frame.lanes] if frame.done else []
     luck = [f"{one.low:.3f} – {one.high:.3f}" for one in lucks] or ["–"] * len(frame.lanes)
     return [
         ("ECE", *(f"{ece(lane):.3f}" for lane in frame.lanes)),
-        ("ECE if perfect", *luck),
+        ("ECE if calibrated", *luck),
         ("Mean confidence", *(f"{mean_confidence(lane):.0%}" for lane in frame.lanes)),
     ]
 
 
 LESSON = lesson.Lesson(
     page="label-smoothing",
-    question="How sure may a network be?",
+    question="How confident should a network be?",
     start=START,
     controls=(
         "label_smoothing",
@@ -142,7 +143,7 @@ LESSON = lesson.Lesson(
     code_ran=code_ran,
     tasks=(
         lesson.Task(
-            "ε = 0.4: can one be too modest?",
+            "ε = 0.4. Can too much smoothing make the network underconfident?",
             START.replace("regularization.label_smoothing", 0.4),
             seen,
         ),
@@ -152,7 +153,7 @@ LESSON = lesson.Lesson(
             seen,
         ),
         lesson.Task(
-            "Clean, well separated data, where high confidence is right: does smoothing hurt?",
+            "Clean, well-separated data, where high confidence is justified. Does smoothing hurt?",
             START.replace("data.noise", 0.05),
             seen,
             shows=worse,
@@ -161,17 +162,17 @@ LESSON = lesson.Lesson(
     sources=(
         "Szegedy et al. 2016; torch.nn.CrossEntropyLoss(label_smoothing=): the ε/K form",
         "Müller et al. 2019: better calibration, worse teachers for distillation; Shen et al. "
-        "2021 contest the second",
+        "2021 contest the second claim",
         "Naeini et al. 2015, Guo et al. 2017: ECE, here of the top label in 15 bins (lo, hi]. "
-        "On few points it is above 0 even for a perfectly calibrated model (Bröcker & Smith 2007; "
-        "Vaicenavicius et al. 2019): “ECE if perfect” is its 5% to 95% range, simulated",
+        "With few points, it is above 0 even for a perfectly calibrated model (Bröcker & Smith "
+        "2007; Vaicenavicius et al. 2019): “ECE if calibrated” is its simulated 5% to 95% range",
     ),
     rows=calibration_rows,
     subject=lesson.Subject("Label smoothing", lambda e: e.regularization.label_smoothing > 0),
     checks=(
         lesson.Check(
-            "The smoothed loss wants a finite gap between logits.",
-            "ln(1 + K(1-ε)/ε); without smoothing no finite gap is the best one.",
+            "With smoothing, the optimal logit gap is finite.",
+            "It is ln(1 + K(1-ε)/ε). Without smoothing, no finite gap is optimal.",
             "label_smoothing_gap",
             lambda e: {
                 "epsilon": e.regularization.label_smoothing,
@@ -179,10 +180,9 @@ LESSON = lesson.Lesson(
             },
             lesson_figures.smoothing_check,
             lambda f: (
-                f"{len(f.arrays['target'])} classes: logit gap after "
-                f"{f.arrays['step'][-1]:.0f} steps "
-                f"{f.arrays['logit_gap'][-1].mean():.3f}, closed form "
-                f"{f.number('closed_form'):.3f}; loss above the smallest possible one: "
+                f"{len(f.arrays['target'])} classes. Logit gap after "
+                f"{f.arrays['step'][-1]:.0f} steps: {f.arrays['logit_gap'][-1].mean():.3f}; closed "
+                f"form: {f.number('closed_form'):.3f}. Loss minus its minimum: "
                 f"{f.number('gap_loss'):.1e}."
             ),
         ),
@@ -208,7 +208,7 @@ with targets:
     charts.chart(
         lambda colors: lesson_figures.smoothed_targets(hard, soft, colors),
         key="targets",
-        alt=f"A target of 0 and 1 becomes {soft[0]:.3g} and {soft[1]:.3g} at ε = {epsilon:g}.",
+        alt=f"Targets of 0 and 1 become {soft[0]:.3g} and {soft[1]:.3g} at ε = {epsilon:g}.",
         about=charts.of_runs(shown.lesson.lanes(shown.experiment)),
     )
 with diagram:

@@ -1,4 +1,4 @@
-"""Dropout under the microscope: masks, sub-networks, their mean, their vote, and single units."""
+"""Dropout under the microscope: masks, sub-networks, their mean and spread, and single units."""
 
 from __future__ import annotations
 
@@ -31,45 +31,49 @@ def said(view: str, f: LabFrame) -> str:
     """Say what a view shows, with its numbers."""
     if view == "masks":
         return (
-            f"Share of hidden units kept in this batch: {f.number('kept'):.1%}; 1-p is "
-            f"{1 - f.number('p'):.0%}. Each sample has a mask of its own."
+            f"Share of hidden units kept in this batch: {f.number('kept'):.1%}; expected 1-p = "
+            f"{1 - f.number('p'):.0%}. Each sample has its own mask."
         )
     if view == "train_output":
         return (
-            f"Loss of this batch of {len(f.arrays['label'])}, same weights: "
-            f"{f.number('loss_train'):.3f} with masks on, {f.number('loss_eval'):.3f} in eval mode."
+            f"Loss on this batch of {len(f.arrays['label'])} samples, with the same weights: "
+            f"{f.number('loss_train'):.3f} in train mode, {f.number('loss_eval'):.3f} in eval mode."
         )
     if view == "sub_networks":
         out, networks = f.arrays["sub_network_output"], np.unique(f.arrays["sub_networks"], axis=0)
-        kinds = "one and the same network" if len(networks) == 1 else f"{len(networks)} networks"
+        n = len(networks)
+        kinds = "the same network" if n == 1 else f"{n} different sub-networks"
         return (
-            f"{len(out)} masks, {kinds}: P(class 1) of one point from {out.min():.2f} to "
-            f"{out.max():.2f}."
+            f"{len(out)} masks give {kinds}. P(class 1) of one point ranges from {out.min():.2f} "
+            f"to {out.max():.2f}."
         )
     if view == "error_eval" and not f.number("p"):
-        return "With p = 0 nothing is dropped: every pass is the eval output, at distance 0."
+        return "With p = 0, nothing is dropped: every pass gives the eval output, at distance 0."
     if view == "error_eval":
         return (
-            f"One masked pass has a spread of {f.number('spread'):.2f} logits, the mean of k "
-            "passes spread/√k. That mean does not converge exactly to the eval output, because "
-            f"the network is not linear: a distance of {f.number('floor'):.2f} (floor) stays."
+            f"One masked pass has a spread (standard deviation) of {f.number('spread'):.2f} "
+            "logits; the mean of k passes has spread/√k. The mean does not converge exactly to "
+            "the eval output, because the network is not linear: a distance of "
+            f"{f.number('floor'):.2f} (floor) remains."
         )
     if view == "mc_mean":
         return (
-            "Monte-Carlo dropout: how far the sub-networks disagree. Gal & Ghahramani (2016) read "
-            "it as the model's uncertainty; Osband (2016) objects that it depends on p and does "
-            "not shrink with more data, as uncertainty about the weights should. The standard "
-            f"deviation of P(class 1) is at most {f.arrays['mc_std'].max():.2f} here."
+            "Monte-Carlo dropout measures how much the sub-networks disagree. Gal & Ghahramani "
+            "(2016) interpret this as the uncertainty of the model. Osband (2016) objects that it "
+            "depends on p and does not shrink with more data, as uncertainty about the weights "
+            "should. Here, the standard deviation of P(class 1) is at most "
+            f"{f.arrays['mc_std'].max():.2f}."
         )
     if view == "ablation":
         mean, largest = f.numbers("ablation_mean"), f.numbers("ablation_max")
         return (
-            f"One hidden unit set to 0 raises the training loss by {mean[0]:.3f} on average (at "
-            f"most {largest[0]:.3f}) without dropout, by {mean[1]:.3f} ({largest[1]:.3f}) with it."
+            f"Setting one hidden unit to 0 raises the training loss by {mean[0]:.3f} on average "
+            f"(at most {largest[0]:.3f}) with no dropout, and by {mean[1]:.3f} (at most "
+            f"{largest[1]:.3f}) with dropout."
         )
     history = f.arrays["history"]
     return (
-        f"Epoch {history.shape[2]}: validation loss {history[0, 2, -1]:.3f} without and "
+        f"Epoch {history.shape[2]}: validation loss {history[0, 2, -1]:.3f} with no dropout and "
         f"{history[1, 2, -1]:.3f} with dropout. Training loss with dropout: "
         f"{history[1, 1, -1]:.3f} in train mode, {history[1, 0, -1]:.3f} in eval mode."
     )
@@ -97,7 +101,10 @@ def draw(frame: LabFrame) -> None:
 
 lab.begin(PAGE, "Dropout under the microscope")
 with st.sidebar:
-    st.caption("Two small networks train, without and with dropout; then one is looked at.")
+    st.caption(
+        "Two small networks are trained, one without and one with dropout. Then the one with "
+        "dropout is examined."
+    )
     p = st.slider(
         "Dropout p", 0.0, 0.9, 0.3, 0.05, key=f"{PAGE}.p", persist_state="session",
         help="Probability of dropping a hidden unit, in both hidden layers.",
@@ -108,6 +115,6 @@ lab.follow(PAGE, "microscope", asked, draw)
 st.caption(
     "Sources: Srivastava et al. 2014 (dropout as an average of sub-networks); Gal & Ghahramani "
     "2016, arXiv 1506.02142 (Monte-Carlo dropout as approximate Bayesian inference); Osband 2016, "
-    "“Risk versus uncertainty in deep learning” (against reading it so). p is the probability of "
-    "dropping."
+    "“Risk versus uncertainty in deep learning” (against this interpretation). p is the "
+    "probability of dropping."
 )

@@ -1,4 +1,4 @@
-"""What goes wrong: the wall of misconceptions, each wrong way beside the right one, live."""
+"""Common mistakes: each wrong version runs live beside the correct one."""
 
 from __future__ import annotations
 
@@ -49,42 +49,44 @@ class Misconception:
 
 
 def at_test(f: LabFrame) -> str:
-    """Compare the answers to equal questions."""
+    """Compare repeated predictions for one point."""
     if "measured" not in f.values:
         return "The network is being trained with dropout."
     return (
-        f"Standard deviation of P(class 1) of one point over {len(f.arrays['wrong_output'])} equal "
-        f"questions: {f.number('measured'):.3f} with units dropped, {f.number('right_spread'):.3f} "
-        f"without. Validation accuracy: {f.number('accuracy_wrong'):.1%} on average against "
-        f"{f.number('accuracy_right'):.1%}."
+        f"Standard deviation of P(class 1) of one point over {len(f.arrays['wrong_output'])} "
+        f"predictions: {f.number('measured'):.3f} with dropout left on, "
+        f"{f.number('right_spread'):.3f} with dropout off. Validation accuracy: "
+        f"{f.number('accuracy_wrong'):.1%} on average with dropout left on, "
+        f"{f.number('accuracy_right'):.1%} with dropout off."
     )
 
 
 def scaling(f: LabFrame) -> str:
     """Compare the mean output in training with that at test."""
     return (
-        f"Mean output in training over that at test, where 1 is right: {f.number('measured'):.2f} "
-        f"scaled by p, {f.number('measured_twice'):.2f} scaled twice, "
-        f"{f.number('measured_right'):.2f} scaled by 1/(1-p) in training only."
+        f"Mean output in training divided by mean output at test time (1 is correct): "
+        f"{f.number('measured'):.2f} if scaled by p, {f.number('measured_twice'):.2f} if scaled "
+        f"twice, {f.number('measured_right'):.2f} if scaled by 1/(1-p) in training only."
     )
 
 
 def subgradient(f: LabFrame) -> str:
     """Count the exact zeros."""
     return (
-        f"Weights that are exactly 0: {f.number('zeros_wrong'):.0f} by subgradient steps, "
-        f"{f.number('zeros_right'):.0f} by soft-threshold, of {f.arrays['right'].shape[1]}. The "
-        f"smallest weight of the wrong one is {f.number('smallest_wrong'):.1e}."
+        f"Weights that are exactly 0, of {f.arrays['right'].shape[1]}: "
+        f"{f.number('zeros_wrong'):.0f} with subgradient steps, {f.number('zeros_right'):.0f} with "
+        f"soft-thresholding. The smallest |w| with subgradient steps is "
+        f"{f.number('smallest_wrong'):.1e}."
     )
 
 
 def kill(f: LabFrame) -> str:
     """Count the weights that died, and what it costs."""
     return (
-        f"Dead weights: {f.number('dead'):.0f}, of which the solution needs "
-        f"{f.number('dead_but_needed'):.0f}. The objective lies {f.number('measured'):.3f} above "
-        f"that of the soft-threshold, whose weights are {f.number('gap_right'):.1e} from the "
-        "solution."
+        f"Dead weights: {f.number('dead'):.0f}; {f.number('dead_but_needed'):.0f} of them are not "
+        f"0 in the solution. The objective ends {f.number('measured'):.3f} higher than with "
+        f"soft-thresholding, whose weights differ from the solution by at most "
+        f"{f.number('gap_right'):.1e}."
     )
 
 
@@ -92,9 +94,9 @@ def adam_decay(f: LabFrame) -> str:
     """Compare what is left of two weights."""
     (large, small), (right, other) = f.numbers("left_wrong"), f.numbers("left_right")
     return (
-        f"Left of the weight with large gradients {large:.1%}, of the one with small ones "
-        f"{small:.1%}. Decoupled: {right:.1%} and {other:.1%}; the law says "
-        f"{f.number('closed_form'):.1%} for both."
+        f"Weight / initial weight under Adam with L2: {large:.1%} with large gradients, "
+        f"{small:.1%} with small gradients. Under AdamW: {right:.1%} and {other:.1%}; the formula "
+        f"gives {f.number('closed_form'):.1%} for both."
     )
 
 
@@ -105,23 +107,23 @@ def stopping(f: LabFrame) -> str:
         epoch = f.number(f"stopped_{name}")
         end = f"stopped at epoch {epoch:.0f}" if epoch else f"not stopped by epoch {f.step}"
         return (
-            f"{end}, keeps epoch {f.number(f'best_{name}'):.0f} with validation loss "
+            f"{end}, keeps the weights of epoch {f.number(f'best_{name}'):.0f}, validation loss "
             f"{f.number(f'val_loss_{name}'):.3f}"
         )
 
     apart = round(f.number("val_loss_wrong"), 3) - round(f.number("val_loss_right"), 3)
     return (
-        f"On the training loss: {stopped('wrong')}. On the validation loss: {stopped('right')}. "
-        f"The difference is {apart:+.3f}."
+        f"Monitoring the training loss: {stopped('wrong')}. Monitoring the validation loss: "
+        f"{stopped('right')}. Difference in validation loss: {apart:+.3f}."
     )
 
 
 def before_norm(f: LabFrame) -> str:
-    """Compare the variance met with the variance learnt."""
+    """Compare the variance at test time with the running variance."""
     return (
-        f"Variance met in use over variance learnt, where 1 is right: {f.number('measured'):.2f} "
-        f"with dropout before batch norm (the law says {f.number('expected'):.2f}), "
-        f"{f.number('right'):.2f} with dropout after it."
+        f"Variance at test time divided by the running variance (1 is correct): "
+        f"{f.number('measured'):.2f} with dropout before batch norm (the formula gives "
+        f"{f.number('expected'):.2f}), {f.number('right'):.2f} with dropout after it."
     )
 
 
@@ -131,8 +133,8 @@ def lstm(f: LabFrame) -> str:
     return (
         f"Largest difference between {len(f.arrays['wrong'])} passes in train mode: "
         f"{f.number('measured'):.3f} with nn.LSTM(dropout=p), so nothing was dropped; "
-        f"{f.number('right_spread'):.3f} with one mask a sequence."
-        + (f" What torch said: “{warning}”." if warning else "")
+        f"{f.number('right_spread'):.3f} with one mask per sequence."
+        + (f" The warning of torch: “{warning}”." if warning else "")
     )
 
 
@@ -150,21 +152,21 @@ def unequal(f: LabFrame) -> bool:
 WALL = (
     Misconception(
         "wrong_dropout_at_test",
-        "Dropout left on in use",
-        "A network trained with dropout is used just as it was trained.",
-        "In use every unit is there: inverted dropout is the identity. model.eval() says so.",
+        "Dropout left on at test time",
+        "A network trained with dropout also drops units when it makes predictions.",
+        "At test time, inverted dropout drops nothing: it is the identity. model.eval() does this.",
         at_test,
         lambda f: f.number("measured") > 10 * f.number("right_spread") + 0.01,
         (wrong_dropout_at_test,),
         (dropout_forward,),
         "Srivastava et al. 2014; torch.nn.Module.eval; Gal & Ghahramani 2016 for the case where "
-        "it is meant",
+        "it is intended",
     ),
     Misconception(
         "wrong_dropout_scaling",
         "Dropout scaled wrongly",
-        "Dropout multiplies what is left by p, or scales in training and at test.",
-        "Inverted dropout divides by 1-p in training and does nothing at test.",
+        "Dropout multiplies the kept units by p, or scales both in training and at test time.",
+        "Inverted dropout divides by 1-p in training and does nothing at test time.",
         scaling,
         lambda f: off(f, "measured") and off(f, "measured_twice") and not off(f, "measured_right"),
         (wrong_scaling_by_p, wrong_scaling_twice),
@@ -175,7 +177,7 @@ WALL = (
         "wrong_l1_subgradient",
         "L1 as a term in the loss",
         "Adding λ·sum|w| to the loss gives weights that are exactly 0.",
-        "A subgradient step jumps from one side of 0 to the other; the soft-threshold lands on it.",
+        "A subgradient step jumps across 0; soft-thresholding sets the weight to exactly 0.",
         subgradient,
         lambda f: f.number("zeros_wrong") == 0 < f.number("zeros_right"),
         (wrong_l1_subgradient_step,),
@@ -185,8 +187,8 @@ WALL = (
     Misconception(
         "wrong_l1_kill",
         "L1 that kills weights",
-        "A weight that the L1 penalty takes across 0 can stay 0 for good.",
-        "The data may want it on the other side: after a soft-threshold it can leave 0 again.",
+        "A weight that the L1 penalty moves across 0 can be set to 0 permanently.",
+        "The solution may need the other sign. With soft-thresholding, a weight can leave 0 again.",
         kill,
         lambda f: f.number("dead_but_needed") > 0 and f.number("measured") > 0,
         (wrong_l1_kill_step,),
@@ -197,8 +199,8 @@ WALL = (
         "wrong_adam_decay",
         "Weight decay inside Adam",
         "Adam(weight_decay=λ) is weight decay.",
-        "It is L2 in the gradient, and Adam divides it by the gradients' size. AdamW shrinks the "
-        "weights apart from the gradient.",
+        "It adds the L2 term to the gradient, and Adam divides by the size of the gradients. AdamW "
+        "shrinks the weights separately from the gradient.",
         adam_decay,
         unequal,
         (wrong_adam_decay_step,),
@@ -208,8 +210,8 @@ WALL = (
     Misconception(
         "wrong_early_stopping",
         "Stopping on training loss",
-        "Early stopping watches the loss that is trained.",
-        "It watches the validation loss: the training loss can go on falling while a network "
+        "Early stopping monitors the training loss.",
+        "It monitors the validation loss: the training loss can keep falling while a network "
         "over-fits.",
         stopping,
         lambda f: f.number("val_loss_wrong") > f.number("val_loss_right") + 0.01,
@@ -220,11 +222,11 @@ WALL = (
     Misconception(
         "wrong_dropout_before_batch_norm",
         "Dropout before batch norm",
-        "Dropout and batch norm go in any order.",
-        "Dropout right before batch norm changes the variance in training only, and batch norm "
-        "learns that variance. After the last batch norm nothing shifts. Dropout in every layer of "
-        "a network with batch norm pays this price in all but the last one, and may still be worth "
-        "it: the page Combining measures that.",
+        "Dropout and batch norm can be placed in any order.",
+        "Dropout before batch norm changes the variance in training only, and batch norm learns "
+        "that variance. Dropout after the last batch norm causes no shift. With dropout and batch "
+        "norm in every layer, the shift occurs in all layers but the last; dropout may still be "
+        "worth it. The page Combining measures that.",
         before_norm,
         lambda f: off(f, "measured") and not off(f, "right"),
         (wrong_input_of_batch_norm,),
@@ -235,8 +237,8 @@ WALL = (
         "wrong_lstm_dropout",
         "nn.LSTM(dropout=p)",
         "nn.LSTM(dropout=p) with one layer is recurrent dropout.",
-        "It acts between layers only, so with one layer on nothing. Recurrent dropout is one mask "
-        "for a whole sequence.",
+        "It acts between layers only, so it has no effect with one layer. Recurrent dropout uses "
+        "one mask for a whole sequence.",
         lstm,
         lambda f: f.number("measured") == 0 < f.number("right_spread"),
         (wrong_lstm_with_dropout,),
@@ -253,9 +255,9 @@ def source(side: str, functions: tuple[Callable[..., Any], ...], *, good: bool) 
         st.code(inspect.getsource(function), language="python", wrap_lines=True)
 
 
-lab.begin(PAGE, "What goes wrong")
+lab.begin(PAGE, "What often goes wrong?")
 with st.sidebar:
-    st.caption("Choose what is often believed; it runs beside what is right.")
+    st.caption("Pick a common mistake; it runs beside the correct version.")
     short = st.radio(
         "Misconception",
         [m.short for m in WALL],

@@ -1,4 +1,4 @@
-"""Lesson: noise on the inputs as a penalty on the slope, and wrong labels, which are no help."""
+"""Lesson: input noise as a penalty on the slope, and label noise, which is no regularizer."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def surplus(frame: Frame) -> tuple[float, float]:
 
 
 def point(frame: Frame, lanes: Lanes) -> str:
-    """Say what the noise costs in training and what it does in validation."""
+    """Say what the noise adds to the training loss and what it does to the validation loss."""
     noisy, quiet = surplus(frame)
     plain, with_ = (metrics.read(lane) for lane in frame.lanes)
     e = lanes[1]
@@ -40,12 +40,12 @@ def point(frame: Frame, lanes: Lanes) -> str:
         if e.data.label_noise
         else ""
     )
-    paid = " is paid like a penalty" if noisy > quiet else ""
+    acts = "acts like a penalty" if noisy > quiet else "does not act like a penalty on this run"
     return (
-        f"The model that learns with noise of σ = {e.regularization.input_noise:g} has a training "
-        f"loss of {quiet:.3f} without it (dashed) and of {noisy:.3f} with it on (dotted): the "
-        f"surplus of {noisy - quiet:.3f}{paid}. Validation loss {with_.val_loss:.3f} with "
-        f"noise, {plain.val_loss:.3f} without.{labels}"
+        f"The model with input noise of σ = {e.regularization.input_noise:g} has a training loss "
+        f"of {quiet:.3f} on clean inputs (dashed) and {noisy:.3f} on noisy inputs (dotted). The "
+        f"difference of {noisy - quiet:.3f} {acts}. Validation loss: {plain.val_loss:.3f} with no "
+        f"regularization, {with_.val_loss:.3f} with regularization.{labels}"
     )
 
 
@@ -53,8 +53,8 @@ def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     """Compare the two models' validation losses on this run."""
     plain, with_ = (metrics.read(lane) for lane in frame.lanes)
     text = (
-        f"validation loss {with_.val_loss:.3f} with noise and {plain.val_loss:.3f} without, "
-        f"training loss {with_.train_loss:.3f} and {plain.train_loss:.3f}."
+        f"validation loss {plain.val_loss:.3f} with no regularization and {with_.val_loss:.3f} "
+        f"with regularization; training loss {plain.train_loss:.3f} and {with_.train_loss:.3f}."
     )
     if abs(with_.val_loss - plain.val_loss) < lesson.HARDLY:
         return 1, text
@@ -64,9 +64,9 @@ def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
 def asked(e: Experiment) -> str:
     """Return the question about an experiment with its own strength of noise."""
     return (
-        f"every training point is moved at random in every step (σ = "
-        f"{e.regularization.input_noise:g}). What happens to the validation loss, measured on "
-        "points that stay where they are?"
+        f"in every training step, each input gets new random noise (σ = "
+        f"{e.regularization.input_noise:g}). What happens to the validation loss, which is "
+        "measured on clean inputs?"
     )
 
 
@@ -91,28 +91,29 @@ def code_ran(frame: Frame, lanes: Lanes) -> str:
     wrong = float((flipped_labels(labels, share, view.n_classes, rng) != labels).mean())
     return (
         f"Least squares on this page's {len(x)} training points, σ = {sigma:g}: the squared error "
-        f"is {use:.2f} in use and {np.mean(noisy):.2f} in training, the mean of {REPEATS} draws. "
-        f"That is {np.mean(noisy) - use:.2f} more; n·σ²·‖w‖² says "
-        f"{noise_penalty(w, sigma, len(x)):.2f}. Flipping labels with probability {share:g} makes "
-        f"{wrong:.1%} of them differ."
+        f"is {use:.2f} on clean inputs and {np.mean(noisy):.2f} on noisy inputs (mean of {REPEATS} "
+        f"draws). The difference is {np.mean(noisy) - use:.2f}; the formula n·σ²·‖w‖² gives "
+        f"{noise_penalty(w, sigma, len(x)):.2f}. A flip probability of {share:g} changes "
+        f"{wrong:.1%} of the labels."
     )
 
 
 def seen(frame: Frame, lanes: Lanes) -> str:
-    """Say what a task's run came to."""
+    """Describe the outcome of a task's run."""
     noisy, quiet = surplus(frame)
     found = lesson.verdicts(frame, lanes)
     (plain, with_), (without, regularized) = found
     return (
-        f"Validation loss {with_.val_loss:.3f} with and {plain.val_loss:.3f} without noise, "
-        f"accuracy {metrics.percent(with_.val_accuracy)} and "
-        f"{metrics.percent(plain.val_accuracy)}; the noise adds {noisy - quiet:.3f} to the "
-        f"training loss. Without: {without.kind}. With: {regularized.kind}. {regularized.reason}"
+        f"No regularization: validation loss {plain.val_loss:.3f}, validation accuracy "
+        f"{metrics.percent(plain.val_accuracy)}, {without.kind}. With regularization: validation "
+        f"loss {with_.val_loss:.3f}, validation accuracy {metrics.percent(with_.val_accuracy)}, "
+        f"{regularized.kind}. The noise adds {noisy - quiet:.3f} to the training loss. "
+        f"{regularized.reason}"
     )
 
 
 def too_much(frame: Frame, lanes: Lanes) -> bool:
-    """Say whether the noise hides what is to be learnt: less right even in training."""
+    """Whether the noise hides the pattern: training accuracy is lower, too."""
     plain, with_ = (metrics.read(lane) for lane in frame.lanes)
     return with_.train_accuracy < plain.train_accuracy - 0.05
 
@@ -124,11 +125,11 @@ def lower(frame: Frame, lanes: Lanes) -> bool:
 
 
 def mode_rows(frame: Frame, lanes: Lanes) -> lesson.Rows:
-    """Return the loss of training with noise on, and what that is above the table's own."""
+    """Return the training loss on noisy inputs and its difference from that on clean inputs."""
     modes = [lane.curve("train_loss_train_mode")[-1] for lane in frame.lanes]
     quiet = [lane.curve("train_loss")[-1] for lane in frame.lanes]
     return [
-        ("Training loss, noise on", *(f"{m:.3f}" for m in modes)),
+        ("Training loss with noise", *(f"{m:.3f}" for m in modes)),
         (
             "Added by the noise",
             *(
@@ -144,12 +145,16 @@ def draw_sweep(frame: Frame, lanes: Lanes) -> None:
     readings = [metrics.read(lane) for lane in frame.lanes]
     losses = [r.val_loss for r in readings]
     best = lesson.lowest(losses)
-    where = "the best σ of the grid is an end of it" if best in (0, len(SIGMAS) - 1) else ""
+    at_edge = best in (0, len(SIGMAS) - 1)
     text = (
-        f"Lowest validation loss {losses[best]:.3f} at σ = {SIGMAS[best]:g}, against "
-        f"{losses[0]:.3f} without noise and {losses[-1]:.3f} at σ = {SIGMAS[-1]:g}, where the "
-        f"training loss is {readings[-1].train_loss:.3f}. "
-        + (f"On this run {where}." if where else "On this run less and more of it end higher.")
+        f"The lowest validation loss is {losses[best]:.3f}, at σ = {SIGMAS[best]:g}. Without noise "
+        f"it is {losses[0]:.3f}; at σ = {SIGMAS[-1]:g} it is {losses[-1]:.3f}, with a training "
+        f"loss of {readings[-1].train_loss:.3f}. "
+        + (
+            "On this run, the best σ is at the edge of the grid."
+            if at_edge
+            else "On this run, both less noise and more noise end with a higher validation loss."
+        )
     )
     charts.chart(
         lambda colors: lesson_figures.validation_curve(
@@ -164,7 +169,7 @@ def draw_sweep(frame: Frame, lanes: Lanes) -> None:
 
 LESSON = lesson.Lesson(
     page="noise",
-    question="Can noise be good for a network?",
+    question="Can noise help a network generalize?",
     start=START,
     controls=(
         "input_noise",
@@ -191,25 +196,25 @@ LESSON = lesson.Lesson(
     code_ran=code_ran,
     tasks=(
         lesson.Task(
-            "σ = 0.8, more than the moons are apart: too much of it.",
+            "Too much noise: σ = 0.8 is larger than the distance between the moons.",
             START.replace("regularization.input_noise", 0.8),
             seen,
             shows=too_much,
         ),
         lesson.Task(
-            "Every fifth label wrong, and the same ones in every epoch: such noise on the *labels* "
-            "is no regularizer. Does noise on the inputs still help against it?",
+            "Every fifth label is wrong, and it stays wrong in every epoch. Such *label* noise is "
+            "not a regularizer. Does input noise still help?",
             START.replace("data.label_noise", 0.2),
             seen,
             shows=lower,
         ),
         lesson.Task(
-            "2000 points: is there anything left for noise to do?",
+            "2000 points. Does noise still help when there is plenty of data?",
             START.replace("data.n_samples", 2000).replace("training.epochs", 30),
             seen,
         ),
         lesson.Task(
-            "Spirals, σ = 0.3: the arms are 1 apart.",
+            "Spirals with σ = 0.3. The distance between the arms is 1. Does the noise help?",
             START.replace("data.kind", "spirals")
             .replace("data.n_samples", 300)
             .replace("data.noise", 0.3)
@@ -219,31 +224,31 @@ LESSON = lesson.Lesson(
     ),
     sources=(
         "Bishop 1995, “Training with noise is equivalent to Tikhonov regularization”: to second "
-        "order in σ, and where the model fits the mean of the data",
-        "Angluin & Laird 1988: labels wrong at random",
+        "order in σ, and where the model fits the conditional mean of the targets",
+        "Angluin & Laird 1988: learning from labels that are wrong at random",
         "Goodfellow et al. 2016, *Deep Learning*, section 7.5: noise robustness",
-        "Validation and test labels stay true and their inputs unmoved, in every run",
+        "In every run, validation and test sets keep their true labels and clean inputs",
     ),
     rows=mode_rows,
-    subject=lesson.Subject("Noise on the inputs", lambda e: e.regularization.input_noise > 0),
+    subject=lesson.Subject("Input noise", lambda e: e.regularization.input_noise > 0),
     checks=(
         lesson.Check(
-            "On a linear model with squared error noise on the inputs is, on average, ridge "
-            "regression.",
-            "Its minimizer is (XᵀX + n·σ²·1)⁻¹Xᵀy; the iterate is averaged.",
+            "For a linear model with squared error, input noise is ridge regression on average.",
+            "The minimizer is (XᵀX + n·σ²·I)⁻¹Xᵀy. The weights shown are averaged over steps.",
             "noise_ridge",
             lambda e: {"sigma": min(e.regularization.input_noise, 3.0), "seed": e.training.seed},
             lesson_figures.ridge_check,
             lambda f: (
-                f"After {f.arrays['step'][-1]:.0f} steps the gap to the closed form is "
-                f"{f.number('gap'):.2%} of the largest weight; to least squares, without noise, "
-                f"it is {f.number('gap_least_squares'):.1%}."
+                f"After {f.arrays['step'][-1]:.0f} steps, the averaged weights differ from the "
+                f"closed form by {f.number('gap'):.2%} of the largest weight. They differ from "
+                f"least squares without noise by {f.number('gap_least_squares'):.1%}."
             ),
         ),
         lesson.Check(
-            "On a network it is nearly Tikhonov's penalty on the slope, while σ is small.",
-            "E L(x+σε) - L(x) ≈ ½σ²·mean p(1-p)‖∇z‖², plus ½σ²·mean (p-y)Δz where it does not "
-            "fit the data.",
+            "For a network and small σ, input noise is approximately a Tikhonov penalty on the "
+            "slope.",
+            "E L(x+σε) - L(x) ≈ ½σ²·mean p(1-p)‖∇z‖², plus ½σ²·mean (p-y)Δz where the network "
+            "does not fit the data.",
             "noise_tikhonov",
             lambda e: {
                 "sigma": min(e.regularization.input_noise, 1.0),
@@ -252,16 +257,17 @@ LESSON = lesson.Lesson(
             },
             lesson_figures.noise_check,
             lambda f: (
-                f"At σ = {f.number('sigma'):g} noise adds {f.numbers('surplus')[0]:.4f} to the "
-                f"loss of the network trained without it, where the penalty says "
-                f"{f.numbers('penalty')[0]:.4f}, and {f.numbers('surplus')[1]:.4f} to that "
-                f"trained with it ({f.numbers('penalty')[1]:.4f}). Its slope: "
-                f"{f.numbers('slope')[0]:.2f} without, {f.numbers('slope')[1]:.2f} with noise. At "
-                f"σ = 0.01 measured over second order is {f.numbers('small')[0]:.4f}."
+                f"Noise of σ = {f.number('sigma'):g} raises the loss of the network trained "
+                f"without noise by {f.numbers('surplus')[0]:.4f}; the penalty predicts "
+                f"{f.numbers('penalty')[0]:.4f}. For the network trained with noise it is "
+                f"{f.numbers('surplus')[1]:.4f}; the penalty predicts "
+                f"{f.numbers('penalty')[1]:.4f}. Penalty divided by σ²: "
+                f"{f.numbers('slope')[0]:.2f} without noise, {f.numbers('slope')[1]:.2f} with "
+                f"noise. At σ = 0.01, the measured increase divided by the second-order term is "
+                f"{f.numbers('small')[0]:.4f}."
                 if f.done
-                else f"The twins are at epoch {f.step}: validation loss "
-                f"{f.arrays['history'][0, 2, -1]:.3f} without and "
-                f"{f.arrays['history'][1, 2, -1]:.3f} with noise."
+                else f"Epoch {f.step}: validation loss {f.arrays['history'][0, 2, -1]:.3f} "
+                f"without noise, {f.arrays['history'][1, 2, -1]:.3f} with noise."
             ),
         ),
     ),
@@ -280,10 +286,11 @@ with left:
     )
 with right:
     live.readout(shown.channel)
-with st.expander("How much noise? The validation curve over σ", icon=":material/show_chart:"):
+with st.expander("How much noise? The validation curve for σ", icon=":material/show_chart:"):
     st.caption(
-        f"The experiment in the controls, once for each σ in {', '.join(f'{v:g}' for v in SIGMAS)}:"
-        " one stack, the same batches and the same draws, only larger."
+        f"Trains the experiment in the controls once for each σ in "
+        f"{', '.join(f'{v:g}' for v in SIGMAS)}. All runs share the same batches and the same "
+        "random draws, scaled by σ."
     )
     lesson.further_run(
         "noise-sweep",

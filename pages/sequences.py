@@ -1,4 +1,4 @@
-"""Lesson: an LSTM on sequences, and dropout whose mask stays the same over time."""
+"""Lesson: an LSTM on sequences, and dropout with one mask for all time steps."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ START = Experiment.from_dict(
 NOTHING = START.without_regularization()
 REPEATS = 40
 USUAL = (
-    "**Usual p of dropping:** recurrent 0.2–0.3 · input 0.1–0.3 · before the output 0.2–0.5. "
-    "`nn.LSTM(dropout=p)` is none of these: it drops between layers, so with one layer nothing."
+    "**Typical dropout p:** recurrent 0.2–0.3 · input 0.1–0.3 · before the output 0.2–0.5. "
+    "`nn.LSTM(dropout=p)` is none of these: it acts between layers only, so it has no effect with "
+    "one layer."
 )
 WALL = "nn.LSTM(dropout=p)"
 
@@ -38,12 +39,13 @@ def norms(lane: LaneFrame) -> dict[str, float]:
 
 
 def point(frame: Frame, lanes: Lanes) -> str:
-    """Compare the twins on their own sequences and on new ones."""
+    """Compare the twins on the training sequences and on new ones."""
     plain, with_ = (metrics.read(lane) for lane in frame.lanes)
     return (
-        f"{lanes[0].n_train} sequences to learn from. Validation loss {plain.val_loss:.3f} without "
-        f"and {with_.val_loss:.3f} with; training loss {plain.train_loss:.3f} and "
-        f"{with_.train_loss:.3f}; validation accuracy {metrics.percent(plain.val_accuracy)} and "
+        f"{lanes[0].n_train} training sequences. No regularization: training loss "
+        f"{plain.train_loss:.3f}, validation loss {plain.val_loss:.3f}, validation accuracy "
+        f"{metrics.percent(plain.val_accuracy)}. With regularization: training loss "
+        f"{with_.train_loss:.3f}, validation loss {with_.val_loss:.3f}, validation accuracy "
         f"{metrics.percent(with_.val_accuracy)}. {sequences.verdict(frame, lanes)}"
     )
 
@@ -53,18 +55,19 @@ def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     plain, with_ = (norms(lane) for lane in frame.lanes)
     kernel, recurrent = (with_[name] < plain[name] for name in ("kernel", "recurrent"))
     text = (
-        f"‖kernel‖ is {plain['kernel']:.2f} without and {with_['kernel']:.2f} with, ‖recurrent‖ "
-        f"{plain['recurrent']:.2f} and {with_['recurrent']:.2f}. L2 acts on both; biases and "
-        "embedding are not penalized."
+        f"‖kernel‖ is {plain['kernel']:.2f} with no regularization and {with_['kernel']:.2f} with "
+        f"regularization; ‖recurrent‖ is {plain['recurrent']:.2f} and {with_['recurrent']:.2f}. L2 "
+        "penalizes both matrices, but not the biases and the embedding."
     )
     return (0 if kernel and recurrent else 1 if kernel else 2 if recurrent else 3), text
 
 
 def asked(e: Experiment) -> str:
-    """Return the question about an experiment with what it has switched on."""
+    """Return the question about an experiment with its own techniques."""
     return (
         "an LSTM has two weight matrices: kernel (token → gates) and recurrent (state → gates). "
-        f"With {words.listed(words.techniques(e))}, which ends up smaller than without?"
+        f"Which ends up with a smaller norm with {words.listed(words.techniques(e))} than with no "
+        "regularization?"
     )
 
 
@@ -93,11 +96,11 @@ def code_ran(frame: Frame, lanes: Lanes) -> str:
     redrawn, kept_redrawn = last(len(x), units)
     return (
         f"The first sequence of the table through {units} units with initial weights, under "
-        f"{REPEATS} masks of p = {p:g}. One mask a sequence: {kept_fixed:.0%} of the units are "
-        f"kept at all {len(x)} steps, and the last state varies by "
-        f"{fixed.std(axis=0).mean():.4f} (standard deviation). Redrawn at every step: "
-        f"{kept_redrawn:.0%}, and {redrawn.std(axis=0).mean():.4f}. Without dropout the last "
-        f"state's size is {np.abs(whole).mean():.4f} on average."
+        f"{REPEATS} masks with p = {p:g}. One mask per sequence: {kept_fixed:.0%} of the units are "
+        f"kept at all {len(x)} steps, and the last state has a standard deviation of "
+        f"{fixed.std(axis=0).mean():.4f}. A new mask at each step: {kept_redrawn:.0%}, and a "
+        f"standard deviation of {redrawn.std(axis=0).mean():.4f}. Without dropout, the mean "
+        f"absolute value of the last state is {np.abs(whole).mean():.4f}."
     )
 
 
@@ -107,11 +110,12 @@ def seen(frame: Frame, lanes: Lanes) -> str:
     noisy = float(frame.lanes[1].curve("train_loss_train_mode")[-1])
     before, after = (norms(lane) for lane in frame.lanes)
     return (
-        f"Validation loss {plain.val_loss:.3f} without and {with_.val_loss:.3f} with; training "
-        f"loss {plain.train_loss:.3f} and {with_.train_loss:.3f} ({noisy:.3f} in train mode); "
-        f"validation accuracy {plain.val_accuracy:.0%} and {with_.val_accuracy:.0%}. "
-        f"‖kernel‖ {before['kernel']:.2f} and {after['kernel']:.2f}, ‖recurrent‖ "
-        f"{before['recurrent']:.2f} and {after['recurrent']:.2f}."
+        f"No regularization: training loss {plain.train_loss:.3f}, validation loss "
+        f"{plain.val_loss:.3f}, validation accuracy {plain.val_accuracy:.0%}, ‖kernel‖ "
+        f"{before['kernel']:.2f}, ‖recurrent‖ {before['recurrent']:.2f}. With regularization: "
+        f"training loss {with_.train_loss:.3f} ({noisy:.3f} in train mode), validation loss "
+        f"{with_.val_loss:.3f}, validation accuracy {with_.val_accuracy:.0%}, ‖kernel‖ "
+        f"{after['kernel']:.2f}, ‖recurrent‖ {after['recurrent']:.2f}."
     )
 
 
@@ -132,19 +136,19 @@ def _to_the_wall() -> None:
 def masks_said(p: float, gap: float, sequences_seen: float) -> str:
     """Say what the masks show."""
     if not p:
-        return "With recurrent dropout 0 nothing is dropped, in either way."
+        return "With recurrent dropout p = 0, nothing is dropped in either case."
     steps = SEQUENCE_LENGTH
     return (
-        f"A stripe is a unit that is there, or not, for the whole sequence; the next sequence has "
-        f"other stripes. Redrawn at every step, a unit would last all {steps} steps with "
-        f"probability (1-p)^{steps} = {(1 - p) ** steps:.4f} instead of 1-p = {1 - p:g}. Largest "
-        f"gap to these laws over {sequences_seen:.0f} sequences: {gap:.3f}."
+        f"Each stripe is a unit that is kept or dropped for the whole sequence; the next sequence "
+        f"has other stripes. With a new mask at each step, a unit would be kept at all {steps} "
+        f"steps with probability (1-p)^{steps} = {(1 - p) ** steps:.4f} instead of 1-p = "
+        f"{1 - p:g}. Largest gap to these formulas over {sequences_seen:.0f} sequences: {gap:.3f}."
     )
 
 
 LESSON = lesson.Lesson(
     page=PAGE,
-    question="How do you drop units in a network that reads step by step?",
+    question="How should dropout be applied in a recurrent network?",
     start=START,
     controls=(
         "input_dropout",
@@ -173,32 +177,33 @@ LESSON = lesson.Lesson(
     code_ran=code_ran,
     tasks=(
         lesson.Task(
-            "Recurrent dropout alone, at 0.25.",
+            "Only recurrent dropout, p = 0.25.",
             NOTHING.replace("regularization.recurrent_dropout", 0.25),
             seen,
         ),
         lesson.Task(
-            "Input dropout alone, at 0.2: parts of every token's vector are missing, the same "
-            "parts at every step.",
+            "Only input dropout, p = 0.2. The same components of each token's vector are dropped "
+            "at every step.",
             NOTHING.replace("regularization.input_dropout", 0.2),
             seen,
         ),
         lesson.Task(
-            "L2 alone, at 0.005. What becomes of kernel and recurrent weights?",
+            "Only L2, λ = 0.005. What happens to the kernel and recurrent weights?",
             NOTHING.replace("regularization.l2", 0.005),
             seen,
         ),
         lesson.Task(
-            "Recurrent dropout 0.8: four of five units are gone for a whole sequence. Too much?",
+            "Recurrent dropout, p = 0.8. On average, four of five units are dropped for a whole "
+            "sequence. Is that too much?",
             NOTHING.replace("regularization.recurrent_dropout", 0.8),
             seen,
         ),
     ),
     sources=(
-        "Gal & Ghahramani 2016, arXiv 1512.05287: one mask a sequence, on input and state",
-        "Hochreiter & Schmidhuber 1997: the LSTM; Jozefowicz et al. 2015: its forget bias at 1",
+        "Gal & Ghahramani 2016, arXiv 1512.05287: one mask per sequence, on input and state",
+        "Hochreiter & Schmidhuber 1997: the LSTM; Jozefowicz et al. 2015: forget-gate bias of 1",
         "Keras LSTM: `dropout` and `recurrent_dropout`, `kernel_regularizer` and "
-        "`recurrent_regularizer`, which this page moves together as L2 λ",
+        "`recurrent_regularizer`, which this page sets together as L2 λ",
         "torch.nn.LSTM: its `dropout` acts between layers only",
     ),
     rows=norm_rows,
@@ -225,7 +230,7 @@ lesson.follow_check(
     "masks",
     lesson.Check(
         "The mask over time.",
-        "Left as training draws it, one a sequence; then as if every step drew its own.",
+        "Panels 1 and 2: one mask per sequence, as in training. Panel 3: a new mask at each step.",
         "recurrent_masks",
         lambda e: {
             "p": e.regularization.recurrent_dropout,

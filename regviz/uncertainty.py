@@ -77,18 +77,23 @@ def ece_difference(before: LaneFrame, after: LaneFrame) -> Luck:
     return Luck(value, float(drawn.mean()), float(low), float(high), n)
 
 
-def calibration_said(before: LaneFrame, after: LaneFrame) -> str:
-    """Say which of two models is better calibrated, if these points can show it."""
+def calibration_said(before: LaneFrame, after: LaneFrame, names: tuple[str, ...] = ()) -> str:
+    """Say which of two models is better calibrated, if these points can show it.
+
+    With ``names`` each ECE is followed by its model's name.
+    """
     luck = ece_difference(before, after)
     verdict = {
-        -1: "better calibrated",
-        1: "worse calibrated",
+        -1: "the second model is better calibrated",
+        1: "the second model is worse calibrated",
         0: f"no difference that {luck.n} points can show",
     }[luck.sign]
+    first, second = (f" ({name})" for name in names) if names else ("", "")
     return (
-        f"ECE {ece(before):.3f} and {ece(after):.3f}, a difference of {luck.value:+.3f}; two "
-        f"perfectly calibrated models would differ by {luck.low:+.3f} to {luck.high:+.3f} on "
-        f"{luck.n} points, nine times out of ten: {verdict}"
+        f"ECE {ece(before):.3f}{first} and {ece(after):.3f}{second}, a difference of "
+        f"{luck.value:+.3f}. By chance, two perfectly calibrated models would differ by "
+        f"{luck.low:+.3f} to {luck.high:+.3f} on {luck.n} points, nine times out of ten. Result: "
+        f"{verdict}"
     )
 
 

@@ -147,16 +147,16 @@ def markdown(at: AppTest) -> str:
 
 
 def test_the_image_lesson_shows_maps_and_follows_the_digit_and_the_dimensions() -> None:
-    at = finished(opened("images", CNN), lambda at: "P(3), which is right" in markdown(at))
-    assert "maps whole" in markdown(at)
-    assert "rarer in convolutional layers" in markdown(at)
+    at = finished(opened("images", CNN), lambda at: "P(3), the correct class" in markdown(at))
+    assert "maps as a whole" in markdown(at)
+    assert "less common in convolutional layers" in markdown(at)
     assert "nan" not in markdown(at)
     groups: list[Any] = list(at.get("button_group"))
     digit, dimensions = groups
     digit.set_value(7).run()
-    assert "P(7), which is right" in markdown(at)
+    assert "P(7), the correct class" in markdown(at)
     dimensions.set_value(3).run()
-    finished(at, lambda at: any("BatchNorm3d averages" in h.value for h in at.html))
+    finished(at, lambda at: any("BatchNorm3d averages over" in h.value for h in at.html))
     for label, value, field in (
         ("Dropout kind", "standard", "dropout_kind"),
         ("Dropout p", 0.2, "dropout"),
@@ -190,11 +190,11 @@ def test_the_augmentation_lesson_states_the_average_loss_and_draws_the_curve() -
     at = finished(
         opened("image_augmentation", TURNED), lambda at: "average loss over T" in markdown(at)
     )
-    assert "84 changed images" in markdown(at)
-    finished(at, lambda at: any("is each still the same digit" in h.value for h in at.html))
+    assert "84 transformed images" in markdown(at)
+    finished(at, lambda at: any("Is each still the same digit" in h.value for h in at.html))
     (button,) = [b for b in at.button if b.label.startswith("How much is too much?")]
     button.click().run()
-    finished(at, lambda at: "Mean validation accuracy of 2 seeds" in markdown(at))
+    finished(at, lambda at: "Mean validation accuracy over 2 seeds" in markdown(at))
 
 
 @pytest.mark.parametrize("page", ["images", "image_augmentation"])

@@ -130,7 +130,7 @@ def test_the_microscope_shows_all_its_views() -> None:
 
 def test_the_microscope_at_p_zero_drops_nothing() -> None:
     at = opened("microscope", microscope__p=0.0)
-    assert any("100.0%; 1-p is 100%" in text for text in points(at))
+    assert any("100.0%; expected 1-p = 100%" in text for text in points(at))
     assert not any("does not converge" in text for text in points(at))
 
 
@@ -168,14 +168,14 @@ def test_the_law_is_drawn_beside_the_measured(looked_at: LabFrame) -> None:
 def test_a_sound_is_drawn_and_can_be_heard() -> None:
     at = opened("augmentation")
     assert len(at.get("audio")) == 2
-    assert "1.00 s, then 0.67 s" in points(at)[0]
+    assert "1.00 s before, 0.67 s after" in points(at)[0]
     assert [c.value.rstrip() for c in at.code] == [
         inspect.getsource(augment_audio.time_stretch).rstrip()
     ]
     (kind, _) = at.sidebar.selectbox
     kind.set_value("noise").run()
     finished(at)
-    assert "10.0 dB below" in points(at)[0]
+    assert "Signal-to-noise ratio: 10.0 dB" in points(at)[0]
 
 
 def test_changed_words_are_marked() -> None:

@@ -444,7 +444,7 @@ def test_label_noise_reaches_both_twins_and_the_sentence() -> None:
     control(at, "Label noise").set_value(0.2).run()
     assert shown(at).data.label_noise == 0.2
     finished(at)
-    (told,) = [p for p in lesson_points(at) if "paid like a penalty" in p]
+    (told,) = [p for p in lesson_points(at) if "acts like a penalty" in p]
     assert "20% of the training labels are wrong" in told
 
 
@@ -452,7 +452,7 @@ def test_the_sweep_over_noise_ends_with_its_lowest() -> None:
     at = finished(opened("noise", short("noise")))
     next(b for b in at.button if b.label == "Train the sweep").click().run()
     finished(at, lambda at: "Validation curve" in titles(at))
-    assert any("Lowest validation loss" in p for p in lesson_points(at))
+    assert any("The lowest validation loss" in p for p in lesson_points(at))
 
 
 # --- label smoothing ------------------------------------------------------------------------------
@@ -499,7 +499,7 @@ def test_the_sweep_over_p_says_where_it_over_and_under_fits() -> None:
     at = finished(opened("dropout", short("dropout")))
     next(b for b in at.button if b.label == "Train the sweep").click().run()
     finished(at, lambda at: "dropout p" in titles(at))
-    (told,) = [p for p in lesson_points(at) if "Lowest validation loss" in p]
+    (told,) = [p for p in lesson_points(at) if "The lowest validation loss" in p]
     by_kind = re.findall(r"\d\.\d|(?<= )0(?=[,;.])", told[told.index("Verdicts") :].split("Tr")[0])
     assert len(by_kind) == 10, "every p has its verdict"
 

@@ -358,7 +358,7 @@ def test_the_usual_ranges_stand_beside_the_controls() -> None:
 
 
 def masks_drawn(at: AppTest) -> bool:
-    return "Largest gap to these laws" in text(at)
+    return "Largest gap to these formulas" in text(at)
 
 
 def test_the_rule_its_examples_and_the_masks_are_shown() -> None:
@@ -370,7 +370,7 @@ def test_the_rule_its_examples_and_the_masks_are_shown() -> None:
     assert len(re.findall(r"<td[^>]*>[01]\.\d\d", table)) == 12  # what both models say
     assert "other stripes" in table
     still = finished(opened("sequences", LSTM.replace("regularization.recurrent_dropout", 0.0)))
-    finished(still, lambda at: "nothing is dropped, in either way" in text(at))
+    finished(still, lambda at: "nothing is dropped in either case" in text(at))
 
 
 @pytest.mark.parametrize(
@@ -409,12 +409,12 @@ def test_the_maps_are_of_the_chosen_sequence_and_model() -> None:
     (said,) = re.findall(r"Eval mode: every row sums to 1.*?%\.", text(at))
     assert "p = 0.25" in said
     assert "1/(1-p) = 1.333" in said
-    assert re.search(r"times 1\.333", said)
+    assert re.search(r"multiplied by 1\.333", said)
     control(at, "Sequence").set_value(3).run()
     (other,) = re.findall(r"Eval mode: every row sums to 1.*?%\.", text(at))
     assert other != said
     control(at, "Model").set_value(0).run()
-    assert "both modes are equal bit for bit" in text(at)
+    assert "both modes are equal, bit for bit" in text(at)
     assert not at.exception
 
 

@@ -86,7 +86,7 @@ def wrong_dropout_at_test(p: float, repeats: int, seed: int) -> Iterator[LabFram
                 "accuracy_right": float(right[seen, 0].mean()),
                 "measured": float(wrong[seen, 1].std()),
                 "right_spread": float(np.ptp(right[seen, 1])),
-                "says": "standard deviation of P(class 1) of one point over equal questions",
+                "says": "standard deviation of P(class 1) of one point over repeated predictions",
             },
         )
 
@@ -122,7 +122,7 @@ def wrong_dropout_scaling(p: float, units: int, repeats: int, seed: int) -> Iter
                 "measured": last["wrong"] / test["wrong"],
                 "measured_twice": last["twice"] / test["twice"],
                 "measured_right": last["right"] / test["right"],
-                "says": "mean output in training over mean output at test; 1 is right",
+                "says": "mean output in training / mean output at test time; 1 is correct",
             },
         )
 
@@ -171,7 +171,7 @@ def wrong_l1_subgradient(l1: float, n_features: int, steps: int, seed: int) -> I
                 "zeros_wrong": int(zeros_wrong[-1]),
                 "zeros_right": int(zeros_right[-1]),
                 "smallest_wrong": float(np.abs(wrong[t]).min()),
-                "says": "exact zeros more with the proximal step",
+                "says": "additional exact zeros with the proximal step",
             },
         )
 
@@ -213,7 +213,7 @@ def wrong_l1_kill(l1: float, steps: int, seed: int) -> Iterator[LabFrame]:
                 "dead": int(dead[t]),
                 "dead_but_needed": int((~alive & (solution != 0)).sum()),
                 "gap_right": float(np.abs(right[t] - solution).max()),
-                "says": "objective of the wrong one above that of the right one",
+                "says": "objective of the wrong version minus that of the correct one",
             },
         )
 
@@ -260,7 +260,7 @@ def wrong_adam_decay(weight_decay: float, lr: float, steps: int, seed: int) -> I
                 "left_wrong": paths["wrong"][t].tolist(),
                 "left_right": paths["right"][t].tolist(),
                 "closed_form": float(closed[t]),
-                "says": "share left under large gradients minus that under small ones; 0 is right",
+                "says": "remaining share under large gradients minus small ones; 0 is correct",
             },
         )
 
@@ -340,7 +340,7 @@ def wrong_dropout_before_batch_norm(
                 "measured": float(paths["wrong"][t]),
                 "right": float(paths["right"][t]),
                 "expected": float(law.mean()),
-                "says": "variance met in evaluation over variance learnt; 1 is right",
+                "says": "variance at test time / running variance; 1 is correct",
             },
         )
 

@@ -1,5 +1,5 @@
-"""WRONG on purpose: what is often written, beside which the right one can be shown.
+"""WRONG on purpose: common mistakes, to be shown beside the correct version.
 
-Nothing but the labs of the misconception wall and the page that shows this code may use it. Every
-function says in its docstring what is wrong, why, and who says so.
+Only the labs of the misconception wall and the page that shows this code may use it. The docstring
+of each function explains what is wrong and why, and gives a source.
 """

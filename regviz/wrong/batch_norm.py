@@ -1,4 +1,4 @@
-"""WRONG order: dropout right before batch norm."""
+"""WRONG order: dropout directly before batch norm."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ Array = NDArray[np.float64]
 def wrong_input_of_batch_norm(
     x: Array, p: float, *, training: bool, rng: np.random.Generator
 ) -> Array:
-    """WRONG: what batch norm gets when dropout stands right before it.
+    """WRONG: the input of batch norm when dropout is placed directly before it.
 
     Dropout keeps the mean but not the variance: Var[y] = Var[x] + E[x²]·p/(1-p) in training, Var[x]
-    in evaluation. Batch norm learns the first as its running variance and meets the second: a
-    variance shift. Right: dropout after the last batch norm.
+    in eval mode. Batch norm learns the first as its running variance but is applied to the second:
+    a variance shift. Correct: dropout after the last batch norm.
 
     Source: Li et al. 2019, arXiv 1801.05134.
     """

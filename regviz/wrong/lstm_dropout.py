@@ -9,11 +9,11 @@ if TYPE_CHECKING:
 
 
 def wrong_lstm_with_dropout(inputs: int, units: int, p: float) -> nn.LSTM:
-    """WRONG: asks for dropout that is never applied.
+    """WRONG: requests dropout that is never applied.
 
-    ``dropout=`` acts on what one layer hands to the *next*; with ``num_layers=1`` there is no next
-    layer, and torch only warns. And even with two layers it draws a new mask at each time step.
-    Recurrent dropout is one mask for a whole sequence.
+    ``dropout=`` acts on the outputs of one layer before the *next* layer. With ``num_layers=1``
+    there is no next layer, and torch only warns. Even with two layers, it draws a new mask at each
+    time step. Recurrent dropout uses one mask for a whole sequence.
 
     Source: torch.nn.LSTM; Gal & Ghahramani 2016, arXiv 1512.05287.
     """
