@@ -201,7 +201,7 @@ with left:
     )
 with right:
     live.readout(shown.channel)
-targets, diagram = st.columns([1, 3], gap="small")
+targets, diagram = st.columns([1, 2], gap="small")
 with targets:
     epsilon = shown.experiment.regularization.label_smoothing
     hard, soft = (soft_targets(np.array([1]), 2, e)[0] for e in (0.0, epsilon))

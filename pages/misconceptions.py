@@ -154,7 +154,7 @@ WALL = (
         "wrong_dropout_at_test",
         "Dropout left on at test time",
         "A network trained with dropout also drops units when it makes predictions.",
-        "At test time, inverted dropout drops nothing: it is the identity. model.eval() does this.",
+        "At test time, inverted dropout is the identity: it drops nothing. Use model.eval().",
         at_test,
         lambda f: f.number("measured") > 10 * f.number("right_spread") + 0.01,
         (wrong_dropout_at_test,),

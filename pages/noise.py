@@ -129,7 +129,7 @@ def mode_rows(frame: Frame, lanes: Lanes) -> lesson.Rows:
     modes = [lane.curve("train_loss_train_mode")[-1] for lane in frame.lanes]
     quiet = [lane.curve("train_loss")[-1] for lane in frame.lanes]
     return [
-        ("Training loss with noise", *(f"{m:.3f}" for m in modes)),
+        ("Training loss (train mode)", *(f"{m:.3f}" for m in modes)),
         (
             "Added by the noise",
             *(

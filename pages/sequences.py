@@ -230,7 +230,8 @@ lesson.follow_check(
     "masks",
     lesson.Check(
         "The mask over time.",
-        "Panels 1 and 2: one mask per sequence, as in training. Panel 3: a new mask at each step.",
+        "Sequences 1 and 2: one mask per sequence, as in training. Redrawn: a new mask at each "
+        "step.",
         "recurrent_masks",
         lambda e: {
             "p": e.regularization.recurrent_dropout,

@@ -159,20 +159,20 @@ def gallery(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
         turn = f"{a['degrees'][i].round() + 0.0:+.0f}°" if a["degrees"].any() else ""
         mirror = "mirrored" if a["mirrored"][i] else ""
         moved = a["right"].any() or a["down"].any()
-        shift = f"{a['right'][i]:+.1f}, {a['down'][i]:+.1f}" if moved else ""
-        titles.append(" ".join(word for word in (turn, shift, mirror) if word))
+        shift = f"{a['right'][i]:+.1f} {a['down'][i]:+.1f}" if moved else ""
+        titles.append("<br>".join(word for word in (turn, shift, mirror) if word))
     columns = -(-len(titles) // 2)
     figure = make_subplots(
-        rows=2, cols=columns, subplot_titles=titles, vertical_spacing=0.14, horizontal_spacing=0.012
+        rows=2, cols=columns, subplot_titles=titles, vertical_spacing=0.18, horizontal_spacing=0.012
     )
     images = [a["original"], *changed]
     for i, image in enumerate(images):
         row, column = divmod(i, columns)
         _tile(figure, image, palette, low=0, high=1, row=row + 1, col=column + 1)
     styled(figure, "One image, and how an epoch may see it", palette, 330)
-    figure.update_annotations(font={"size": 13, "color": palette.text})
+    figure.update_annotations(font={"size": 12, "color": palette.text})
     _bare(figure, 330)
-    figure.update_layout(margin={"t": 58})
+    figure.update_layout(margin={"t": 70})
     return figure
 
 

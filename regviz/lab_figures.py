@@ -217,7 +217,7 @@ def masked_networks(frame: LabFrame, samples: int = 4, palette: Palette = LIGHT)
     """Draw the network once for each of the batch's first samples, its dropped units hollow."""
     masks, widths = frame.arrays["masks"][:samples], frame.arrays["widths"]
     figure = panel_row(
-        [f"sample {i + 1}: {row.sum()}/{len(row)}" for i, row in enumerate(masks)],
+        [f"{row.sum()} of {len(row)}" for row in masks],
         horizontal_spacing=0.03,
     )
     y = [np.linspace(0, 1, n + 2)[1:-1] for n in widths]
@@ -253,7 +253,7 @@ def masked_networks(frame: LabFrame, samples: int = 4, palette: Palette = LIGHT)
                 marker={"symbol": symbol, "size": 13, "color": color, "line": {"width": 1.6}},
                 **place,
             )  # fmt: skip
-    styled(figure, "One step, one mask for each sample: units kept", palette, 340)
+    styled(figure, "One mask for each sample: units kept", palette, 340)
     names = ["x", *(f"h{k}" for k in range(1, len(widths) - 1)), "y"]
     figure.update_xaxes(
         showgrid=False, showline=False, ticks="", tickvals=list(range(len(widths))),

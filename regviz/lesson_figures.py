@@ -32,7 +32,7 @@ def reliability(
     figure = panel_row(
         ("reliability diagram", "confidence histogram"),
         column_widths=[0.5, 0.5],
-        horizontal_spacing=0.1,
+        horizontal_spacing=0.15,
     )
     figure.add_scatter(
         x=[0, 1], y=[0, 1], mode="lines", name="perfectly calibrated",

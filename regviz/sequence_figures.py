@@ -31,8 +31,8 @@ def masks_over_time(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
         (
             "sequence 1",
             "sequence 2",
-            "sequence 1, redrawn",
-            "share of units kept at every step so far",
+            "redrawn",
+            "share kept at every step",
         ),
         column_widths=[0.2, 0.2, 0.2, 0.4],
         horizontal_spacing=0.05,
@@ -78,7 +78,7 @@ def attention_modes(
         (time,), whole numbers.
     """
     figure = panel_row(
-        ("eval mode", "train mode (×: dropped)", "sum of each row"),
+        ("eval mode", "train mode", "row sums"),
         column_widths=[0.38, 0.38, 0.24],
         horizontal_spacing=0.05,
     )
@@ -118,7 +118,7 @@ def attention_modes(
         range=[len(tokens) + 0.5, 0.5], tickvals=place, ticktext=names, showticklabels=True
     )
     figure.update_yaxes(title_text="token", row=1, col=1)
-    return styled(figure, "Attention maps, same weights", palette, 460)
+    return styled(figure, "Attention maps, same weights (×: dropped)", palette, 460)
 
 
 def row_sums_check(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:

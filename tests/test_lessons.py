@@ -499,7 +499,7 @@ def test_the_sweep_over_p_says_where_it_over_and_under_fits() -> None:
     at = finished(opened("dropout", short("dropout")))
     next(b for b in at.button if b.label == "Train the sweep").click().run()
     finished(at, lambda at: "dropout p" in titles(at))
-    (told,) = [p for p in lesson_points(at) if "The lowest validation loss" in p]
+    (told,) = [p for p in lesson_points(at) if "Lowest validation loss" in p]
     by_kind = re.findall(r"\d\.\d|(?<= )0(?=[,;.])", told[told.index("Verdicts") :].split("Tr")[0])
     assert len(by_kind) == 10, "every p has its verdict"
 

@@ -682,10 +682,8 @@ def _task(
     experiment: Experiment,
     done: tuple[Frame, Lanes] | None,
 ) -> None:
-    words, button = st.columns([6, 1], vertical_alignment="center")
-    with words:
-        st.markdown(f"**{number + 1}.** {task.words}")
-    with button:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{number + 1}.** {task.words}", width="stretch")
         st.button(
             "Load this experiment",
             key=f"{lesson.page}.task.{number}",
