@@ -44,7 +44,7 @@ def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     """Compare the ECE of the two models on this run, with what chance alone would give."""
     plain, smooth = frame.lanes
     right = {-1: 0, 0: 1, 1: 2}[uncertainty.ece_difference(plain, smooth).sign]
-    return right, f"{uncertainty.calibration_said(plain, smooth, NAMES)}."
+    return right, f"{uncertainty.calibration_said(plain, smooth, names=NAMES)}."
 
 
 def asked(e: Experiment) -> str:
@@ -85,8 +85,8 @@ def seen(frame: Frame, lanes: Lanes) -> str:
     plain, smooth = frame.lanes
     a, b = metrics.read(plain), metrics.read(smooth)
     return (
-        f"{uncertainty.calibration_said(plain, smooth, NAMES)}. No regularization: validation "
-        f"accuracy {metrics.percent(a.val_accuracy)}, validation loss {a.val_loss:.3f}, mean "
+        f"{uncertainty.calibration_said(plain, smooth, names=NAMES)}. No regularization: "
+        f"validation accuracy {metrics.percent(a.val_accuracy)}, validation loss {a.val_loss:.3f}, mean "
         f"confidence {mean_confidence(plain):.0%}. With regularization: validation accuracy "
         f"{metrics.percent(b.val_accuracy)}, validation loss {b.val_loss:.3f}, mean confidence "
         f"{mean_confidence(smooth):.0%}."

@@ -319,7 +319,7 @@ def monte_carlo(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
     row = int(np.abs(a["xx1"] - np.median(a["xx1"])).argmin())
     x, mean, std = a["xx0"], a["mc_mean"][row], a["mc_std"][row]
     figure = panel_row(
-        ("standard deviation over sub-networks", f"along x₂ = {a['xx1'][row]:.2f}"),
+        ("standard deviation", f"P(class 1), x₂ = {a['xx1'][row]:.2f}"),
         horizontal_spacing=0.24,
     )
     figure.add_heatmap(
@@ -341,8 +341,8 @@ def monte_carlo(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
     )  # fmt: skip
     figure.update_xaxes(title_text="x₁")
     figure.update_yaxes(title_text="x₂", row=1, col=1)
-    figure.update_yaxes(title_text="P(class 1)", range=[-0.1, 1.1], row=1, col=2)
-    return styled(figure, "Monte-Carlo dropout: 200 sub-networks vote", palette, 340)
+    figure.update_yaxes(range=[-0.1, 1.1], row=1, col=2)
+    return styled(figure, "Monte-Carlo dropout: 200 sub-networks", palette, 340)
 
 
 def train_and_eval(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:

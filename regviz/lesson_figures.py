@@ -567,7 +567,7 @@ def ridge_check(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
     a = frame.arrays
     names = [f"w{j}" for j in range(len(a["closed_form"]))]
     for name, color, values, symbol in (
-        ("no dropout: least squares", palette.lane(0), a["least_squares"], "x-thin-open"),
+        ("no penalty: least squares", palette.lane(0), a["least_squares"], "x-thin-open"),
         (f"{CLOSED} (ridge)", palette.lane(1), a["closed_form"], "line-ew-open"),
         ("measured, averaged", palette.lane(2), a["averaged"][-1], "circle"),
     ):
@@ -585,7 +585,7 @@ def ridge_check(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:
     )  # fmt: skip
     figure.update_xaxes(title_text="step", row=1, col=2)
     figure.update_yaxes(type="log", exponentformat="power", dtick=1, row=1, col=2)
-    return styled(figure, "Linear dropout and ridge regression", palette)
+    return styled(figure, "Averaged weights and ridge regression", palette)
 
 
 def noise_check(frame: LabFrame, palette: Palette = LIGHT) -> go.Figure:

@@ -77,7 +77,7 @@ def ece_difference(before: LaneFrame, after: LaneFrame) -> Luck:
     return Luck(value, float(drawn.mean()), float(low), float(high), n)
 
 
-def calibration_said(before: LaneFrame, after: LaneFrame, names: tuple[str, ...] = ()) -> str:
+def calibration_said(before: LaneFrame, after: LaneFrame, *, names: tuple[str, ...] = ()) -> str:
     """Say which of two models is better calibrated, if these points can show it.
 
     With ``names`` each ECE is followed by its model's name.
