@@ -86,8 +86,8 @@ def seen(frame: Frame, lanes: Lanes) -> str:
     a, b = metrics.read(plain), metrics.read(smooth)
     return (
         f"{uncertainty.calibration_said(plain, smooth, names=NAMES)}. No regularization: "
-        f"validation accuracy {metrics.percent(a.val_accuracy)}, validation loss {a.val_loss:.3f}, mean "
-        f"confidence {mean_confidence(plain):.0%}. With regularization: validation accuracy "
+        f"validation accuracy {metrics.percent(a.val_accuracy)}, validation loss {a.val_loss:.3f}, "
+        f"mean confidence {mean_confidence(plain):.0%}. With regularization: validation accuracy "
         f"{metrics.percent(b.val_accuracy)}, validation loss {b.val_loss:.3f}, mean confidence "
         f"{mean_confidence(smooth):.0%}."
     )
