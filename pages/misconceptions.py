@@ -85,8 +85,8 @@ def kill(f: LabFrame) -> str:
     return (
         f"Dead weights: {f.number('dead'):.0f}; the solution needs "
         f"{f.number('dead_but_needed'):.0f} of them. The objective ends "
-        f"{f.number('measured'):.3f} higher than with soft-thresholding, whose weights differ from the solution by at most "
-        f"{f.number('gap_right'):.1e}."
+        f"{f.number('measured'):.3f} higher than with soft-thresholding, whose weights differ from "
+        f"the solution by at most {f.number('gap_right'):.1e}."
     )
 
 
@@ -225,8 +225,8 @@ WALL = (
         "Dropout and batch norm can be placed in any order.",
         "Dropout directly before batch norm changes the variance in training only, and batch norm "
         "learns that variance. Dropout after the last batch norm causes no shift. With dropout and "
-        "batch norm in every layer, the shift occurs in all layers but the last; dropout may still be "
-        "worth it. The page Combining measures that.",
+        "batch norm in every layer, the shift occurs in all layers but the last; dropout may still "
+        "be worth it. The page Combining measures that.",
         before_norm,
         lambda f: off(f, "measured") and not off(f, "right"),
         (wrong_input_of_batch_norm,),
