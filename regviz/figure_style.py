@@ -23,12 +23,7 @@ MANY_POINTS = 400
 
 
 def styled(figure: go.Figure, title: str, palette: Palette, height: int = HEIGHT) -> go.Figure:
-    """Return the figure in the pages' own look, title at the top left, legend under it.
-
-    In a figure of several panels an invisible border of the legend keeps room for their titles,
-    which stand between it and the panels, in however many rows it is drawn.
-    """
-    room = 14 if figure.layout.annotations else 0
+    """Return the figure in the pages' own look, title at the top left, legend under it."""
     figure.update_layout(
         title={
             "text": f"<b>{title}</b>",
@@ -42,7 +37,7 @@ def styled(figure: go.Figure, title: str, palette: Palette, height: int = HEIGHT
         },
         template=None,
         height=height,
-        margin={"l": 56, "r": 16, "t": 78 + (18 if room else 0), "b": 46},
+        margin={"l": 56, "r": 16, "t": 78, "b": 46},
         font={"family": FONT, "size": 13, "color": palette.text},
         paper_bgcolor=CLEAR,
         plot_bgcolor=CLEAR,
@@ -50,13 +45,10 @@ def styled(figure: go.Figure, title: str, palette: Palette, height: int = HEIGHT
             "orientation": "h",
             "x": 0,
             "xanchor": "left",
-            "y": 1 - (30 - room) / height,
+            "y": 1 - 30 / height,
             "yref": "container",
             "yanchor": "top",
             "bgcolor": CLEAR,
-            "borderwidth": room,
-            "bordercolor": CLEAR,
-            "indentation": room,  # nothing may reach into the border: it cuts
         },
         hoverlabel={"bgcolor": palette.surface, "font": {"color": palette.text, "family": FONT}},
         modebar={"bgcolor": CLEAR, "color": palette.muted, "activecolor": palette.primary},
