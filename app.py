@@ -84,7 +84,7 @@ def _pages() -> dict[str, list[st.Page]]:
                 "pages/noise.py",
                 title="Noise",
                 icon=":material/grain:",
-                help="Can noise be good for a network?",
+                help="Can noise help a network generalize?",
             ),
             st.Page(
                 "pages/label_smoothing.py",
