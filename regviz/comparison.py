@@ -228,9 +228,9 @@ def _draws(e: Experiment) -> tuple[object, int]:
 
 
 _BASE: dict[str, Any] = {
-    "data": {"n_samples": 300, "noise": 0.3},
+    "data": {"n_samples": 300, "noise": 0.35},
     "model": {"hidden": [64, 64]},
-    "training": {"lr": 0.005, "epochs": 150},
+    "training": {"lr": 0.005, "epochs": 300},
 }
 
 

@@ -269,9 +269,9 @@ def wrong_early_stopping(patience: int, epochs: int, seed: int) -> Iterator[LabF
     """One over-fitting run; one stopper watches the training loss, one the validation loss."""
     experiment = Experiment.from_dict(
         {
-            "data": {"n_samples": 150, "noise": 0.35, "label_noise": 0.2, "seed": seed},
+            "data": {"n_samples": 120, "noise": 0.35, "label_noise": 0.2, "seed": seed},
             "model": {"hidden": [64, 64]},
-            "training": {"lr": 0.003, "epochs": epochs, "seed": seed},
+            "training": {"lr": 0.005, "epochs": epochs, "seed": seed},
         }
     )
     run = Run([experiment])
