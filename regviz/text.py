@@ -8,11 +8,13 @@ glyph for it. :func:`clean` is the one rule for all formats.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 
 MOST_MARKS = 4
 """Combining marks on one letter: more are left out, or they would cover the lines above."""
+_LINE_END = re.compile("\r\n|[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _JOINERS = "\u200c\u200d"  # they shape Persian, the scripts of India, and emoji
 
 
@@ -33,7 +35,10 @@ def clean(text: str, *, lines: bool = False) -> str:
     text = _few_marks(unicodedata.normalize("NFC", text))
     if not lines:
         return " ".join(text.split())
-    return "\n".join("".join(" " if c.isspace() else c for c in line) for line in text.splitlines())
+    # not splitlines: it forgets whether the last line was ended, and cleaning twice would differ
+    return "\n".join(
+        "".join(" " if c.isspace() else c for c in line) for line in _LINE_END.split(text)
+    )
 
 
 def _seen(character: str) -> str:

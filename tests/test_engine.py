@@ -477,7 +477,7 @@ def test_a_run_that_loses_two_trainers_has_failed_and_can_be_retried(
     os.kill(trainer_pid(engine), signal.SIGKILL)
     until(job, lambda: job.state not in IN_PROGRESS, "second loss")
     assert job.state == "failed"
-    assert "lost twice" in job.reason
+    assert "stopped twice" in job.reason
     assert "signal 9" in job.reason
     assert _epoch(job) >= 2  # the picture stays
     again = engine.submit(experiments, me)

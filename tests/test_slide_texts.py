@@ -91,6 +91,8 @@ TEXT = st.one_of(st.sampled_from(HOSTILE), st.text(max_size=30))
 
 
 @given(st.text())
+@example("\x1e\r")
+@example("a\n")
 def test_clean_text_is_what_xml_can_hold_and_stays_as_it_is(text: str) -> None:
     for lines in (False, True):
         shown = clean(text, lines=lines)

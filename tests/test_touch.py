@@ -68,7 +68,7 @@ def _touch(fingers: CDPSession, kind: str, points: list[tuple[float, float]]) ->
 
 RESTING = """async part => {
     let [at, still] = [NaN, 0]
-    while (still < 5) {
+    while (still < 30) {
         part.scrollIntoView({ block: 'center', behavior: 'instant' })
         const { top, left } = part.getBoundingClientRect()
         still = top + left === at ? still + 1 : 0
