@@ -135,7 +135,7 @@ def curves(
         at = {"xaxis": f"x{k}", "yaxis": f"y{k}", "showlegend": False}
         lines: list[Any] = []
         for split, dash, word in (
-            ("train", TRAIN_DASH, "train"),
+            ("train", TRAIN_DASH, "training"),
             ("val", VALIDATION_DASH, "validation"),
         ):
             mean, low, high = _mean_and_band(
@@ -178,7 +178,7 @@ def curves(
                     "line": {"color": palette.outline, "width": 0.8}},
             hovertemplate="best epoch %{x}: %{y:.3g}<extra></extra>", **at,
         )  # fmt: skip
-    for word, dash in (("train", TRAIN_DASH), ("validation", VALIDATION_DASH)):
+    for word, dash in (("training", TRAIN_DASH), ("validation", VALIDATION_DASH)):
         line = {"color": palette.muted, "dash": dash, "width": 2}
         figure.add_trace(_legend_entry(word, mode="lines", line=line))
     star = {"symbol": "star", "size": 9, "color": palette.muted}

@@ -192,7 +192,7 @@ PRESETS: tuple[Preset, ...] = (
         "About one training label in five is wrong. With label smoothing the network still learns "
         "wrong labels, but with less confidence: the validation loss stays lower.",
         _less_sure,
-        data={"kind": "moons", "n_samples": 150, "noise": 0.15, "label_noise": 0.2},
+        data={"kind": "moons", "n_samples": 150, "noise": 0.25, "label_noise": 0.2},
         model={"hidden": [128, 128, 128]},
         regularization={"label_smoothing": 0.3},
         training={"lr": 0.005, "epochs": 300},

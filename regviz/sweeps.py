@@ -291,7 +291,8 @@ def sentence(sweep: Sweep, seen: Outcome) -> str:
     text = f"Lowest validation loss {mean[best]:.3f}{seeds} at {cell}"
     zero = tuple(0 for _ in sweep.axes)
     if all(axis.values[0] == 0 for axis in sweep.axes) and best != zero:
-        text += f"; with {'both' if len(zero) > 1 else 'it'} at 0 it is {mean[zero]:.3f}"
+        none = " and ".join(f"{axis.label} = 0" for axis in sweep.axes)
+        text += f"; at {none} it is {mean[zero]:.3f}"
     text += "."
     choice = one_standard_error(sweep.axes[0], seen) if len(best) == 1 else None
     if choice is not None:

@@ -186,7 +186,7 @@ def test_a_subject_that_is_off_is_said_and_what_is_on_instead() -> None:
     assert "Dropout is switched off; what sets the models apart here is L2 λ = 0.01." in text
     assert "has two training losses" not in text
     off = lesson_of("early_stopping").off(experiment("moons"))
-    assert off.startswith("Early stopping is switched off, so the models are one and the same")
+    assert off.startswith("Early stopping is switched off, so the models are identical")
 
 
 def test_no_page_prints_a_note_of_its_own() -> None:

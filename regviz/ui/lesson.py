@@ -190,8 +190,8 @@ class Lesson:
         name = self.subject.name
         if len(set(self.lanes(experiment))) == 1:
             return (
-                f"{name} is switched off, so the models are one and the same: move its slider and "
-                "watch them part."
+                f"{name} is switched off, so the models are identical: move its slider and watch "
+                "them separate."
             )
         others = words.listed(words.techniques(experiment)) or "another setting"
         return f"{name} is switched off; what sets the models apart here is {others}."
