@@ -453,6 +453,7 @@ if ended and lanes == sweep.experiments and frame is not None and frame.epoch:
             file_name="sweep.csv",
             mime="text/csv",
             icon=":material/download:",
+            help="A CSV file: one row for each trained model.",
             on_click="ignore",
         )
         st.download_button(
@@ -461,6 +462,7 @@ if ended and lanes == sweep.experiments and frame is not None and frame.epoch:
             file_name="experiment.json",
             mime="application/json",
             icon=":material/download:",
+            help="A JSON file for the command below.",
             on_click="ignore",
         )
         st.caption("Train the same models without the browser, with identical numbers:")
