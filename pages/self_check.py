@@ -23,7 +23,7 @@ from regviz.scratch.penalties import elastic_net_update, l1_penalty, l2_penalty,
 from regviz.scratch.recurrent import recurrent_dropout_lstm
 from regviz.scratch.weight_decay import sgd_step
 from regviz.slides import words
-from regviz.specs import Experiment, SpecError, from_link
+from regviz.specs import Experiment, SpecError, batch_ends, from_link
 from regviz.ui import layout, lesson, live, notice
 from regviz.ui.lesson import Lanes
 
@@ -356,7 +356,7 @@ def one_step(frame: Frame, lanes: Lanes) -> str:
 def shrinking(frame: Frame, lanes: Lanes) -> str:
     """Shrink a weight of 1 by plain SGD, for the steps of as many epochs, and say what differs."""
     left, e = [], lanes[0]
-    steps = frame.epoch * -(-e.n_train // (e.training.batch_size or e.n_train))
+    steps = frame.epoch * len(batch_ends(e.n_train, e.training.batch_size))
     for lane in lanes:
         w = np.ones(1)
         for _ in range(steps):
