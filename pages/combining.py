@@ -11,8 +11,8 @@ from regviz import lesson_figures, metrics, presets, specs
 from regviz.frames import Frame
 from regviz.scratch.dropout import dropout_forward
 from regviz.scratch.normalization import batch_norm
-from regviz.slides import words
 from regviz.specs import Experiment, RegularizationSpec
+from regviz.text import listed
 from regviz.ui import charts, lesson, live
 from regviz.ui.lesson import Lanes
 
@@ -111,7 +111,7 @@ def asked(e: Experiment) -> str:
     if len(single) < 2:
         return ""
     return (
-        f"{words.listed(single)}: each is trained alone, and all are trained together. Does the "
+        f"{listed(single)}: each is trained alone, and all are trained together. Does the "
         "combination lower the validation loss by clearly more (at least a fifth more) than the "
         "best single technique?"
     )

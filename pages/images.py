@@ -14,6 +14,7 @@ from regviz.scratch.dropout import dropout_forward, spatial_dropout_forward
 from regviz.scratch.normalization import batch_norm
 from regviz.slides import words
 from regviz.specs import Experiment
+from regviz.text import listed
 from regviz.ui import charts, lesson, live
 from regviz.ui.lesson import Lanes
 
@@ -45,7 +46,7 @@ def techniques(e: Experiment) -> str:
         for path, value in words.flat(e).items()
         if words.is_on(path, value) and path != "regularization.dropout"
     ]
-    return words.listed(parts) or "no regularization"
+    return listed(parts) or "no regularization"
 
 
 def point(frame: Frame, lanes: Lanes) -> str:

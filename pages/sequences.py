@@ -11,6 +11,7 @@ from regviz.frames import Frame, LaneFrame
 from regviz.scratch.recurrent import recurrent_dropout_lstm
 from regviz.slides import words
 from regviz.specs import SEQUENCE_LENGTH, Experiment
+from regviz.text import listed
 from regviz.ui import lesson, live, sequences
 from regviz.ui.lesson import Lanes
 
@@ -66,7 +67,7 @@ def asked(e: Experiment) -> str:
     """Return the question about an experiment with its own techniques."""
     return (
         "an LSTM has two weight matrices: kernel (token → gates) and recurrent (state → gates). "
-        f"Which ends up with a smaller norm with {words.listed(words.techniques(e))} than with no "
+        f"Which ends up with a smaller norm with {listed(words.techniques(e))} than with no "
         "regularization?"
     )
 

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from regviz import metrics, specs
 from regviz.frames import Frame
 from regviz.specs import Experiment, SpecError
+from regviz.text import listed
 
 MOST = 6
 MAX_SEEDS = 10
@@ -147,7 +148,7 @@ class Comparison:
             seeds = f"seeds {first_seed}–{first_seed + self.seeds - 1}, plots show the first"
         return (
             f"All on the same {data.n_samples} samples ({data.kind}, data seed {data.seed}), "
-            f"{_listed(same)}{more}; {seeds}."
+            f"{listed(same)}{more}; {seeds}."
         )
 
     # --- changes: each returns another comparison -----------------------------------------------
@@ -216,11 +217,6 @@ class Comparison:
 
     def _with(self, entries: Sequence[Entry]) -> Comparison:
         return dataclasses.replace(self, entries=tuple(entries))
-
-
-def _listed(words: Sequence[str]) -> str:
-    """Return ``a, b and c``."""
-    return " and ".join(part for part in (", ".join(words[:-1]), words[-1]) if part)
 
 
 def _draws(e: Experiment) -> tuple[object, int]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from regviz import metrics
 from regviz.frames import LaneFrame
 from regviz.specs import Experiment
+from regviz.uncertainty import ece
 
 Shows = Callable[[LaneFrame, LaneFrame], bool]
 
@@ -100,11 +101,6 @@ def _little_changes_and_over_fits(without: LaneFrame, with_: LaneFrame) -> bool:
 
 def _calibrated(without: LaneFrame, with_: LaneFrame) -> bool:
     """Whether the ECE is clearly lower, and not by a lucky draw of the validation points."""
-
-    def ece(lane: LaneFrame) -> float:
-        count, confidence, right = lane.reliability.astype(float)
-        return float(abs(right - confidence).sum() / count.sum())
-
     return ece(with_) < ece(without) - 0.02
 
 

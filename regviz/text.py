@@ -97,6 +97,11 @@ def told_apart(names: Sequence[str], most: int) -> tuple[str, ...]:
     )
 
 
+def listed(parts: Sequence[str]) -> str:
+    """Return parts as one text: ``a, b and c``."""
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+
+
 def escaped(text: str) -> str:
     """Return text for a figure of Plotly's, which takes ``<``, ``>`` and ``&`` for HTML."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -221,11 +221,6 @@ def below(runs: Runs, figures: Sequence[str]) -> str:
     return " · ".join(dict.fromkeys(parts))
 
 
-def listed(parts: Sequence[str]) -> str:
-    """Return parts as one text: ``a, b and c``."""
-    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
-
-
 def _data_name(kind: str) -> str:
     return "own data" if kind == OWN_KIND else kind
 

@@ -26,6 +26,7 @@ from regviz.packing import Cell
 from regviz.palette import Palette
 from regviz.slides import words
 from regviz.specs import Experiment, SpecError
+from regviz.text import listed
 from regviz.ui import charts, compare, controls, judged, lab, layout, live, notice, run, slides
 
 Lanes = tuple[Experiment, ...]
@@ -193,7 +194,7 @@ class Lesson:
                 f"{name} is switched off, so the models are identical: move its slider and watch "
                 "them separate."
             )
-        others = words.listed(words.techniques(experiment)) or "another setting"
+        others = listed(words.techniques(experiment)) or "another setting"
         return f"{name} is switched off; what sets the models apart here is {others}."
 
     def uncontrolled(self, experiment: Experiment) -> list[str]:
@@ -323,7 +324,7 @@ def begin(lesson: Lesson) -> Shown:
         if others:
             st.info(
                 layout.plain(
-                    f"This experiment also has {words.listed(others)}, for which this page has no "
+                    f"This experiment also has {listed(others)}, for which this page has no "
                     f"control. {BACK} removes it."
                 ),
                 icon=":material/info:",
