@@ -10,11 +10,13 @@ from pathlib import Path
 
 import streamlit as st
 
-from regviz import log, metrics, presets
-from regviz.engine import shared_engine
+from regviz.engine import log
+from regviz.engine.engine import shared_engine
+from regviz.results import metrics, presets
 from regviz.ui import (
     address,
     controls,
+    errors,
     layout,
     live,
     present,
@@ -22,7 +24,6 @@ from regviz.ui import (
     server,
     sessions,
     signin,
-    trouble,
     turns,
 )
 
@@ -196,6 +197,6 @@ st.set_page_config(page_title=f"{page.title} · regviz")  # for the browser's ta
 layout.here([page in section for section in pages.values()].index(True))
 signin.required()
 address.at(page.url_path or "playground")
-with trouble.told():
+with errors.reported():
     page.run()
 turns.calm()

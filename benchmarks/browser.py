@@ -41,7 +41,7 @@ from typing import Any
 
 from playwright.sync_api import Page, sync_playwright
 
-from regviz import presets
+from regviz.results import presets
 from regviz.specs import to_link
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -27,12 +27,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from regviz import comparison, metrics, presets, sweeps
 from regviz.frames import Frame
+from regviz.frames.lab import LabFrame
 from regviz.labs import start
-from regviz.labs.frame import LabFrame
+from regviz.results import comparison, metrics, presets, sweeps
 from regviz.specs import Experiment
-from regviz.training import Run
+from regviz.training.run import Run
 from regviz.ui.lesson import Lanes, Lesson, Prediction, twins
 
 PAGES = Path(__file__).resolve().parents[1] / "pages"

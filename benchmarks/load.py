@@ -350,7 +350,7 @@ def painted(told: Connection, url: str, pid: int, seconds: float, think: float) 
     from playwright.sync_api import sync_playwright
 
     from benchmarks import browser as real
-    from regviz import presets
+    from regviz.results import presets
     from regviz.specs import to_link
 
     out: dict[str, Any] = {"first": [], "complete": [], "cpu": 0.0}

@@ -20,9 +20,9 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from regviz.data import make_dataset
+from regviz.data.datasets import make_dataset
 from regviz.specs import Experiment
-from regviz.training import Run
+from regviz.training.run import Run
 
 
 def plain_loop(e: Experiment, epochs: int) -> None:

@@ -45,7 +45,7 @@ class Head:
 
 
 def read_feed(data: bytes) -> Head | None:
-    """Read the head of a message of :mod:`regviz.packing`; None where it is something else."""
+    """Read the head of a message of :mod:`regviz.frames.messages`; None for any other bytes."""
     if data[:4] != b"RVL1":
         return None
     (length,) = struct.unpack_from("<I", data, 4)

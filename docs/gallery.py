@@ -16,12 +16,12 @@ import argparse
 import os
 from pathlib import Path
 
-from regviz.palette import LIGHT
+from regviz.figures.palette import LIGHT
 from regviz.render import Source, obtain, obtain_sweep, source_from_value
+from regviz.results.sweeps import Axis, Sweep, spread
 from regviz.slides import SWEEP, Runs, Slide, render
 from regviz.slides.deck import DeckSlide, build, deck_slides
 from regviz.specs import parse_json
-from regviz.sweeps import Axis, Sweep, spread
 
 DOCS = Path(__file__).resolve().parent
 TWINS = ("dropout-and-l2", "l1-zeros", "early-stopping")

@@ -27,7 +27,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from regviz import presets, specs
+from regviz import specs
+from regviz.results import presets
 from regviz.specs import Experiment
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -9,8 +9,9 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from regviz import metrics, sequence_figures
+from regviz.figures import sequences as sequence_figures
 from regviz.frames import Frame, LaneFrame
+from regviz.results import metrics
 from regviz.scratch.attention import attention_with_dropout, residual_dropout
 from regviz.specs import SEQUENCE_LENGTH, Experiment
 from regviz.ui import charts, layout, lesson, live, sequences

@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from regviz import augment_audio, augment_text, lab_figures
-from regviz.labs.frame import LabFrame
+from regviz.figures import labs as lab_figures
+from regviz.frames.lab import LabFrame
+from regviz.labs import audio as augment_audio
+from regviz.labs import text as augment_text
 from regviz.ui import charts, lab, layout
 
 PAGE = "augmentation"

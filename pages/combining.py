@@ -7,12 +7,14 @@ import dataclasses
 import numpy as np
 import streamlit as st
 
-from regviz import lesson_figures, metrics, presets, specs
+from regviz import specs
+from regviz.figures import lessons as lesson_figures
 from regviz.frames import Frame
+from regviz.results import metrics, presets
 from regviz.scratch.dropout import dropout_forward
 from regviz.scratch.normalization import batch_norm
 from regviz.specs import Experiment, RegularizationSpec
-from regviz.text import listed
+from regviz.specs.text import listed
 from regviz.ui import charts, lesson, live
 from regviz.ui.lesson import Lanes
 

@@ -9,13 +9,14 @@ from html import escape
 import numpy as np
 import streamlit as st
 
-from regviz import compare_figures, comparison, metrics, presets
-from regviz.compare_figures import BANDS
-from regviz.comparison import Comparison, Scores
-from regviz.engine import Job
+from regviz.engine.engine import Job
+from regviz.engine.limits import parameter_count
+from regviz.figures import comparisons as compare_figures
+from regviz.figures.comparisons import BANDS
+from regviz.figures.palette import DARK, LIGHT
 from regviz.frames import Frame
-from regviz.limits import parameter_count
-from regviz.palette import DARK, LIGHT
+from regviz.results import comparison, metrics, presets
+from regviz.results.comparison import Comparison, Scores
 from regviz.specs import Experiment, SpecError, to_link
 from regviz.ui import (
     address,

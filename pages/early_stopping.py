@@ -6,11 +6,12 @@ import dataclasses
 
 import streamlit as st
 
-from regviz import lesson_figures, metrics, uncertainty
+from regviz.figures import lessons as lesson_figures
 from regviz.frames import Frame, LaneFrame
+from regviz.results import metrics, uncertainty
+from regviz.results.stopping import trace
 from regviz.scratch.early_stopping import early_stopping
 from regviz.specs import EarlyStoppingSpec, Experiment
-from regviz.stopping import trace
 from regviz.ui import charts, layout, lesson, live
 from regviz.ui.lesson import Lanes
 

@@ -7,9 +7,10 @@ import dataclasses
 import numpy as np
 import streamlit as st
 
-from regviz import image_figures, metrics, uncertainty
+from regviz.figures import images as image_figures
 from regviz.frames import Frame
-from regviz.labs.frame import LabFrame
+from regviz.frames.lab import LabFrame
+from regviz.results import metrics, uncertainty
 from regviz.scratch.augmentation import affine, color_jitter
 from regviz.specs import AugmentationSpec, Experiment
 from regviz.ui import charts, lesson, live

@@ -7,14 +7,15 @@ import dataclasses
 import numpy as np
 import streamlit as st
 
-from regviz import image_figures, metrics, uncertainty
+from regviz.figures import images as image_figures
 from regviz.frames import Frame
-from regviz.labs.frame import LabFrame
+from regviz.frames.lab import LabFrame
+from regviz.results import metrics, uncertainty
 from regviz.scratch.dropout import dropout_forward, spatial_dropout_forward
 from regviz.scratch.normalization import batch_norm
 from regviz.slides import words
 from regviz.specs import Experiment
-from regviz.text import listed
+from regviz.specs.text import listed
 from regviz.ui import charts, lesson, live
 from regviz.ui.lesson import Lanes
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from regviz import lesson_figures, metrics, uncertainty
+from regviz.figures import lessons as lesson_figures
 from regviz.frames import Frame
+from regviz.results import metrics, uncertainty
+from regviz.results.uncertainty import ece, mean_confidence
 from regviz.scratch.calibration import expected_calibration_error, reliability_bins
 from regviz.scratch.label_smoothing import (
     cross_entropy,
@@ -17,7 +19,6 @@ from regviz.scratch.label_smoothing import (
 from regviz.specs import Experiment
 from regviz.ui import charts, lesson, live
 from regviz.ui.lesson import Lanes
-from regviz.uncertainty import ece, mean_confidence
 
 START = Experiment.from_dict(
     {

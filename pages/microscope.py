@@ -9,9 +9,9 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from regviz import lab_figures
-from regviz.labs.frame import LabFrame
-from regviz.palette import Palette
+from regviz.figures import labs as lab_figures
+from regviz.figures.palette import Palette
+from regviz.frames.lab import LabFrame
 from regviz.ui import charts, lab, layout
 
 PAGE = "microscope"

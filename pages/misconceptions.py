@@ -9,8 +9,8 @@ from typing import Any
 
 import streamlit as st
 
-from regviz import lab_figures
-from regviz.labs.frame import LabFrame
+from regviz.figures import labs as lab_figures
+from regviz.frames.lab import LabFrame
 from regviz.scratch.dropout import dropout_forward
 from regviz.scratch.early_stopping import early_stopping
 from regviz.scratch.normalization import batch_norm

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from regviz import lesson_figures, metrics
+from regviz.figures import lessons as lesson_figures
 from regviz.frames import Frame
+from regviz.results import metrics
 from regviz.scratch.noise import flipped_labels, noise_penalty, noisy_inputs
 from regviz.specs import Experiment
 from regviz.ui import charts, layout, lesson, live

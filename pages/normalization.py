@@ -8,8 +8,9 @@ import functools
 import numpy as np
 import streamlit as st
 
-from regviz import lesson_figures, metrics
+from regviz.figures import lessons as lesson_figures
 from regviz.frames import Frame
+from regviz.results import metrics
 from regviz.scratch.normalization import batch_norm, layer_norm
 from regviz.specs import Experiment
 from regviz.ui import charts, layout, lesson, live

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from regviz import lesson_figures, metrics
-from regviz.cautions import L1_MEASURED, cautions
+from regviz.figures import lessons as lesson_figures
 from regviz.frames import Frame
+from regviz.results import metrics
 from regviz.scratch.penalties import (
     elastic_net_penalty,
     elastic_net_update,
@@ -19,6 +19,7 @@ from regviz.scratch.penalties import (
 )
 from regviz.scratch.weight_decay import adam_step, sgd_step
 from regviz.specs import Experiment
+from regviz.specs.cautions import L1_MEASURED, cautions
 from regviz.ui import charts, layout, lesson, live
 from regviz.ui.lesson import Lanes
 

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 import streamlit as st
 from streamlit.runtime.runtime_util import MESSAGE_FLUSH_INTERVAL_SECS
 
-from regviz import metrics, presets, specs
-from regviz.engine import Job
+from regviz import specs
+from regviz.engine.engine import Job
 from regviz.frames import Frame
-from regviz.packing import Cell
+from regviz.frames.messages import Cell
+from regviz.results import metrics, presets
 from regviz.specs import Experiment, OwnDataGone, SpecError
 from regviz.ui import (
     address,
     compare,
     controls,
-    judged,
     layout,
     live,
     notice,
@@ -27,6 +27,7 @@ from regviz.ui import (
     slides,
     turns,
 )
+from regviz.ui.verdicts import best_epoch, judge
 
 PAGE = CHANNEL = "playground"
 RUN = "playground-run"
@@ -125,7 +126,7 @@ def _sentence(error: SpecError) -> str:
 
 def _table(frame: Frame, experiment: Experiment) -> live.Table:
     """Return the numbers of a frame as text, one column for each lane."""
-    readings, verdicts = judged.judge(frame, experiment)
+    readings, verdicts = judge(frame, experiment)
 
     def loss(value: float) -> str:
         if math.isnan(value):
@@ -141,7 +142,7 @@ def _table(frame: Frame, experiment: Experiment) -> live.Table:
         ("Validation loss", *(loss(r.val_loss) for r in readings)),
         ("Penalty", *(loss(r.penalty) for r in readings)),
         ("Exact zeros", *(f"{r.zeros:,} / {r.weights:,}" for r in readings)),
-        ("Best epoch", *(judged.best_epoch(r) for r in readings)),
+        ("Best epoch", *(best_epoch(r) for r in readings)),
     ]
     return live.Table(("", *LABELS), tuple(rows))
 
@@ -320,7 +321,7 @@ def _said(frame: Frame | None, lanes: tuple[Experiment, ...], job: Job | None) -
     """Return what is said about a frame of a run, as HTML."""
     if frame is None:
         return layout.note("Waiting for the first epoch.")
-    _, verdicts = judged.judge(frame, lanes[-1])
+    _, verdicts = judge(frame, lanes[-1])
     lines = [
         layout.statement(name, v.kind, v.reason) for name, v in zip(LABELS, verdicts, strict=True)
     ]

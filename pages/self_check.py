@@ -9,9 +9,8 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from regviz import metrics, uncertainty
-from regviz.cautions import L1_MEASURED
 from regviz.frames import Frame, LaneFrame
+from regviz.results import metrics, uncertainty
 from regviz.scratch.attention import attention_with_dropout
 from regviz.scratch.augmentation import affine
 from regviz.scratch.dropout import dropout_forward, spatial_dropout_forward
@@ -24,6 +23,7 @@ from regviz.scratch.recurrent import recurrent_dropout_lstm
 from regviz.scratch.weight_decay import sgd_step
 from regviz.slides import words
 from regviz.specs import Experiment, SpecError, batch_ends, from_link
+from regviz.specs.cautions import L1_MEASURED
 from regviz.ui import layout, lesson, live, notice
 from regviz.ui.lesson import Lanes
 

@@ -6,12 +6,13 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from regviz import metrics, sequence_figures
+from regviz.figures import sequences as sequence_figures
 from regviz.frames import Frame, LaneFrame
+from regviz.results import metrics
 from regviz.scratch.recurrent import recurrent_dropout_lstm
 from regviz.slides import words
 from regviz.specs import SEQUENCE_LENGTH, Experiment
-from regviz.text import listed
+from regviz.specs.text import listed
 from regviz.ui import lesson, live, sequences
 from regviz.ui.lesson import Lanes
 

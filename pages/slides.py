@@ -6,7 +6,7 @@ import dataclasses
 
 import streamlit as st
 
-from regviz.slides import FORMATS, apart
+from regviz.slides import FORMATS, process
 from regviz.specs import SpecError
 from regviz.ui import layout, slides
 from regviz.ui.slides import Entry
@@ -20,7 +20,7 @@ def _preview(entry: Entry) -> tuple[bytes, str]:
     key = entry.number, entry.title
     if key not in drawn:
         small = dataclasses.replace(entry.slide, scale=0.5, title=entry.title)
-        drawn[key] = apart.drawn(entry.runs, small, "png")
+        drawn[key] = process.drawn(entry.runs, small, "png")
     return drawn[key]
 
 
@@ -49,7 +49,7 @@ def _rename(number: int, key: str) -> None:
 
 def _deck() -> bytes:
     parts = [(e.runs, dataclasses.replace(e.slide, title=e.title)) for e in entries]
-    return apart.render_deck(parts)
+    return process.render_deck(parts)
 
 
 layout.within_app()

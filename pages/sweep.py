@@ -7,13 +7,16 @@ from typing import Any
 
 import streamlit as st
 
-from regviz import metrics, specs, sweep_figures, sweeps
+from regviz import specs
+from regviz.figures import sweeps as sweep_figures
+from regviz.figures.palette import DARK, LIGHT
 from regviz.frames import Frame
-from regviz.packing import Cell, pack_sweep
-from regviz.palette import DARK, LIGHT
-from regviz.slides import SWEEP, swept, words
+from regviz.frames.messages import Cell, pack_sweep
+from regviz.results import metrics, sweeps
+from regviz.results.sweeps import FIELDS, MEASURES, Axis, Outcome, Sweep
+from regviz.slides import SWEEP, words
+from regviz.slides import sweep as sweep_slide
 from regviz.specs import Experiment, SpecError
-from regviz.sweeps import FIELDS, MEASURES, Axis, Outcome, Sweep
 from regviz.ui import charts, compare, controls, layout, live, notice, own_data, run, slides
 
 PAGE = "sweep"
@@ -439,9 +442,12 @@ if ended and lanes == sweep.experiments and frame is not None and frame.epoch:
         pair = (
             None if job is None else run.Part(job, [sweep.lane([0] * len(best)), sweep.lane(best)])
         )
-        chart = functools.partial(swept.chart, sweep, seen, measure)
+        chart = functools.partial(sweep_slide.chart, sweep, seen, measure)
         charts.offer(
-            SWEEP, charts.Offer(swept.title(sweep, measure), swept.caption(sweep, seen), chart)
+            SWEEP,
+            charts.Offer(
+                sweep_slide.title(sweep, measure), sweep_slide.caption(sweep, seen), chart
+            ),
         )
         title = f"{sweep.name}: first and best model"
         with slides_box:

@@ -8,7 +8,7 @@ from regviz._version import __version__
 from regviz.specs import Experiment
 
 if TYPE_CHECKING:
-    from regviz.training import fit, train
+    from regviz.training.run import fit, train
 
 __all__ = ["Experiment", "__version__", "fit", "train"]
 
@@ -16,7 +16,7 @@ __all__ = ["Experiment", "__version__", "fit", "train"]
 def __getattr__(name: str) -> Any:
     # torch costs a second and 300 MiB: whoever only describes or draws runs never pays for it
     if name in ("fit", "train"):
-        from regviz import training
+        from regviz.training import run as training
 
         return getattr(training, name)
     raise AttributeError(f"module 'regviz' has no attribute {name!r}")

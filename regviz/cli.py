@@ -26,10 +26,9 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from regviz._version import __version__
-from regviz.cautions import cautions
-from regviz.outputs import STANDARD, open_standard_streams, say, silence
-from regviz.outputs import bytes_output as _output_bytes
-from regviz.outputs import text_output as _output
+from regviz.results.output import STANDARD, open_standard_streams, say, silence
+from regviz.results.output import bytes_output as _output_bytes
+from regviz.results.output import text_output as _output
 from regviz.specs import (
     MAX_LANES,
     Experiment,
@@ -39,6 +38,7 @@ from regviz.specs import (
     parse_json,
     to_link,
 )
+from regviz.specs.cautions import cautions
 
 if TYPE_CHECKING:
     from regviz.render import Source
@@ -351,7 +351,7 @@ def _render(arguments: argparse.Namespace) -> int:
         interrupted = stack.enter_context(_interruption())
         device = "cpu"
         if arguments.device != "cpu":
-            from regviz.training import pick_device
+            from regviz.training.run import pick_device
 
             device = pick_device(arguments.device)
         with _progress_bar(sys.stderr) as progress:
@@ -442,12 +442,12 @@ def _format(path: str, known: Sequence[str]) -> str:
 
 def _table(arguments: argparse.Namespace) -> int:
     from regviz.specs import DataSpec, experiments_to_json
-    from regviz.tables import apart, choice
+    from regviz.tables import choice, process
 
     _check_apart(arguments.file, arguments.output)
     content = _bytes(arguments.file, "a table of at most a megabyte")
     try:
-        sheet = apart.read(content, decimal=arguments.decimal, sheet=arguments.sheet)
+        sheet = process.read(content, decimal=arguments.decimal, sheet=arguments.sheet)
         inputs = None if arguments.inputs is None else _columns(arguments.inputs, sheet.names)
         table = choice.choose(
             sheet, inputs=inputs, label=arguments.label, missing=arguments.missing
@@ -641,7 +641,7 @@ def _train(experiments: Sequence[Experiment], arguments: argparse.Namespace) -> 
     # the app have one each, so both get the same numbers
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     with _output(arguments.output) as write, _interruption() as interrupted:
-        from regviz.training import fit, pick_device
+        from regviz.training.run import fit, pick_device
 
         device = pick_device(
             arguments.device or os.environ.get("REGVIZ_DEVICE", "").strip() or "auto"

@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from regviz import sweeps
+from regviz.figures.palette import Palette
 from regviz.frames import HISTOGRAM_BINS, HISTORY, Frame, LaneFrame
-from regviz.metrics import DIVERGED, GOOD, OVER, UNDECIDED, UNDER, Verdict
-from regviz.palette import Palette
+from regviz.results import sweeps
+from regviz.results.metrics import DIVERGED, GOOD, OVER, UNDECIDED, UNDER, Verdict
 from regviz.slides import MOVING, Runs
 from regviz.specs import (
     IMAGE_KINDS,
@@ -218,7 +218,7 @@ def _check_epochs(
 
 def _check_points(accuracies: Sequence[float], experiment: Experiment, where: str) -> None:
     """Refuse accuracies that so many validation points cannot give."""
-    from regviz.data import make_view
+    from regviz.data.datasets import make_view
 
     count = make_view(experiment.data).n_val
     for value in accuracies:
@@ -270,7 +270,7 @@ def _check_weights(
 
 def _check_boundary(value: object, experiment: Experiment, where: str) -> None:
     """Refuse a picture of another kind, size or part of the plane than the experiment's."""
-    from regviz.data import make_view
+    from regviz.data.datasets import make_view
 
     where, view = f"{where}.boundary", make_view(experiment.data)
     if value is None:
@@ -426,9 +426,9 @@ def obtain_sweep(
     SpecError
         If the source is no sweep of one or two fields, or there is no such measure.
     """
-    from regviz.slides import swept
+    from regviz.slides import sweep as sweep_slide
 
-    swept.check(measure)
+    sweep_slide.check(measure)
     sweep = sweeps.found_in(source.experiments)
     if source.lanes is not None:
         ended = max(lane.epoch for lane in source.lanes)
@@ -439,7 +439,7 @@ def obtain_sweep(
             return None
         frame = trained[-1]
     seen = sweeps.outcome(sweep, frame)
-    return Runs((), (), charts=(swept.chart(sweep, seen, measure, palette),))
+    return Runs((), (), charts=(sweep_slide.chart(sweep, seen, measure, palette),))
 
 
 def _trained(
@@ -451,7 +451,7 @@ def _trained(
     should_stop: Callable[[], bool] | None,
 ) -> list[Frame] | None:
     """Train to the end, or to an epoch, and return frames at even epochs, the last one last."""
-    from regviz.training import Run
+    from regviz.training.run import Run
 
     run = Run(experiments, device=device)
     end = run.epochs if epoch is None else epoch
@@ -474,7 +474,7 @@ def _trained(
 
 
 def _views(experiments: Sequence[Experiment]) -> tuple[Any, ...]:
-    from regviz.data import make_view
+    from regviz.data.datasets import make_view
 
     return tuple(make_view(e.data) for e in experiments)
 

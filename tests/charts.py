@@ -7,7 +7,7 @@ from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
-from regviz.packing import MAGIC, unpack
+from regviz.frames.messages import MAGIC, unpack
 
 
 def charts(at: AppTest) -> list[dict[str, Any]]:

@@ -38,7 +38,7 @@ os.environ.setdefault("REGVIZ_TRAINERS", "1")
 # the shapes in the signatures are checked at each call, in tests only: the modules are named
 # here, before anything imports them
 install_import_hook(
-    ["regviz.layers", "regviz.optimizers", "regviz.penalties", "regviz.training"],
+    ["regviz.nn.layers", "regviz.nn.optimizers", "regviz.nn.penalties", "regviz.training.run"],
     "beartype.beartype",
 )
 
@@ -176,7 +176,7 @@ def no_page_fails(request: pytest.FixtureRequest) -> Iterator[None]:
         def emit(self, record: logging.LogRecord) -> None:
             told.append(self.format(record))
 
-    logger, listener = logging.getLogger("regviz.ui.trouble"), Listener()
+    logger, listener = logging.getLogger("regviz.ui.errors"), Listener()
     logger.addHandler(listener)
     yield
     logger.removeHandler(listener)

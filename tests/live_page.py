@@ -27,7 +27,7 @@ from streamlit import runtime
 from streamlit.runtime.scriptrunner import RerunData, get_script_run_ctx
 
 from regviz.frames import DataView, Frame, LaneFrame
-from regviz.packing import pack_sweep, unpack
+from regviz.frames.messages import pack_sweep, unpack
 from regviz.specs import Experiment
 from regviz.ui import layout, live
 

@@ -7,7 +7,7 @@ import importlib
 import numpy as np
 import pytest
 
-from regviz.augment_audio import (
+from regviz.labs.audio import (
     RATE,
     add_noise,
     chirp,

@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch.nn import functional
 
-from regviz.augment_image import DRAWS, affine, augment, strengths
-from regviz.data import make_dataset
+from regviz.data.datasets import make_dataset
+from regviz.nn.augmentation import DRAWS, affine, augment, strengths
 from regviz.scratch import augmentation as scratch
 from regviz.specs import AugmentationSpec, DataSpec, Experiment
-from regviz.training import fit
+from regviz.training.run import fit
 
 ALL = {
     "degrees": 20,

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regviz.augment_text import (
+from regviz.labs import LABS, Whole
+from regviz.labs.text import (
     BACK_TRANSLATION,
     SENTENCES,
     SYNONYMS,
@@ -21,7 +22,6 @@ from regviz.augment_text import (
     random_swap,
     synonym_replacement,
 )
-from regviz.labs import LABS, Whole
 from tests.test_labs import run_lab
 
 WORDS = SENTENCES[0].split()

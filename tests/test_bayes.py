@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from regviz import bayes
-from regviz.bayes import bayes_rate
-from regviz.data import GENERATORS
+from regviz.data.datasets import GENERATORS
+from regviz.results import bayes
+from regviz.results.bayes import bayes_rate
 
 KINDS = tuple(GENERATORS)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import lessons
-from regviz import presets
+from regviz.results import presets
 from regviz.specs import Experiment
 
 

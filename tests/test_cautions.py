@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from regviz.cautions import L1_MEASURED, cautions
 from regviz.specs import Experiment, field_names
-from regviz.training import fit
+from regviz.specs.cautions import L1_MEASURED, cautions
+from regviz.training.run import fit
 
 L1 = {
     "data": {"kind": "linear", "n_samples": 300, "noise": 0.3, "irrelevant_features": 18},

@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from regviz import outputs
 from regviz._version import __version__
 from regviz.cli import main, sweep_experiments
 from regviz.frames import HISTORY
+from regviz.results import output as outputs
 from regviz.specs import MAX_LANES, Experiment, SpecError
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from regviz import trainer
-from regviz.engine import Engine
+from regviz.engine.engine import Engine
+from regviz.engine.limits import Limits
 from regviz.frames import Frame
-from regviz.limits import Limits
 from regviz.specs import Experiment, canonical_key
-from regviz.trainer import COMPANY_LANES, Scheduler
-from regviz.training import Company, Run
+from regviz.trainer import trainer
+from regviz.trainer.trainer import COMPANY_LANES, Scheduler
+from regviz.training.run import Company, Run
 
 SMALL: dict[str, Any] = {
     "data": {"n_samples": 60},

@@ -10,8 +10,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from streamlit.testing.v1 import AppTest
 
-from regviz import comparison, specs
-from regviz.comparison import Comparison
+from regviz import specs
+from regviz.results import comparison
+from regviz.results.comparison import Comparison
 from regviz.specs import Experiment
 from tests.app_server import AppServer
 from tests.test_lessons import ROOT, control, finished

@@ -12,13 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from regviz import comparison, specs
-from regviz.compare_figures import curves, empty, histograms, short
-from regviz.comparison import Comparison, Scores, mean_and_error, names_of
+from regviz import specs
+from regviz.figures.comparisons import curves, empty, histograms, short
+from regviz.figures.palette import DARK, LIGHT, Palette
 from regviz.frames import Frame
-from regviz.palette import DARK, LIGHT, Palette
+from regviz.results import comparison
+from regviz.results.comparison import Comparison, Scores, mean_and_error, names_of
 from regviz.specs import Experiment, SpecError
-from regviz.training import train
+from regviz.training.run import train
 
 SMALL = Experiment.from_dict(
     {

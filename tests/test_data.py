@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from regviz.data import GENERATORS, N_TEST, make_dataset, make_view
+from regviz.data.datasets import GENERATORS, N_TEST, make_dataset, make_view
 from regviz.specs import DATA_KINDS, DataSpec
 
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
-from regviz import limits
 from regviz.cli import _parser
-from regviz.engine import _MEMORY
+from regviz.engine import limits
+from regviz.engine.engine import _MEMORY
 from regviz.ui.sockets import MOST_DESCRIPTORS
 from tests.app_server import ROOT
 

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from regviz import engine as engine_module
-from regviz.engine import IN_PROGRESS, Engine, Job, _Cache
+from regviz.engine import engine as engine_module
+from regviz.engine.engine import IN_PROGRESS, Engine, Job, _Cache
+from regviz.engine.limits import Limits
+from regviz.engine.processes import TrainerProcess
 from regviz.frames import Frame, LaneFrame
-from regviz.limits import Limits
-from regviz.processes import TrainerProcess
 from regviz.specs import Experiment, SpecError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -416,7 +416,7 @@ def test_a_bad_run_fails_alone(
     neighbour = engine.submit(twins(300), owner())
     with monkeypatch.context() as patch:
         # on its way to the trainer the experiment turns into something that is none
-        patch.setattr("regviz.engine.canonical_key", lambda _: text)
+        patch.setattr("regviz.engine.engine.canonical_key", lambda _: text)
         bad = engine.submit(twins(SHORT), owner())
     until(bad, lambda: bad.state == "failed", "failure")
     assert words in bad.reason
@@ -600,7 +600,7 @@ def test_another_engine_gives_the_same_bits_and_leaves_nothing(
 
 _SERVER = """
 import sys
-from regviz.engine import Engine
+from regviz.engine.engine import Engine
 from regviz.specs import Experiment
 
 engine = Engine(trainers=1)
@@ -637,7 +637,7 @@ def test_no_trainer_survives_its_server(end: str, tmp_path: Path) -> None:
 
 _IMPORTS = """
 import sys
-import regviz.engine, regviz.limits, regviz.processes, regviz.wire
+import regviz.engine.engine, regviz.engine.limits, regviz.engine.processes, regviz.engine.wire
 heavy = {"torch", "sklearn", "scipy", "pandas", "streamlit", "plotly"}
 print(sorted(heavy & set(sys.modules)))
 """

@@ -37,7 +37,7 @@ SERVE = ("-m", "regviz", "serve")
 # the same with limits that a test comes up against in seconds, and with fewer looks at runs, as
 # where many students are: they are not what these tests are about, and take half the processor
 STRICT = """
-import regviz.engine as engine
+import regviz.engine.engine as engine
 import regviz.ui.run as run
 from regviz.ui.server import serve
 

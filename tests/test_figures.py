@@ -16,9 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from regviz import figures, packing
+from regviz.figures import live as figures
+from regviz.figures.palette import CLASS_SYMBOLS, DARK, LIGHT, Palette
 from regviz.frames import Frame
-from regviz.palette import CLASS_SYMBOLS, DARK, LIGHT, Palette
+from regviz.frames import messages as packing
 from regviz.specs import MAX_CLASSES
 from tests.live_page import EPOCHS, LABELS, made_up_frame
 

@@ -9,14 +9,14 @@ import pytest
 import torch
 from torch import nn
 
-from regviz.autograd import AutogradNetwork, Pass
-from regviz.convolution import ConvNetwork, look_at_images, map_sides
-from regviz.data import make_dataset
+from regviz.data.datasets import make_dataset
 from regviz.frames import Frame
-from regviz.layers import Shape, dropout_masks
-from regviz.sequence import LSTMNetwork, TransformerNetwork, attention_maps
+from regviz.nn.autograd import AutogradNetwork, Pass
+from regviz.nn.convolution import ConvNetwork, look_at_images, map_sides
+from regviz.nn.layers import Shape, dropout_masks
+from regviz.nn.sequence import LSTMNetwork, TransformerNetwork, attention_maps
 from regviz.specs import DataSpec, Experiment
-from regviz.training import Run, fit
+from regviz.training.run import Run, fit
 
 CNN = Experiment.from_dict(
     {

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from regviz import image_figures
+from regviz.figures import images as image_figures
+from regviz.figures.palette import DARK, LIGHT
 from regviz.frames import Frame
+from regviz.frames.lab import LabFrame
 from regviz.labs import start
-from regviz.labs.frame import LabFrame
-from regviz.palette import DARK, LIGHT
 from regviz.scratch.dropout import spatial_dropout_forward
 from regviz.specs import AugmentationSpec, Experiment
-from regviz.training import Run
+from regviz.training.run import Run
 from tests.test_lessons import control, finished, opened, shown
 
 CNN = Experiment.from_dict(

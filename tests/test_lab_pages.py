@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from regviz import augment_audio, augment_text, lab_figures
+from regviz.figures import labs as lab_figures
+from regviz.figures.palette import DARK, LIGHT, Palette
 from regviz.labs import LABS, LabFrame, start
-from regviz.palette import DARK, LIGHT, Palette
+from regviz.labs import audio as augment_audio
+from regviz.labs import text as augment_text
 from regviz.scratch.recurrent import recurrent_dropout_lstm
 from regviz.wrong import l1, lstm_dropout
 from tests.charts import charts

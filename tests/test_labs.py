@@ -17,12 +17,12 @@ import numpy as np
 import pytest
 
 from regviz import labs
-from regviz.engine import IN_PROGRESS, Engine, Job, LabJob
+from regviz.engine.engine import IN_PROGRESS, Engine, Job, LabJob
+from regviz.engine.limits import Limits
 from regviz.labs import LABS, Choice, LabFrame, Number, Whole
-from regviz.limits import Limits
 from regviz.specs import Experiment, SpecError
-from regviz.trainer import EARLY_FRAME_SECONDS, Scheduler
-from regviz.training import Run
+from regviz.trainer.trainer import EARLY_FRAME_SECONDS, Scheduler
+from regviz.training.run import Run
 
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE = 120.0  # seconds; for what comes in one or two on a machine that is not busy
@@ -93,7 +93,7 @@ def test_what_is_not_a_whole_frame_is_refused() -> None:
 
 def test_the_table_needs_no_torch() -> None:
     script = (
-        "import sys; from regviz import labs; import regviz.engine; "
+        "import sys; from regviz import labs; import regviz.engine.engine; "
         "print(len(labs.LABS), *{'torch', 'sklearn', 'scipy', 'pandas'} & set(sys.modules))"
     )
     out = subprocess.run(

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from regviz import labs
-from regviz.labs.frame import LabFrame
+from regviz.frames.lab import LabFrame
 from regviz.labs.microscope import Weights, ablation, draw_masks, ensemble_error, log_loss
 from regviz.specs import Experiment
-from regviz.training import fit
+from regviz.training.run import fit
 from tests.test_labs import run_lab
 
 

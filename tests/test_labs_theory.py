@@ -145,7 +145,7 @@ def test_the_correlated_path_is_optimal_and_scikit_learn_s(correlation: float) -
 
 def _correlated(correlation: float) -> tuple[Any, Any]:
     """Return a square problem with the very XᵀX and Xᵀy of the lab's correlated one."""
-    from regviz.data import stream
+    from regviz.data.datasets import stream
 
     d, n = 10, 60
     rng = stream(0, 1)

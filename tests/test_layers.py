@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from regviz.layers import (
+from regviz.nn.layers import (
     ALPHA_PRIME,
     Activation,
     BatchNorm,

@@ -17,25 +17,13 @@ APP = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py"))]
 PACKAGE = sorted((ROOT / "regviz").rglob("*.py"))
 UI = [path for path in PACKAGE if path.is_relative_to(ROOT / "regviz" / "ui")]
 
+WHERE_TRAINED = ("data", "labs", "nn", "render.py", "trainer", "training", "wrong")
 TRAINING_SIDE = [
-    ROOT / "regviz" / f"{name}.py"
-    for name in (
-        "augment_image",
-        "autograd",
-        "convolution",
-        "data",
-        "layers",
-        "optimizers",
-        "penalties",
-        "render",
-        "sequence",
-        "trainer",
-        "training",
-    )
+    path
+    for path in PACKAGE
+    if path.relative_to(ROOT / "regviz").parts[0] in WHERE_TRAINED
+    and path.relative_to(ROOT / "regviz").as_posix() not in ("data/own.py", "labs/__init__.py")
 ]
-LABS = ROOT / "regviz" / "labs"
-TRAINING_SIDE += [p for p in LABS.glob("*.py") if p.stem not in ("__init__", "frame")]
-TRAINING_SIDE += sorted((ROOT / "regviz" / "wrong").glob("*.py"))
 """Files that may import torch and scikit-learn; the web process never loads them."""
 
 ENTRIES = ("__init__", "__main__")
@@ -76,8 +64,8 @@ def loaded_by(statement: str) -> set[str]:
 
 def test_the_search_sees_the_imports() -> None:
     assert ROOT / "app.py" in importers("streamlit")
-    assert ROOT / "regviz" / "training.py" in importers("torch")
-    assert ROOT / "regviz" / "data.py" in importers("sklearn")  # inside functions
+    assert ROOT / "regviz" / "training" / "run.py" in importers("torch")
+    assert ROOT / "regviz" / "data" / "datasets.py" in importers("sklearn")  # inside functions
 
 
 def test_only_pages_app_and_ui_import_streamlit() -> None:
@@ -89,10 +77,11 @@ def test_only_the_training_side_imports_torch_and_scikit_learn() -> None:
 
 
 def test_pages_reach_training_only_through_the_engine() -> None:
-    closed = {f"regviz.{path.stem}" for path in TRAINING_SIDE} | {"regviz.fit", "regviz.train"}
+    closed = {module_name(path) for path in TRAINING_SIDE if path.stem not in ENTRIES}
     for path in (*APP, *UI):
         for name in imports(path):
-            assert ".".join(name.split(".")[:2]) not in closed, (path, name)
+            assert not {name, name.rpartition(".")[0]} & closed, (path, name)
+            assert name not in ("regviz.fit", "regviz.train"), (path, name)
 
 
 def test_nothing_is_pickled() -> None:
@@ -123,7 +112,7 @@ def test_the_web_side_loads_without_torch_and_scikit_learn(path: Path) -> None:
 
 
 def test_the_training_side_loads_without_streamlit_and_plotly() -> None:
-    loaded = loaded_by("import regviz.trainer, regviz.training; from regviz import fit, train")
+    loaded = loaded_by("import regviz.trainer.trainer; from regviz import fit, train")
     assert "torch" in loaded
     assert not loaded & {"streamlit", "plotly", "pandas", "torch._dynamo"}
 

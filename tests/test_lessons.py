@@ -17,13 +17,14 @@ import plotly.graph_objects as go
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from regviz import fit, lesson_figures, specs
+from regviz import fit, specs
+from regviz.figures import lessons as lesson_figures
+from regviz.figures.palette import DARK, LIGHT
 from regviz.frames import RELIABILITY_BINS, Frame, LaneFrame
 from regviz.labs import LABS, LabFrame, start
-from regviz.palette import DARK, LIGHT
+from regviz.results.stopping import trace
 from regviz.specs import EarlyStoppingSpec, Experiment
-from regviz.stopping import trace
-from regviz.training import train
+from regviz.training.run import train
 from regviz.ui import lesson as lessons
 from regviz.ui import run
 from tests.charts import charts, titles

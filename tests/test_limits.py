@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from regviz.limits import Limits, parameter_count
+from regviz.engine.limits import Limits, parameter_count
 from regviz.specs import (
     DATA_KINDS,
     MODEL_KINDS,
@@ -16,7 +16,7 @@ from regviz.specs import (
     Experiment,
     SpecError,
 )
-from regviz.training import Run
+from regviz.training.run import Run
 
 
 def test_defaults_allow_what_the_pages_offer() -> None:

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from regviz import specs
 from regviz.specs import Experiment
-from regviz.training import train
+from regviz.training.run import train
 from regviz.ui import run
 from regviz.ui.lesson import Lesson
 from tests.test_lessons import LESSONS, ROOT, finished, opened, shown

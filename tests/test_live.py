@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, TimeoutError, WebSocket, expect
 
-from regviz.palette import DARK, LIGHT
+from regviz.figures.palette import DARK, LIGHT
 from regviz.ui.live import ensure_plotly_js
 from tests.app_server import running_app
 

@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks import load
 from benchmarks.visitor import Head, Slider, Visitor, read_feed
-from regviz.packing import pack_figures, pack_waiting
+from regviz.frames.messages import pack_figures, pack_waiting
 from regviz.specs import from_link
 from tests.app_server import AppServer
 

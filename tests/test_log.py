@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from regviz import log
+from regviz.engine import log
 from regviz.specs import SpecError
 
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from regviz import metrics
-from regviz.bayes import bayes_rate
-from regviz.data import GENERATORS, make_view
+from regviz.data.datasets import GENERATORS, make_view
 from regviz.frames import HISTORY, Frame, LaneFrame
-from regviz.metrics import DIVERGED, GOOD, OVER, UNDECIDED, UNDER, Known, Reading, judge
+from regviz.results import metrics
+from regviz.results.bayes import bayes_rate
+from regviz.results.metrics import DIVERGED, GOOD, OVER, UNDECIDED, UNDER, Known, Reading, judge
 from regviz.specs import DataSpec, Experiment
 
 

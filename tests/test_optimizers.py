@@ -8,9 +8,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regviz.layers import Parameters
-from regviz.optimizers import OPTIMIZERS, Optimizer, Strengths
-from regviz.penalties import l1_penalty, l2_penalty, soft_threshold_
+from regviz.nn.layers import Parameters
+from regviz.nn.optimizers import OPTIMIZERS, Optimizer, Strengths
+from regviz.nn.penalties import l1_penalty, l2_penalty, soft_threshold_
 
 SHAPE, BIAS = (4, 3), (1, 3)
 

@@ -15,15 +15,18 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from regviz import data, fit, metrics, own_data, specs, train
-from regviz.data import make_dataset, make_view, standardize
-from regviz.engine import Engine
-from regviz.limits import Limits
-from regviz.own_data import EXAMPLE, arranged, turns
+from regviz import fit, specs, train
+from regviz.data import datasets as data
+from regviz.data import own as own_data
+from regviz.data.datasets import make_dataset, make_view, standardize
+from regviz.data.own import EXAMPLE, arranged, turns
+from regviz.engine.engine import Engine
+from regviz.engine.limits import Limits
+from regviz.results import metrics
 from regviz.specs import MAX_POINTS, DataSpec, Experiment, OwnDataGone, SpecError
 from regviz.tables.choice import choose
 from regviz.tables.reading import read
-from regviz.training import Run
+from regviz.training.run import Run
 
 
 def points(n: int = 40, seed: int = 0, scale: float = 1.0) -> list[list[float]]:

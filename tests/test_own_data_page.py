@@ -16,10 +16,11 @@ from PIL import Image, ImageColor
 from playwright.sync_api import Browser, Page, WebSocket, expect
 from streamlit.testing.v1 import AppTest
 
-from regviz import presets, specs
-from regviz.data import make_dataset
-from regviz.own_data import EXAMPLE
-from regviz.palette import LIGHT
+from regviz import specs
+from regviz.data.datasets import make_dataset
+from regviz.data.own import EXAMPLE
+from regviz.figures.palette import LIGHT
+from regviz.results import presets
 from regviz.specs import DataSpec, Experiment
 from regviz.tables.choice import choose
 from regviz.tables.reading import read
@@ -394,9 +395,9 @@ def test_a_run_of_the_page_that_was_cut_short_is_no_error() -> None:
         import streamlit as st
         from streamlit.errors import StreamlitInvalidLayoutContextError
 
-        from regviz.ui import trouble
+        from regviz.ui import errors
 
-        with trouble.told():
+        with errors.reported():
             st.session_state["runs"] = st.session_state.get("runs", 0) + 1
             if st.session_state["runs"] == 1:
                 raise StreamlitInvalidLayoutContextError("half made")

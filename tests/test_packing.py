@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regviz import packing
 from regviz.frames import Frame, resample_boundary
+from regviz.frames import messages as packing
 from tests.live_page import EPOCHS, made_up_frame, sweep_message
 
 VALUES = ("0", "1e-4", "1e-2")

@@ -21,8 +21,9 @@ from hypothesis import strategies as st
 from streamlit.runtime.scriptrunner import RerunData
 from streamlit.testing.v1 import AppTest, local_script_runner
 
-from regviz import presets, specs
-from regviz.engine import Engine, shared_engine
+from regviz import specs
+from regviz.engine.engine import Engine, shared_engine
+from regviz.results import presets
 from regviz.specs import EarlyStoppingSpec, Experiment, SpecError
 from regviz.ui import controls, run
 

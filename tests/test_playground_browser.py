@@ -17,7 +17,8 @@ from playwright.sync_api import (
     expect,
 )
 
-from regviz import fit, presets, specs
+from regviz import fit, specs
+from regviz.results import presets
 from regviz.specs import Experiment
 from regviz.ui import layout
 from tests.app_server import AppServer, running_app

@@ -18,23 +18,20 @@ from matplotlib.image import AxesImage
 from PIL import Image
 from pptx import Presentation
 
-from regviz import (
-    image_figures,
-    lab_figures,
-    lesson_figures,
-    metrics,
-    sequence_figures,
-    slides,
-    sweep_figures,
-    sweeps,
-)
+from regviz import slides
+from regviz.figures import images as image_figures
+from regviz.figures import labs as lab_figures
+from regviz.figures import lessons as lesson_figures
+from regviz.figures import sequences as sequence_figures
+from regviz.figures import sweeps as sweep_figures
+from regviz.figures.palette import DARK, LIGHT, Palette
 from regviz.frames import Frame
 from regviz.labs import LabFrame, start
-from regviz.palette import DARK, LIGHT, Palette
-from regviz.slides import Chart, Runs, Slide, apart, plotted, stills
+from regviz.results import metrics, sweeps
+from regviz.results.stopping import trace
+from regviz.slides import Chart, Runs, Slide, plotted, process, stills
 from regviz.specs import EarlyStoppingSpec, Experiment, SpecError
-from regviz.stopping import trace
-from regviz.training import train
+from regviz.training.run import train
 from tests.test_slides import _boxes
 
 PLAIN = {"data": {"n_samples": 60}, "model": {"hidden": [6, 6]}}
@@ -269,13 +266,13 @@ def test_a_field_that_only_the_command_line_sweeps_is_one_too() -> None:
 
 
 def test_a_sweep_goes_through_every_still_format_and_says_why_not_the_others() -> None:
-    from regviz.slides.swept import chart
+    from regviz.slides.sweep import chart
 
     sweep, seen = swept(1, 2)
     runs = Runs((), (), charts=(chart(sweep, seen, "val_loss", LIGHT),))
     slide = Slide(figures=("sweep",), scale=0.5)
     assert Image.open(io.BytesIO(slides.render(runs, slide, "png"))).size == (960, 540)
-    assert slides.render(runs, slide, "png") == apart.render(runs, slide, "png")
+    assert slides.render(runs, slide, "png") == process.render(runs, slide, "png")
     svg = slides.render(runs, slide, "svg").decode()
     (told,) = re.findall("<desc>(.*?)</desc>", svg)
     assert sweeps.sentence(sweep, seen) in told

@@ -10,7 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from regviz.specs import Experiment
-from regviz.training import train
+from regviz.training.run import train
 from regviz.ui import lesson as lessons
 from tests.test_lessons import control, every_lesson, finished, opened, short, shown
 from tests.test_links import lesson_of

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from regviz import metrics, presets
-from regviz.metrics import GOOD, OVER, UNDER, Reading, Verdict
-from regviz.training import Run
+from regviz.results import metrics, presets
+from regviz.results.metrics import GOOD, OVER, UNDER, Reading, Verdict
+from regviz.training.run import Run
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -9,13 +9,12 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from regviz import engine as engine_module
-from regviz import reuse
-from regviz.engine import Engine, Job
-from regviz.frames import Frame
-from regviz.reuse import LEAST_FRAMES, TrainedLane
+from regviz.engine import engine as engine_module
+from regviz.engine.engine import Engine, Job
+from regviz.frames import Frame, reuse
+from regviz.frames.reuse import LEAST_FRAMES, TrainedLane
 from regviz.specs import Experiment
-from regviz.training import Run
+from regviz.training.run import Run
 
 PLAIN = Experiment.from_dict(
     {"data": {"n_samples": 60}, "model": {"hidden": [8]}, "training": {"epochs": 24}}

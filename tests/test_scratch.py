@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from regviz import scratch
+from regviz.results.stopping import StopState, watch
 from regviz.scratch.calibration import expected_calibration_error, reliability_bins
 from regviz.scratch.dropout import (
     alpha_dropout_forward,
@@ -34,7 +35,6 @@ from regviz.scratch.penalties import (
 )
 from regviz.scratch.weight_decay import adam_step, sgd_step
 from regviz.specs import EarlyStoppingSpec
-from regviz.stopping import StopState, watch
 
 
 @pytest.fixture

@@ -13,16 +13,17 @@ from streamlit.testing.v1 import AppTest
 from torch import nn
 from torch.nn import functional
 
-from regviz import sequence_figures, specs
-from regviz.autograd import AutogradNetwork, Pass
+from regviz import specs
+from regviz.figures import sequences as sequence_figures
+from regviz.figures.palette import DARK, LIGHT, Palette
 from regviz.frames import HISTORY, Frame
-from regviz.layers import Shape
-from regviz.palette import DARK, LIGHT, Palette
+from regviz.nn.autograd import AutogradNetwork, Pass
+from regviz.nn.layers import Shape
+from regviz.nn.sequence import LSTMNetwork, TransformerNetwork, attention_maps
 from regviz.scratch.attention import attention_with_dropout, residual_dropout
 from regviz.scratch.recurrent import recurrent_dropout_lstm
-from regviz.sequence import LSTMNetwork, TransformerNetwork, attention_maps
 from regviz.specs import Experiment
-from regviz.training import Run, train
+from regviz.training.run import Run, train
 from regviz.ui import sequences
 from tests.test_labs import run_lab
 from tests.test_lessons import ROOT, control, finished, opened, shown, value

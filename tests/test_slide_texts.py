@@ -26,11 +26,11 @@ from pptx import Presentation
 
 from regviz import slides
 from regviz.cli import main
-from regviz.palette import LIGHT
+from regviz.figures.palette import LIGHT
 from regviz.render import Source, obtain
 from regviz.slides import Chart, Runs, Slide, deck, fonts, stills, words
 from regviz.specs import Experiment, SpecError
-from regviz.text import clean, escaped, shortened, told_apart
+from regviz.specs.text import clean, escaped, shortened, told_apart
 
 ROOT = Path(__file__).resolve().parents[1]
 CASES = Path(__file__).parent / "cases"

@@ -25,14 +25,15 @@ from playwright.sync_api import Browser
 from pptx import Presentation
 from pptx.enum.shapes import MSO_SHAPE_TYPE
 
-from regviz import metrics, slides
 from regviz import render as rendering
+from regviz import slides
 from regviz.cli import main
-from regviz.palette import DARK, LIGHT
+from regviz.figures.palette import DARK, LIGHT
 from regviz.render import Source, obtain
-from regviz.slides import FIGURES, Runs, Slide, apart, classes, deck, stills, words
+from regviz.results import metrics
+from regviz.slides import FIGURES, Runs, Slide, classes, deck, process, stills, words
 from regviz.specs import Experiment, SpecError, experiments_from_json, from_link
-from regviz.training import fit
+from regviz.training.run import fit
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALL: dict[str, Any] = {
@@ -489,13 +490,13 @@ def test_equal_specs_give_equal_files_in_two_processes(tmp_path: Path) -> None:
 
 def test_a_process_of_its_own_draws_the_same(twins: Runs) -> None:
     slide = Slide(figures=("curves", "histogram"), theme="dark")
-    assert apart.render(twins, slide, "svg") == slides.render(twins, slide, "svg")
+    assert process.render(twins, slide, "svg") == slides.render(twins, slide, "svg")
     with pytest.raises(SpecError, match="a decision boundary needs two inputs"):
-        apart.render(without_boundary(twins), Slide(), "svg")
+        process.render(without_boundary(twins), Slide(), "svg")
     with pytest.raises(SpecError, match="drawing took over"):
-        apart.render(twins, slide, "png", timeout=0.01)
+        process.render(twins, slide, "png", timeout=0.01)
     with pytest.raises(SpecError, match='format: got "bmp"'):
-        apart.render(twins, slide, "bmp")
+        process.render(twins, slide, "bmp")
 
 
 def without_boundary(runs: Runs) -> Runs:
@@ -505,7 +506,7 @@ def without_boundary(runs: Runs) -> Runs:
 
 def test_what_draws_is_loaded_when_something_is_drawn() -> None:
     code = (
-        "import sys, regviz.slides, regviz.slides.apart;"
+        "import sys, regviz.slides, regviz.slides.process;"
         "print(*{name.split('.')[0] for name in sys.modules})"
     )
     done = subprocess.run(

@@ -13,7 +13,7 @@ from pptx import Presentation
 from streamlit.testing.v1 import AppTest
 
 from regviz import specs
-from regviz.slides import Slide, apart
+from regviz.slides import Slide, process
 from regviz.specs import Experiment
 from regviz.ui import slides
 from tests.app_server import ROOT, AppServer
@@ -83,7 +83,9 @@ def test_a_second_press_before_the_first_is_drawn_takes_no_other_slide_along(
 ) -> None:
     picture = io.BytesIO()
     Image.new("RGB", (1, 1)).save(picture, "png")
-    monkeypatch.setattr(apart, "drawn", lambda *_: (picture.getvalue(), "No font has 字 (U+5B57)."))
+    monkeypatch.setattr(
+        process, "drawn", lambda *_: (picture.getvalue(), "No font has 字 (U+5B57).")
+    )
     none: Any = None  # what was trained
     entries = tuple(slides.Entry(i, f"slide {i}", none, Slide(("curves",))) for i in (1, 2, 3))
 

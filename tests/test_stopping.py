@@ -7,8 +7,8 @@ import math
 import pytest
 
 from regviz import fit
+from regviz.results.stopping import StopState, trace, watch
 from regviz.specs import EarlyStoppingSpec, Experiment
-from regviz.stopping import StopState, trace, watch
 
 
 def feed(losses: list[float], rule: EarlyStoppingSpec | None) -> StopState:

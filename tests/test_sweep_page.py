@@ -15,8 +15,8 @@ from playwright.sync_api import Browser, Page, expect
 from streamlit.testing.v1 import AppTest
 
 from regviz import specs
+from regviz.results.sweeps import Sweep, spread
 from regviz.specs import Experiment
-from regviz.sweeps import Sweep, spread
 from tests.app_server import AppServer
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -13,10 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regviz import cli, sweep_figures, sweeps
+from regviz import cli
+from regviz.figures import sweeps as sweep_figures
+from regviz.results import sweeps
+from regviz.results.sweeps import FIELDS, MEASURES, Axis, Outcome, Sweep, spread
 from regviz.specs import Experiment, SpecError
-from regviz.sweeps import FIELDS, MEASURES, Axis, Outcome, Sweep, spread
-from regviz.training import Run
+from regviz.training.run import Run
 
 SMALL = Experiment.from_dict(
     {

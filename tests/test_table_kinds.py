@@ -20,9 +20,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from regviz.data import make_dataset
+from regviz.data.datasets import make_dataset
 from regviz.specs import DataSpec, SpecError, experiments_from_json
-from regviz.tables import Sheet, apart, reading
+from regviz.tables import Sheet, process, reading
 from regviz.tables.choice import Table, choose
 from tests.test_own_data import one_sentence
 from tests.workbooks import Rows, ods, xlsx
@@ -601,11 +601,11 @@ def test_a_text_has_no_sheets() -> None:
 
 def test_another_process_reads_the_same() -> None:
     for content in (IRIS, CYRILLIC.encode("cp1251"), xlsx({"a": SHEET})):
-        assert apart.read(content) == reading.read(content)
+        assert process.read(content) == reading.read(content)
     sheet = reading.read(IRIS)
     assert Sheet.from_dict(json.loads(json.dumps(sheet.to_dict()))) == sheet
     with pytest.raises(SpecError, match="line 1 has 20,000 characters"):
-        apart.read("x" * 20_000)
+        process.read("x" * 20_000)
 
 
 def bomb(text: str) -> bytes:
@@ -623,14 +623,14 @@ def bomb(text: str) -> bytes:
 
 def test_a_file_that_would_take_all_memory_is_refused_in_a_sentence() -> None:
     with pytest.raises(SpecError) as caught:  # a sheet of 17 thousand million cells
-        apart.read(bomb('<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'))
+        process.read(bomb('<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'))
     one_sentence(str(caught.value))
 
 
 def test_what_never_ends_is_ended() -> None:
     started = time.monotonic()
     with pytest.raises(SpecError, match=r"could not be read in 0\.01 seconds"):
-        apart.read(IRIS, timeout=0.01)
+        process.read(IRIS, timeout=0.01)
     assert time.monotonic() - started < 10
 
 
@@ -650,7 +650,7 @@ def test_no_more_than_two_are_read_at_a_time(monkeypatch: pytest.MonkeyPatch) ->
 
     meeting = threading.Event()
     monkeypatch.setattr(subprocess, "run", run)
-    threads = [threading.Thread(target=apart.read, args=(IRIS,)) for _ in range(8)]
+    threads = [threading.Thread(target=process.read, args=(IRIS,)) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -661,9 +661,9 @@ def test_no_more_than_two_are_read_at_a_time(monkeypatch: pytest.MonkeyPatch) ->
 def test_the_web_process_reads_without_the_libraries_that_read() -> None:
     code = (
         "import sys\n"
-        "from regviz.tables import apart, choice\n"
+        "from regviz.tables import process, choice\n"
         "from regviz.ui import own_data\n"
-        "choice.choose(apart.read('a,b,c\\n' + '1,2.5,x\\n3,1.5,y\\n' * 9))\n"
+        "choice.choose(process.read('a,b,c\\n' + '1,2.5,x\\n3,1.5,y\\n' * 9))\n"
         "bad = {'pandas', 'clevercsv', 'chardet', 'python_calamine', 'dateutil.parser'}\n"
         "sys.exit(', '.join(bad & set(sys.modules)) or 0)\n"
     )

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from regviz import own_data
-from regviz.own_data import EXAMPLE, MAX_USED
+from regviz.data import own as own_data
+from regviz.data.own import EXAMPLE, MAX_USED
 from regviz.specs import DataSpec, Experiment, SpecError
 from regviz.tables import MAX_BYTES, MAX_ROWS, reading
 from regviz.tables.choice import Table, choose

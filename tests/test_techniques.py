@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from regviz.specs import DROPOUT_KINDS, NORMS, RegularizationSpec, field_names
-from regviz.techniques import TECHNIQUES, Technique
+from regviz.specs.techniques import TECHNIQUES, Technique
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from regviz import wire
+from regviz.engine import wire
 from regviz.frames import Frame
 from regviz.specs import Experiment, canonical_key
-from regviz.trainer import EARLY_FRAME_SECONDS, EARLY_FRAMES, FRAME_SECONDS, Scheduler
-from regviz.training import Run
+from regviz.trainer.trainer import EARLY_FRAME_SECONDS, EARLY_FRAMES, FRAME_SECONDS, Scheduler
+from regviz.training.run import Run
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = Experiment.from_dict(
@@ -112,7 +112,7 @@ def test_of_equal_short_runs_one_ends_after_the_other_and_long_ones_go_on_side_b
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def turns(seconds: float) -> list[int | None]:
-        monkeypatch.setattr("regviz.trainer.SOON", seconds)
+        monkeypatch.setattr("regviz.trainer.trainer.SOON", seconds)
         desk = Desk()
         for job in (1, 2, 3):
             desk.start(job, [SMALL.replace("training.epochs", 400)])

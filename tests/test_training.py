@@ -11,11 +11,11 @@ import pytest
 import torch
 from torch import nn
 
-from regviz.data import make_dataset
+from regviz.data.datasets import make_dataset
 from regviz.frames import HISTOGRAM_BINS, Frame, LaneFrame
 from regviz.scratch.calibration import expected_calibration_error
 from regviz.specs import Experiment, SpecError
-from regviz.training import Run, fit, pick_device, reliability_bins, train
+from regviz.training.run import Run, fit, pick_device, reliability_bins, train
 
 BASE = Experiment.from_dict(
     {
@@ -269,7 +269,9 @@ def test_batch_norm_trains_as_torch_does_on_the_same_batches() -> None:
 def test_every_norm_has_the_same_batches_and_masks_fit_them(
     norm: str | None, limit: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("regviz.training._DRAW_LIMIT", limit)  # drawn batch by batch, or at once
+    monkeypatch.setattr(
+        "regviz.training.run._DRAW_LIMIT", limit
+    )  # drawn batch by batch, or at once
     e = with_train_points(66, model__norm=norm, regularization__dropout=0.4)
     run = Run([e.replace("regularization.input_noise", 0.2).replace("training.epochs", 2)])
     network = run._parts[0].stack.network

@@ -133,7 +133,7 @@ def test_a_look_after_a_pause_is_at_once(monkeypatch: pytest.MonkeyPatch) -> Non
 
 # a trainer that stands still is not taken for hung
 PATIENT = """
-import regviz.engine as engine
+import regviz.engine.engine as engine
 from regviz.ui.server import serve
 
 engine._the_engine = engine.Engine(trainers=1, hang_seconds=300.0)

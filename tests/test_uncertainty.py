@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from regviz import fit, uncertainty
+from regviz import fit
 from regviz.frames import RELIABILITY_BINS, LaneFrame
+from regviz.results import uncertainty
 from regviz.scratch.calibration import expected_calibration_error
 from regviz.specs import Experiment
 

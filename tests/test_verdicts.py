@@ -14,15 +14,16 @@ import torch
 from numpy.typing import NDArray
 from pptx import Presentation
 
-from regviz import Experiment, fit, metrics, presets
+from regviz import Experiment, fit
 from regviz.cli import main
-from regviz.data import GENERATORS
+from regviz.data.datasets import GENERATORS
 from regviz.frames import Frame
-from regviz.metrics import GOOD, OVER, UNDECIDED, UNDER, Verdict
 from regviz.render import source_from_value
+from regviz.results import metrics, presets
+from regviz.results.metrics import GOOD, OVER, UNDECIDED, UNDER, Verdict
 from regviz.slides import Runs, words
-from regviz.training import Run
-from regviz.ui import judged
+from regviz.training.run import Run
+from regviz.ui.verdicts import judge
 
 SEEDS = range(20, 30)
 CONSTANT = {"l2": 50.0}  # so strong that the model answers one class
@@ -230,7 +231,7 @@ def test_file_page_deck_and_command_line_say_the_same(
     assert frame.data is not None
     for i, e in enumerate(many):
         alone = Frame(frame.epoch, frame.epochs, (frame.lanes[i],), (frame.data[i],))
-        ((_), (said,)) = judged.judge(alone, e)
+        ((_), (said,)) = judge(alone, e)
         assert said.to_dict() == told[i]
 
     live = words.verdicts(Runs(tuple(many), (frame,)))

@@ -6,7 +6,7 @@ in short slices beside the runs. Pages ask for one by name with
 number in a frame was measured in that very run, or is the closed form that it is held against,
 and is named so. Equal parameters give equal frames: all chance comes from ``seed``.
 
-This module and :mod:`regviz.labs.frame` are light; the labs' own modules are imported where they
+This module and :mod:`regviz.frames.lab` are light; the labs' own modules are imported where they
 run. Names below: n samples, d features, t steps so far. ``nan`` in a value or an array: not known
 yet. Arrays are float64 where nothing else is said.
 
@@ -212,7 +212,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from regviz.labs.frame import LabFrame, Value
+from regviz.frames.lab import LabFrame, Value
 from regviz.specs import SpecError
 
 __all__ = ["LABS", "Choice", "Lab", "LabFrame", "Number", "Value", "Whole", "canonical_json"]

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from regviz.labs.frame import LabFrame
-from regviz.layers import Activation, dropout_masks
+from regviz.frames.lab import LabFrame
+from regviz.nn.layers import Activation, dropout_masks
 
 KINDS = ("none", "standard", "alpha")
 

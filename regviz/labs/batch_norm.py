@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from regviz.labs.frame import LabFrame
-from regviz.layers import Activation, BatchNorm, Layer, Linear, Parameters
+from regviz.frames.lab import LabFrame
+from regviz.nn.layers import Activation, BatchNorm, Layer, Linear, Parameters
 
 _FACTORS = np.geomspace(1 / 16, 16, 17)
 

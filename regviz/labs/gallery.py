@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from regviz import augment_audio, augment_text
-from regviz.data import stream
-from regviz.labs.frame import LabFrame
+from regviz.data.datasets import stream
+from regviz.frames.lab import LabFrame
+from regviz.labs import audio as augment_audio
+from regviz.labs import text as augment_text
 
 Array = NDArray[np.float64]
 _BLOCKS = 400

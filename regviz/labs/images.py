@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from regviz.augment_image import DRAWS, amounts, augment, strengths
-from regviz.labs.frame import LabFrame
+from regviz.frames.lab import LabFrame
+from regviz.nn.augmentation import DRAWS, amounts, augment, strengths
 from regviz.specs import IMAGE_SIDE, AugmentationSpec
 
 _SAMPLES, _CHANNELS = 2, 3

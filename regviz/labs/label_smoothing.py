@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from regviz.data import stream
-from regviz.labs.frame import LabFrame, looks
+from regviz.data.datasets import stream
+from regviz.frames.lab import LabFrame, looks
 from regviz.scratch.label_smoothing import cross_entropy, logit_gap, soft_targets
 
 Array = NDArray[np.float64]

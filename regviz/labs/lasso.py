@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from regviz.data import stream
-from regviz.labs.frame import LabFrame, looks
+from regviz.data.datasets import stream
+from regviz.frames.lab import LabFrame, looks
 from regviz.labs.ridge import ridge
-from regviz.layers import Parameters
-from regviz.optimizers import SGD, Strengths
+from regviz.nn.layers import Parameters
+from regviz.nn.optimizers import SGD, Strengths
 from regviz.scratch.penalties import soft_threshold
 
 Array = NDArray[np.float64]

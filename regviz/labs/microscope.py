@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from regviz.data import make_dataset, stream
-from regviz.labs.frame import LabFrame
+from regviz.data.datasets import make_dataset, stream
+from regviz.frames.lab import LabFrame
 from regviz.scratch.dropout import dropout_forward
 from regviz.specs import Experiment
-from regviz.training import Run
+from regviz.training.run import Run
 
 Array = NDArray[np.float64]
 

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from regviz.data import make_dataset, stream
-from regviz.labs.frame import LabFrame
+from regviz.data.datasets import make_dataset, stream
+from regviz.frames.lab import LabFrame
 from regviz.labs.microscope import epochs_of, losses_of, weights_of
 from regviz.scratch.dropout import dropout_forward
 from regviz.scratch.early_stopping import early_stopping
@@ -24,7 +24,7 @@ from regviz.scratch.penalties import elastic_net_update, soft_threshold
 from regviz.scratch.recurrent import recurrent_dropout_lstm
 from regviz.scratch.weight_decay import adam_step
 from regviz.specs import Experiment
-from regviz.training import Run
+from regviz.training.run import Run
 from regviz.wrong.adam_decay import wrong_adam_decay_step
 from regviz.wrong.batch_norm import wrong_input_of_batch_norm
 from regviz.wrong.dropout import wrong_dropout_at_test as _wrong_dropout_at_test

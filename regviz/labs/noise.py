@@ -12,11 +12,11 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from regviz.data import make_dataset
-from regviz.labs.frame import LabFrame
+from regviz.data.datasets import make_dataset
+from regviz.frames.lab import LabFrame
 from regviz.labs.microscope import Weights, epochs_of, losses_of, weights_of
 from regviz.specs import Experiment
-from regviz.training import Run
+from regviz.training.run import Run
 
 Array = NDArray[np.float64]
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from regviz.data import stream
-from regviz.labs.frame import LabFrame, looks
+from regviz.data.datasets import stream
+from regviz.frames.lab import LabFrame, looks
 from regviz.scratch.dropout import dropout_forward
 
 Array = NDArray[np.float64]

@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from regviz.data import stream
-from regviz.labs.frame import LabFrame
-from regviz.layers import dropout_masks
+from regviz.data.datasets import stream
+from regviz.frames.lab import LabFrame
+from regviz.nn.layers import dropout_masks
 from regviz.specs import SEQUENCE_LENGTH, Experiment
-from regviz.training import Run
+from regviz.training.run import Run
 
 _SHOWN = 3
 _LOOKS = 10

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from regviz.data import stream
-from regviz.labs.frame import LabFrame
-from regviz.layers import Parameters
-from regviz.optimizers import OPTIMIZERS, Strengths
+from regviz.data.datasets import stream
+from regviz.frames.lab import LabFrame
+from regviz.nn.layers import Parameters
+from regviz.nn.optimizers import OPTIMIZERS, Strengths
 from regviz.scratch.weight_decay import sgd_step
 
 _SCALES = (1.0, 2.0, 4.0, 8.0)

@@ -16,7 +16,7 @@ pptx       a deck, 16:9, one figure a slide             :mod:`regviz.slides.deck
 ========== ============================================ =========================
 
 All of them are made without a browser. What draws (matplotlib, Pillow, python-pptx) is imported
-when something is drawn and not before; :func:`regviz.slides.apart.render` draws in a process of
+when something is drawn and not before; :func:`regviz.slides.process.render` draws in a process of
 its own, for a server that has better things to do.
 """
 
@@ -28,11 +28,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from regviz.figures.palette import DARK, LIGHT, Palette
 from regviz.frames import Frame
-from regviz.metrics import Verdict
-from regviz.palette import DARK, LIGHT, Palette
+from regviz.results.metrics import Verdict
 from regviz.specs import Experiment, SpecError, did_you_mean
-from regviz.text import clean, told_apart
+from regviz.specs.text import clean, told_apart
 
 __all__ = [
     "FIGURES",

@@ -1,8 +1,8 @@
-"""The process that draws for a server: see :mod:`regviz.slides.apart`."""
+"""The process that draws for a server: see :mod:`regviz.slides.process`."""
 
 import sys
 
-from regviz.slides.apart import answer
+from regviz.slides.process import answer
 
 if __name__ == "__main__":
     sys.exit(answer(sys.stdin.buffer, sys.stdout.buffer))

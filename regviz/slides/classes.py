@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from regviz.figures.palette import Palette
 from regviz.frames import LaneFrame
-from regviz.palette import Palette
 
 _FINER = 6
 """Pixels from node to node: lines between classes run between the nodes."""

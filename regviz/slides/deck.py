@@ -21,7 +21,7 @@ from pptx.util import Emu, Inches, Pt
 
 from regviz.slides import THEMES, Runs, Slide, fonts, stills, words
 from regviz.specs import SpecError
-from regviz.text import clean, shortened
+from regviz.specs.text import clean, shortened
 
 _SCALE = 0.75
 """Of the pictures in a deck, times the slide's: by default sharp on a screen of 2560 pixels."""

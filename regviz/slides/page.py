@@ -1,8 +1,8 @@
 """Slides as one HTML file that plays and scrubs the training from a disk, without any network.
 
-The figures are those of the app (:mod:`regviz.figures`), filled with the last frame; what changes
-from frame to frame lies beside them, boundaries as bytes. Plotly's JavaScript is in the file, and
-the file forbids itself to fetch anything.
+The figures are those of the app (:mod:`regviz.figures.live`), filled with the last frame; what
+changes from frame to frame lies beside them, boundaries as bytes. Plotly's JavaScript is in the
+file, and the file forbids itself to fetch anything.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from regviz import figures, metrics
+from regviz.figures import live as figures
+from regviz.figures.palette import scale
 from regviz.frames import Frame, LaneFrame
-from regviz.metrics import Reading
-from regviz.palette import scale
+from regviz.results import metrics
+from regviz.results.metrics import Reading
 from regviz.slides import FIGURES, LAYOUTS, Runs, Slide, classes, words
-from regviz.text import escaped, shortened
+from regviz.specs.text import escaped, shortened
 
 _NUMBERS: tuple[tuple[str, Callable[[Reading], str]], ...] = (
     ("training loss", lambda r: words.number(r.train_loss)),

@@ -44,12 +44,12 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter  # no
 from matplotlib.transforms import Bbox  # noqa: E402
 from numpy.typing import NDArray  # noqa: E402
 
-from regviz import metrics  # noqa: E402
+from regviz.figures.palette import Palette  # noqa: E402
 from regviz.frames import DataView, Frame, LaneFrame  # noqa: E402
-from regviz.palette import Palette  # noqa: E402
+from regviz.results import metrics  # noqa: E402
 from regviz.slides import Chart, Runs, Slide, classes, fonts, words  # noqa: E402
 from regviz.specs import SpecError  # noqa: E402
-from regviz.text import is_joined, shortened  # noqa: E402
+from regviz.specs.text import is_joined, shortened  # noqa: E402
 
 WIDTH, HEIGHT = 40 / 3, 7.5
 """A slide in inches, as PowerPoint has it: a point here is a point there."""
@@ -57,7 +57,7 @@ PIXELS = (1920, 1080)
 _DPI = PIXELS[1] / HEIGHT
 
 CLASS_MARKERS: tuple[Any, ...] = ("o", "s", "^", "D", "P", "v", "X", "*", "p", (6, 1, 0))
-"""Of each class's points, as :data:`regviz.palette.CLASS_SYMBOLS` has them."""
+"""Of each class's points, as :data:`regviz.figures.palette.CLASS_SYMBOLS` has them."""
 _SLENDER = CLASS_MARKERS[2:3] + CLASS_MARKERS[4:]
 """Those that cover less than a disc of their size."""
 MARKERS = ("o", "s", "^", "D", "v", "P")

@@ -12,9 +12,9 @@ import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from regviz import metrics
+from regviz.results import metrics
 from regviz.specs import OWN_FIELDS, OWN_KIND, Experiment, experiments_to_json, to_link
-from regviz.text import clean, shortened
+from regviz.specs.text import clean, shortened
 
 if TYPE_CHECKING:
     from regviz.slides import Runs, Slide

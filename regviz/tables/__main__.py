@@ -2,7 +2,7 @@
 
 import sys
 
-from regviz.tables.apart import answer
+from regviz.tables.process import answer
 
 if __name__ == "__main__":
     sys.exit(answer(sys.stdin.buffer, sys.stdout.buffer))

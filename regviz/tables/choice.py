@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from regviz.own_data import thinned
+from regviz.data.own import thinned
 from regviz.specs import MAX_COORDINATE, MIN_POINTS, OWN_KIND, DataSpec, Point, SpecError
 from regviz.tables import Column, Sheet, in_lines, listed, quoted, remarks
 from regviz.tables.cells import is_no_label

@@ -6,7 +6,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
-from regviz.own_data import OTHERS
+from regviz.data.own import OTHERS
 from regviz.specs import MAX_CLASSES, SpecError
 from regviz.tables import Column, Sheet, listed, quoted
 from regviz.tables.cells import is_no_label

@@ -16,7 +16,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from regviz import labs
-from regviz.palette import DARK, LIGHT, Palette
+from regviz.figures.palette import DARK, LIGHT, Palette
 from regviz.slides import Chart, words
 from regviz.specs import Experiment, experiments_to_json
 from regviz.ui import live

@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from regviz import comparison
-from regviz.comparison import Comparison
+from regviz.results import comparison
+from regviz.results.comparison import Comparison
 from regviz.specs import DataSpec, Experiment, SpecError
 from regviz.ui import layout
 

@@ -16,7 +16,6 @@ from typing import Any
 
 import streamlit as st
 
-from regviz.cautions import cautions
 from regviz.specs import (
     ACTIVATIONS,
     NORM_POSITIONS,
@@ -29,6 +28,7 @@ from regviz.specs import (
     Experiment,
     SpecError,
 )
+from regviz.specs.cautions import cautions
 from regviz.ui import turns
 
 LAMBDAS = (0.0, *(float(f"{m}e{e}") for e in range(-6, 0) for m in (1, 2, 5)), 1.0)

@@ -13,8 +13,8 @@ from typing import Any
 import streamlit as st
 
 from regviz import labs
-from regviz.engine import IN_PROGRESS, LabJob
-from regviz.labs.frame import LabFrame
+from regviz.engine.engine import IN_PROGRESS, LabJob
+from regviz.frames.lab import LabFrame
 from regviz.specs import SpecError
 from regviz.ui import charts, layout, run, slides
 

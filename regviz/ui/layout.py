@@ -17,8 +17,8 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import RerunData, get_script_run_ctx
 from streamlit.runtime.scriptrunner_utils.script_run_context import ThreadState
 
-from regviz.palette import DARK, LIGHT
-from regviz.ui import trouble, turns
+from regviz.figures.palette import DARK, LIGHT
+from regviz.ui import errors, turns
 
 _JOINER = "\u2060"  # of no width
 _SETTLED = "layout.settled"  # when the page was drawn to its end
@@ -71,7 +71,7 @@ def fragment(
 
     With a ``key`` a widget's callback can have it run instead of the page (:func:`run_alone`).
 
-    Errors in it are told in a sentence (:func:`regviz.ui.trouble.told`).
+    Errors in it are told in a sentence (:func:`regviz.ui.errors.told`).
     """
 
     def placed(body: Callable[[], None]) -> Callable[[], None]:
@@ -85,7 +85,7 @@ def fragment(
                 turns.look()
             body()
 
-        part = st.fragment(run_every=run_every, key=key)(trouble.told()(run))
+        part = st.fragment(run_every=run_every, key=key)(errors.reported()(run))
 
         def draw() -> None:
             with st.container():

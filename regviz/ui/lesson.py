@@ -18,16 +18,18 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
-from regviz import metrics, specs
-from regviz.engine import IN_PROGRESS
+from regviz import specs
+from regviz.engine.engine import IN_PROGRESS
+from regviz.figures.palette import Palette
 from regviz.frames import Frame
-from regviz.labs.frame import LabFrame
-from regviz.packing import Cell
-from regviz.palette import Palette
+from regviz.frames.lab import LabFrame
+from regviz.frames.messages import Cell
+from regviz.results import metrics
 from regviz.slides import words
 from regviz.specs import Experiment, SpecError
-from regviz.text import listed
-from regviz.ui import charts, compare, controls, judged, lab, layout, live, notice, run, slides
+from regviz.specs.text import listed
+from regviz.ui import charts, compare, controls, lab, layout, live, notice, run, slides
+from regviz.ui.verdicts import best_epoch, judge
 
 Lanes = tuple[Experiment, ...]
 Rows = list[tuple[Cell, ...]]
@@ -455,7 +457,7 @@ def lowest(losses: Sequence[float]) -> int:
 
 def verdicts(frame: Frame, lanes: Lanes) -> tuple[list[metrics.Reading], list[metrics.Verdict]]:
     """Return reading and verdict of every lane; the lanes share one data set."""
-    return judged.judge(frame, lanes[0])
+    return judge(frame, lanes[0])
 
 
 def verdict_row(frame: Frame, lanes: Lanes) -> Rows:
@@ -531,7 +533,7 @@ def readings_table(frame: Frame, labels: Sequence[str]) -> live.Table:
         ("Penalty", *(_loss(r.penalty) for r in readings)),
         ("Objective", *(_loss(r.train_loss + r.penalty) for r in readings)),
         ("Exact zeros", *(f"{r.zeros:,} / {r.weights:,}" for r in readings)),
-        ("Best epoch", *(judged.best_epoch(r) for r in readings)),
+        ("Best epoch", *(best_epoch(r) for r in readings)),
     ]
     return live.Table(("", *labels), tuple(rows))
 

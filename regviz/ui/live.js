@@ -3,9 +3,9 @@
    Streamlit calls the default export for each mount, again whenever its data or the theme
    changes, always with the same parent element. A mount is a chart, the scrubber or the readout of
    a channel. The feed (FEED_JS in live.py) leaves its messages in window.__regvizInbox.
-   Message format: regviz/packing.py. Order of traces: regviz/figures.py. */
+   Message format: regviz/frames/messages.py. Order of traces: regviz/figures/live.py. */
 
-const FEW = 3 // points of a curve that are shown as points, as in regviz/figures.py
+const FEW = 3 // points of a curve that are shown as points, as in regviz/figures/live.py
 const LIVE_FRAMES = 300 // kept for scrubbing until the server's own come
 const REST = 150 // ms: a scrubber that has not moved for so long has come to rest
 const CURVE = { train: 0, validation: 1, trainMode: 2, trainAccuracy: 3, validationAccuracy: 4 }
@@ -1328,7 +1328,7 @@ function rounded(v) {
 }
 
 /* Which of n points are for validation, and an order in which they stay so: turns() and arranged()
-   of regviz/own_data.py. */
+   of regviz/data/own.py. */
 function turns(n, fraction) {
   return Array.from({ length: n }, (_, i) => rounded((i + 1) * fraction) > rounded(i * fraction))
 }
@@ -2068,7 +2068,7 @@ function reachOf(counts, outside) {
 }
 
 const HISTOGRAM_PAUSE = 250 // ms
-const PER_ROW = 5 // panels, as in regviz/figures.py
+const PER_ROW = 5 // panels, as in regviz/figures/live.py
 const NARROW = 150 // pixels of a panel
 
 class Histogram extends Chart {

@@ -16,12 +16,12 @@ together by the name of a ``channel``::
     def tick():
         live.feed("play", job, table=lambda frame: live.Table(("", *labels), ...))
 
-The charts get their empty figure from :mod:`regviz.figures` (sent again only when the
+The charts get their empty figure from :mod:`regviz.figures.live` (sent again only when the
 configuration changes); the feed gets one message of raw bytes for each frame
-(:mod:`regviz.packing`), which the browser hands to every chart of the channel. So one frame is
-one small message, however many charts look at it. The charts also take messages from the page's
-connection as they come, before Streamlit hands them over; each is numbered, so that none is drawn
-twice. Until the first frame of a new run comes, the old picture stays.
+(:mod:`regviz.frames.messages`), which the browser hands to every chart of the channel. So one
+frame is one small message, however many charts look at it. The charts also take messages from the
+page's connection as they come, before Streamlit hands them over; each is numbered, so that none is
+drawn twice. Until the first frame of a new run comes, the old picture stays.
 
 A finished sweep goes to the same charts as one message (:func:`sweep_feed`), and the scrubber then
 moves over its values in the browser alone. Charts of another kind that change as a whole, as a
@@ -52,9 +52,10 @@ import plotly.graph_objects as go
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from regviz import figures, text
+from regviz.figures import live as figures
+from regviz.figures.palette import DARK, LIGHT
 from regviz.frames import Frame
-from regviz.packing import (
+from regviz.frames.messages import (
     Table,
     pack_bundle,
     pack_figures,
@@ -63,9 +64,8 @@ from regviz.packing import (
     stamp,
     unpack,
 )
-from regviz.palette import DARK, LIGHT
 from regviz.slides import words
-from regviz.specs import MAX_POINTS, MIN_POINTS, Experiment, Point, canonical_key
+from regviz.specs import MAX_POINTS, MIN_POINTS, Experiment, Point, canonical_key, text
 from regviz.ui import turns
 
 __all__ = [
@@ -88,7 +88,7 @@ POINTS_FRAMES = 3
 
 
 class LiveJob(Protocol):
-    """What the feed needs of a job: :class:`regviz.engine.Job` is one."""
+    """What the feed needs of a job: :class:`regviz.engine.engine.Job` is one."""
 
     @property
     def state(self) -> str: ...
@@ -172,7 +172,7 @@ class Drawing:
     """Points that are being drawn in a boundary, as they are where drawing begins.
 
     ``plane`` is x0 low, x0 high, x1 low, x1 high; ``fraction`` says which points are for
-    validation (:func:`regviz.own_data.turns`). ``least`` points, ``each`` of either class, are
+    validation (:func:`regviz.data.own.turns`). ``least`` points, ``each`` of either class, are
     enough (``about`` says so), ``most`` are possible. Another ``id`` is another drawing.
     """
 
@@ -374,7 +374,7 @@ def figure(
         ``{"curveNumber", "pointNumber", "x", "y", "customdata"}``, what a trace has of them.
     follows
         What of it moves with the channel's scrubber: ``"epoch"`` marks the epoch in each panel,
-        ``"weights"`` shows its histograms, as :func:`regviz.compare_figures.histograms` draws
+        ``"weights"`` shows its histograms, as :func:`regviz.figures.comparisons.histograms` draws
         them.
     """
     light, dark = _both(skeleton)
@@ -497,7 +497,7 @@ def feed(
 
 
 def sweep_feed(channel: str, message: bytes | None) -> None:
-    """Send a sweep (:func:`regviz.packing.pack_sweep`) to the charts of ``channel``, once.
+    """Send a sweep (:func:`regviz.frames.messages.pack_sweep`) to the charts of ``channel``, once.
 
     Call it in each run of the script, in a fragment or outside: what has been sent is not sent
     again, unless the message is another one or the browser says that it has none (another page was

@@ -13,10 +13,10 @@ from typing import Any
 
 import streamlit as st
 
-from regviz import own_data
+from regviz.data import own as own_data
 from regviz.frames import DataView
 from regviz.specs import DataSpec, Experiment, Point, SpecError
-from regviz.text import shortened
+from regviz.specs.text import shortened
 from regviz.ui import controls, layout, live, own_table, run
 from regviz.ui.own_table import Open, arrive
 

@@ -1,6 +1,6 @@
 """A table on a page: it is read, previewed, its inputs and its label are chosen, and it is used.
 
-Reading is another process's (:mod:`regviz.tables.apart`). What was read stays in the session's
+Reading is another process's (:mod:`regviz.tables.process`). What was read stays in the session's
 memory, so that other columns can be chosen, and goes with the session.
 """
 
@@ -14,10 +14,10 @@ from html import escape
 
 import streamlit as st
 
-from regviz import own_data
-from regviz.own_data import EXAMPLE
+from regviz.data import own as own_data
+from regviz.data.own import EXAMPLE
 from regviz.specs import DataSpec, Experiment, SpecError
-from regviz.tables import DECIMALS, Sheet, apart, choice, in_lines, labels, suggest
+from regviz.tables import DECIMALS, Sheet, choice, in_lines, labels, process, suggest
 from regviz.ui import layout
 
 MAX_UPLOAD_MB = 1
@@ -185,7 +185,7 @@ def _read() -> None:
     """Read what is to be read, and use it where nothing need be asked."""
     brought: _Brought = st.session_state[_READING]
     try:
-        sheet = apart.read(brought.content, decimal=brought.decimal, sheet=brought.wanted)
+        sheet = process.read(brought.content, decimal=brought.decimal, sheet=brought.wanted)
     except SpecError as error:
         before: _Brought | None = st.session_state.get(_READ)
         if before is None or before.content != brought.content:  # else another sheet was chosen

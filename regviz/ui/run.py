@@ -18,9 +18,9 @@ import streamlit as st
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from regviz import sweeps
-from regviz.engine import IN_PROGRESS, Engine, Job, shared_engine
+from regviz.engine.engine import IN_PROGRESS, Engine, Job, shared_engine
 from regviz.frames import Frame
+from regviz.results import sweeps
 from regviz.specs import Experiment, SpecError
 from regviz.ui import turns
 

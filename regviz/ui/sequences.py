@@ -6,9 +6,9 @@ from html import escape
 
 import streamlit as st
 
-from regviz import metrics
+from regviz.figures.sequences import token_names
 from regviz.frames import Frame
-from regviz.sequence_figures import token_names
+from regviz.results import metrics
 from regviz.specs import ALPHABET, SEQUENCE_LENGTH, Experiment
 from regviz.ui import layout, lesson
 from regviz.ui.lesson import Lanes, Shown

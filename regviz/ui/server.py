@@ -20,8 +20,8 @@ from pathlib import Path
 from types import CodeType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from regviz import log
-from regviz.engine import shared_engine
+from regviz.engine import log
+from regviz.engine.engine import shared_engine
 from regviz.specs import SpecError
 from regviz.ui import sockets
 

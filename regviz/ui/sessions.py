@@ -8,7 +8,7 @@ import time
 
 import streamlit as st
 
-from regviz import log
+from regviz.engine import log
 
 _log = logging.getLogger(__name__)
 _lock = threading.Lock()

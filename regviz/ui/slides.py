@@ -1,6 +1,6 @@
 """From a page to slides: what is shown as a file in one click, and a tray that becomes a deck.
 
-Drawing happens in a process of its own (:mod:`regviz.slides.apart`) and only when somebody asks
+Drawing happens in a process of its own (:mod:`regviz.slides.process`) and only when somebody asks
 for the file. The tray belongs to the session and goes with it.
 """
 
@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import streamlit as st
 
 from regviz import specs
-from regviz.palette import DARK, LIGHT
-from regviz.slides import FIGURES, FORMATS, Runs, Slide, apart, words
+from regviz.figures.palette import DARK, LIGHT
+from regviz.slides import FIGURES, FORMATS, Runs, Slide, process, words
 from regviz.specs import SpecError
 from regviz.ui import charts, layout, live
 
@@ -200,7 +200,7 @@ def _choose(
     with save:
         st.download_button(
             "Download",
-            lambda: apart.render(chosen(slide.frames), slide, format),
+            lambda: process.render(chosen(slide.frames), slide, format),
             file_name=f"{stem}.{format}",
             mime=FORMATS[format],
             icon=":material/download:",

@@ -14,7 +14,7 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 
-from regviz import log
+from regviz.engine import log
 from regviz.specs import SpecError
 
 if sys.platform != "win32":

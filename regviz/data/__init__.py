@@ -1,0 +1,1 @@
+"""Data: the generated sets, and points of the user's own."""

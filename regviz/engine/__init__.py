@@ -1,0 +1,1 @@
+"""Share: one engine for all sessions; it queues jobs and supervises the trainer processes."""

@@ -1,0 +1,1 @@
+"""Draw: the Plotly figures of live charts, lessons, labs, sweeps and comparisons."""

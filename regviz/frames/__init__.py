@@ -1,0 +1,29 @@
+"""Frames: what one look at a run needs, in NumPy, and the bytes it travels in."""
+
+from regviz.frames.frame import (
+    HISTOGRAM_BINS,
+    HISTORY,
+    MAX_STORED_FRAMES,
+    MAX_STORED_LANES,
+    RELIABILITY_BINS,
+    DataView,
+    Frame,
+    FrameStore,
+    LaneFrame,
+    resample_boundary,
+    resample_winners,
+)
+
+__all__ = [
+    "HISTOGRAM_BINS",
+    "HISTORY",
+    "MAX_STORED_FRAMES",
+    "MAX_STORED_LANES",
+    "RELIABILITY_BINS",
+    "DataView",
+    "Frame",
+    "FrameStore",
+    "LaneFrame",
+    "resample_boundary",
+    "resample_winners",
+]

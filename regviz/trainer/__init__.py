@@ -1,0 +1,1 @@
+"""A trainer: one process that trains many runs, a short slice each."""

@@ -1,0 +1,1 @@
+"""Train: experiments become stacks of lanes, and a loop that the caller drives."""
