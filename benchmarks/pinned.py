@@ -577,8 +577,8 @@ def _write_results(folder: Path) -> None:
         jobs[name] = ["sweep", f"specs/{path}", *over.split()]
     for name, arguments in jobs.items():
         printed = _command([*arguments, "-o", f"{name}.json"], at)
-        path = at / f"{name}.json"
-        path.write_text(without_seconds(path.read_text("utf-8")), encoding="utf-8")
+        result = at / f"{name}.json"
+        _save(result, without_seconds(result.read_text("utf-8")))
         _save(at / f"{name}-printed.json", printed)
 
 
