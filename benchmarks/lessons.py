@@ -88,8 +88,8 @@ class LabRow:
 def definitions(page: str) -> dict[str, Any]:
     """Return what ``pages/PAGE.py`` defines, without running what it draws.
 
-    A page is a script: imports, constants and functions first, and its lesson among them; from
-    its first bare call, or the beginning of its lesson, on it draws.
+    A page is a script: imports, constants, its lesson and its functions come first; from its first
+    bare call on it draws.
     """
     path = PAGES / f"{page}.py"
     tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -104,11 +104,7 @@ def definitions(page: str) -> dict[str, Any]:
 
 
 def _draws(statement: ast.stmt) -> bool:
-    if isinstance(statement, ast.Expr):
-        return isinstance(statement.value, ast.Call)
-    return isinstance(statement, ast.Assign) and ast.unparse(statement.value).startswith(
-        "lesson.begin("
-    )
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call)
 
 
 def lessons() -> Iterator[tuple[str, Lesson]]:

@@ -38,6 +38,109 @@ USUAL = (
 )
 
 
+def contents() -> lesson.Lesson:
+    """Return the lesson: what it asks, shows and lets try; its functions stand below."""
+    return lesson.Lesson(
+        page=PAGE,
+        question="What does dropout do to the attention of a transformer?",
+        start=START,
+        models=("transformer",),
+        data=("order",),
+        controls=(
+            "attention_dropout",
+            "residual_dropout",
+            "dropout",
+            "input_dropout",
+            "l2",
+            "weight_decay",
+            "layer_norm",
+            "block_norm_position",
+            "blocks",
+            "units",
+            "token_width",
+            "heads",
+            "samples",
+            "token_noise",
+            "lr",
+            "epochs",
+            "data_seed",
+            "seed",
+        ),
+        prediction=lesson.Prediction(
+            asked,
+            ("still 1", "1-p", "a different value in each row"),
+            outcome,
+            expected=2,
+        ),
+        point=point,
+        code=(attention_with_dropout, residual_dropout),
+        code_ran=code_ran,
+        tasks=(
+            lesson.Task(
+                "Only attention dropout, p = 0.1.",
+                NOTHING.replace("regularization.attention_dropout", 0.1),
+                seen,
+            ),
+            lesson.Task(
+                "Attention dropout, p = 0.5: about half of every map is zero in training.",
+                NOTHING.replace("regularization.attention_dropout", 0.5),
+                seen,
+            ),
+            lesson.Task(
+                "All dropout rates 0. Is there still a difference between train mode and eval "
+                "mode?",
+                NOTHING,
+                seen,
+                shows=same_in_both_modes,
+            ),
+            lesson.Task(
+                "Layer norm after each residual sum, as in the 2017 paper, instead of before each "
+                "sub-layer.",
+                START.replace("model.norm_position", "after"),
+                seen,
+            ),
+        ),
+        sources=(
+            "Vaswani et al. 2017: attention, and residual dropout 0.1 (section 5.4); their code "
+            "also applies dropout to the attention weights, as do BERT and "
+            "torch.nn.MultiheadAttention",
+            "Xiong et al. 2020, arXiv 2002.04745: layer norm before or after",
+            "Plot attention in eval mode: with attention dropout, the rows are not probability "
+            "distributions in train mode",
+        ),
+        checks=(
+            lesson.Check(
+                "In train mode, the sum of a row has mean 1 and variance p/(1-p)·Σa².",
+                "The more a row concentrates on few tokens, the more of it one mask can remove.",
+                "attention_row_sums",
+                lambda e: {"p": e.regularization.attention_dropout, "seed": e.training.seed},
+                sequence_figures.row_sums_check,
+                lambda f: (
+                    f"Mean of all row sums over {f.number('draws'):.0f} draws: "
+                    f"{f.number('mean'):.4f}. Largest gap between measured standard deviation and "
+                    f"closed form: {f.number('gap'):.4f}."
+                ),
+            ),
+        ),
+    )
+
+
+def views(shown: lesson.Shown) -> None:
+    """Draw the charts of this page."""
+    sequences.examples(shown)
+    lesson.curves_and_readout(shown, show_train_mode=True)
+    done = shown.last_finished
+    if done is not None:
+        attention(*done, shown.labels)
+    live.weight_histogram(
+        shown.channel,
+        labels=shown.labels,
+        layers=4 * len(shown.experiment.model.hidden) + 1,
+        height=250,
+    )
+    st.caption(USUAL)
+
+
 def maps(lane: LaneFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
     """Return a lane's attention in eval mode and in train mode, (6, blocks, heads, time, time)."""
     if lane.attention is None:
@@ -172,89 +275,6 @@ def maps_said(
     )
 
 
-LESSON = lesson.Lesson(
-    page=PAGE,
-    question="What does dropout do to the attention of a transformer?",
-    start=START,
-    models=("transformer",),
-    data=("order",),
-    controls=(
-        "attention_dropout",
-        "residual_dropout",
-        "dropout",
-        "input_dropout",
-        "l2",
-        "weight_decay",
-        "layer_norm",
-        "block_norm_position",
-        "blocks",
-        "units",
-        "token_width",
-        "heads",
-        "samples",
-        "token_noise",
-        "lr",
-        "epochs",
-        "data_seed",
-        "seed",
-    ),
-    prediction=lesson.Prediction(
-        asked,
-        ("still 1", "1-p", "a different value in each row"),
-        outcome,
-        expected=2,
-    ),
-    point=point,
-    code=(attention_with_dropout, residual_dropout),
-    code_ran=code_ran,
-    tasks=(
-        lesson.Task(
-            "Only attention dropout, p = 0.1.",
-            NOTHING.replace("regularization.attention_dropout", 0.1),
-            seen,
-        ),
-        lesson.Task(
-            "Attention dropout, p = 0.5: about half of every map is zero in training.",
-            NOTHING.replace("regularization.attention_dropout", 0.5),
-            seen,
-        ),
-        lesson.Task(
-            "All dropout rates 0. Is there still a difference between train mode and eval mode?",
-            NOTHING,
-            seen,
-            shows=same_in_both_modes,
-        ),
-        lesson.Task(
-            "Layer norm after each residual sum, as in the 2017 paper, instead of before each "
-            "sub-layer.",
-            START.replace("model.norm_position", "after"),
-            seen,
-        ),
-    ),
-    sources=(
-        "Vaswani et al. 2017: attention, and residual dropout 0.1 (section 5.4); their code also "
-        "applies dropout to the attention weights, as do BERT and torch.nn.MultiheadAttention",
-        "Xiong et al. 2020, arXiv 2002.04745: layer norm before or after",
-        "Plot attention in eval mode: with attention dropout, the rows are not probability "
-        "distributions in train mode",
-    ),
-    checks=(
-        lesson.Check(
-            "In train mode, the sum of a row has mean 1 and variance p/(1-p)·Σa².",
-            "The more a row concentrates on few tokens, the more of it one mask can remove.",
-            "attention_row_sums",
-            lambda e: {"p": e.regularization.attention_dropout, "seed": e.training.seed},
-            sequence_figures.row_sums_check,
-            lambda f: (
-                f"Mean of all row sums over {f.number('draws'):.0f} draws: {f.number('mean'):.4f}. "
-                f"Largest gap between measured standard deviation and closed form: "
-                f"{f.number('gap'):.4f}."
-            ),
-        ),
-    ),
-)
-
-
 def pick(column: Any, title: str, options: Sequence[str], start: int = 0) -> int:
     """Draw a choice and return its number; another number of options is another choice."""
     key = f"{PAGE}.{title}.{len(options)}"
@@ -294,27 +314,5 @@ def attention(frame: Frame, lanes: Lanes, labels: tuple[str, ...]) -> None:
     st.html(layout.point(said))
 
 
-shown = lesson.begin(LESSON)
-sequences.examples(shown)
-left, right = st.columns([3, 2], gap="small")
-with left:
-    live.loss_curves(
-        shown.channel,
-        labels=shown.labels,
-        epochs=shown.experiment.training.epochs,
-        show_train_mode=True,
-        height=325,
-    )
-with right:
-    live.readout(shown.channel)
-done = shown.last_finished
-if done is not None:
-    attention(*done, shown.labels)
-live.weight_histogram(
-    shown.channel,
-    labels=shown.labels,
-    layers=4 * len(shown.experiment.model.hidden) + 1,
-    height=250,
-)
-st.caption(USUAL)
-lesson.finish(shown)
+LESSON = contents()
+lesson.show(LESSON, views)

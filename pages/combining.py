@@ -66,6 +66,123 @@ GUIDE = (
 LESSONS = {"Normalization": "normalization"}
 
 
+def contents() -> lesson.Lesson:
+    """Return the lesson: what it asks, shows and lets try; its functions stand below."""
+    return lesson.Lesson(
+        page="combining",
+        question="Do techniques add up?",
+        start=START,
+        controls=(
+            "dropout",
+            "dropout_per_layer",
+            "l1",
+            "l2",
+            "weight_decay",
+            "label_smoothing",
+            "input_noise",
+            "early_stopping",
+            "patience",
+            "norm",
+            "hidden_layers",
+            "units",
+            "samples",
+            "noise",
+            "lr",
+            "epochs",
+            "seed",
+        ),
+        prediction=lesson.Prediction(
+            asked,
+            (
+                "yes, clearly more than the best single technique",
+                "no, the best single technique does about as well or better",
+                "none of them lowers it",
+            ),
+            outcome,
+            expected=1,
+        ),
+        point=point,
+        code=(dropout_forward, batch_norm),
+        code_ran=code_ran,
+        tasks=(
+            lesson.Task(
+                "A common stack: hidden layers 512-256-128, batch norm, dropout 0.3/0.4/0.3, L2 "
+                "1e-3. Training takes a while.",
+                LARGE,
+                seen,
+            ),
+            lesson.Task(
+                "Add early stopping with patience 10: is the rest still needed?",
+                START.replace("regularization.early_stopping.patience", 10),
+                seen,
+            ),
+            lesson.Task(
+                "Much more of each: dropout 0.7, L2 0.01, label smoothing 0.3. Too much of a good "
+                "thing?",
+                START.replace("regularization.dropout", 0.7)
+                .replace("regularization.l2", 0.01)
+                .replace("regularization.label_smoothing", 0.3),
+                seen,
+            ),
+            lesson.Task(
+                "2000 samples: is regularization still needed?",
+                START.replace("data.n_samples", 2000).replace("training.epochs", 20),
+                seen,
+            ),
+        ),
+        sources=(
+            "Srivastava et al. 2014; Ioffe & Szegedy 2015; Krogh & Hertz 1991",
+            "Li et al. 2019, arXiv 1801.05134: dropout before batch norm shifts the variance "
+            "between training and test",
+            "Goodfellow et al. 2016, *Deep Learning*, chapter 7: regularizers and their trade-offs",
+        ),
+        lanes=lanes_of,
+        subject=lesson.Subject(
+            "Every technique", lambda e: e.regularization.any or e.model.norm is not None
+        ),
+        labels_for=names,
+    )
+
+
+def views(shown: lesson.Shown) -> None:
+    """Draw the charts of this page."""
+    live.decision_boundary(shown.channel, labels=shown.labels, height=270)
+    lesson.curves_and_readout(shown, split=[5, 6], height=330)
+    measured, guide = st.columns([5, 6], gap="medium")
+    with measured:
+        if shown.last_finished is not None:
+            st.markdown(
+                "**Ranking of this run**, one seed\n\n"
+                + lesson.markdown_table(
+                    ("", "model", "val loss", "val accuracy", "train loss", "gap", "verdict"),
+                    ranking(*shown.last_finished),
+                )
+            )
+        with st.expander(f"Repeat with {SEEDS} seeds", icon=":material/casino:"):
+            st.caption(
+                "New initial weights, batches and masks on the same data: is the ranking luck?"
+            )
+            first = shown.experiment.training.seed
+            lesson.further_run(
+                "combining-seeds",
+                f"Train each model with {SEEDS} seeds",
+                tuple(
+                    lane.replace("training.seed", (first + k) % 2**31)
+                    for lane in lanes_of(shown.experiment)
+                    for k in range(SEEDS)
+                ),
+                draw_seeds,
+            )
+    with guide:
+        st.markdown(
+            "**Which technique when?**\n\n"
+            + lesson.markdown_table(
+                ("when", "try", "see it"),
+                [(when, what, f"[{name}]({address_of(name)})") for when, what, name in GUIDE],
+            )
+        )
+
+
 def configurations(e: Experiment) -> tuple[tuple[str, Experiment], ...]:
     """Return ``e`` with no regularization, its first four techniques each alone, and itself."""
     model = dataclasses.replace(e.model, norm=None)
@@ -226,122 +343,5 @@ def draw_seeds(frame: Frame, lanes: Lanes) -> None:
     st.markdown(lesson.markdown_table(("model", "mean validation loss", "lowest … highest"), rows))
 
 
-LESSON = lesson.Lesson(
-    page="combining",
-    question="Do techniques add up?",
-    start=START,
-    controls=(
-        "dropout",
-        "dropout_per_layer",
-        "l1",
-        "l2",
-        "weight_decay",
-        "label_smoothing",
-        "input_noise",
-        "early_stopping",
-        "patience",
-        "norm",
-        "hidden_layers",
-        "units",
-        "samples",
-        "noise",
-        "lr",
-        "epochs",
-        "seed",
-    ),
-    prediction=lesson.Prediction(
-        asked,
-        (
-            "yes, clearly more than the best single technique",
-            "no, the best single technique does about as well or better",
-            "none of them lowers it",
-        ),
-        outcome,
-        expected=1,
-    ),
-    point=point,
-    code=(dropout_forward, batch_norm),
-    code_ran=code_ran,
-    tasks=(
-        lesson.Task(
-            "A common stack: hidden layers 512-256-128, batch norm, dropout 0.3/0.4/0.3, L2 1e-3. "
-            "Training takes a while.",
-            LARGE,
-            seen,
-        ),
-        lesson.Task(
-            "Add early stopping with patience 10: is the rest still needed?",
-            START.replace("regularization.early_stopping.patience", 10),
-            seen,
-        ),
-        lesson.Task(
-            "Much more of each: dropout 0.7, L2 0.01, label smoothing 0.3. Too much of a good "
-            "thing?",
-            START.replace("regularization.dropout", 0.7)
-            .replace("regularization.l2", 0.01)
-            .replace("regularization.label_smoothing", 0.3),
-            seen,
-        ),
-        lesson.Task(
-            "2000 samples: is regularization still needed?",
-            START.replace("data.n_samples", 2000).replace("training.epochs", 20),
-            seen,
-        ),
-    ),
-    sources=(
-        "Srivastava et al. 2014; Ioffe & Szegedy 2015; Krogh & Hertz 1991",
-        "Li et al. 2019, arXiv 1801.05134: dropout before batch norm shifts the variance between "
-        "training and test",
-        "Goodfellow et al. 2016, *Deep Learning*, chapter 7: regularizers and their trade-offs",
-    ),
-    lanes=lanes_of,
-    subject=lesson.Subject(
-        "Every technique", lambda e: e.regularization.any or e.model.norm is not None
-    ),
-    labels_for=names,
-)
-
-shown = lesson.begin(LESSON)
-live.decision_boundary(shown.channel, labels=shown.labels, height=270)
-left, right = st.columns([5, 6], gap="small")
-with left:
-    live.loss_curves(
-        shown.channel,
-        labels=shown.labels,
-        epochs=shown.experiment.training.epochs,
-        height=330,
-    )
-with right:
-    live.readout(shown.channel)
-measured, guide = st.columns([5, 6], gap="medium")
-with measured:
-    if shown.last_finished is not None:
-        st.markdown(
-            "**Ranking of this run**, one seed\n\n"
-            + lesson.markdown_table(
-                ("", "model", "val loss", "val accuracy", "train loss", "gap", "verdict"),
-                ranking(*shown.last_finished),
-            )
-        )
-    with st.expander(f"Repeat with {SEEDS} seeds", icon=":material/casino:"):
-        st.caption("New initial weights, batches and masks on the same data: is the ranking luck?")
-        first = shown.experiment.training.seed
-        lesson.further_run(
-            "combining-seeds",
-            f"Train each model with {SEEDS} seeds",
-            tuple(
-                lane.replace("training.seed", (first + k) % 2**31)
-                for lane in lanes_of(shown.experiment)
-                for k in range(SEEDS)
-            ),
-            draw_seeds,
-        )
-with guide:
-    st.markdown(
-        "**Which technique when?**\n\n"
-        + lesson.markdown_table(
-            ("when", "try", "see it"),
-            [(when, what, f"[{name}]({address_of(name)})") for when, what, name in GUIDE],
-        )
-    )
-lesson.finish(shown)
+LESSON = contents()
+lesson.show(LESSON, views)

@@ -36,6 +36,159 @@ USUAL = (
 )
 
 
+def contents() -> lesson.Lesson:
+    """Return the lesson: what it asks, shows and lets try; its functions stand below."""
+    return lesson.Lesson(
+        page="dropout",
+        question="What does a network learn when half of its units are dropped?",
+        start=START,
+        controls=(
+            "dropout",
+            "dropout_per_layer",
+            "input_dropout",
+            "dropout_kind",
+            "activation",
+            "hidden_layers",
+            "units",
+            "samples",
+            "noise",
+            "lr",
+            "epochs",
+            "seed",
+        ),
+        prediction=lesson.Prediction(
+            asked,
+            (
+                "training loss higher, validation loss lower",
+                "both lower",
+                "validation loss not lower",
+            ),
+            outcome,
+            expected=0,
+        ),
+        point=point,
+        code=(dropout_forward, dropout_backward, classic_dropout, alpha_dropout_forward),
+        code_ran=code_ran,
+        tasks=(
+            lesson.Task(
+                "p = 0.9 on hidden layers of 16 units, and less noisy data: too much dropout. "
+                "Does the model still fit its training points?",
+                START.replace("regularization.dropout", 0.9)
+                .replace("model.hidden", [16, 16])
+                .replace("data.noise", 0.15),
+                seen,
+                shows=too_much,
+            ),
+            lesson.Task(
+                "A rate for each hidden layer: 0.2 in the first, 0.5 in the last.",
+                START.replace("regularization.dropout", [0.2, 0.5]),
+                seen,
+            ),
+            lesson.Task(
+                "Dropout 0.3 on the inputs, of which there are only two: does it help here?",
+                START.replace("regularization.dropout", 0.0).replace(
+                    "regularization.input_dropout", 0.3
+                ),
+                seen,
+            ),
+            lesson.Task(
+                "SELU with alpha dropout 0.1, which preserves mean and variance.",
+                START.replace("model.activation", "selu")
+                .replace("regularization.dropout_kind", "alpha")
+                .replace("regularization.dropout", 0.1),
+                seen,
+            ),
+        ),
+        sources=(
+            "Srivastava et al. 2014: the classic convention, where p is the probability of "
+            "*keeping*",
+            "torch.nn.Dropout, Keras: inverted dropout, where p is the probability of *dropping*, "
+            "as everywhere in this app; the factor 1/(1-p) in training, the identity at test time "
+            "(eval mode)",
+            "Klambauer et al. 2017: SELU and alpha dropout, with its affine correction",
+            "Srivastava et al. 2014, section 9.1: in linear regression dropout is, on average, a "
+            "ridge penalty scaled by the data; Wager et al. 2013: to second order this also holds "
+            "for generalized linear models",
+        ),
+        rows=mode_rows,
+        subject=lesson.Subject(
+            "Dropout", lambda e: any((*e.dropout_rates, e.regularization.input_dropout))
+        ),
+        checks=(
+            lesson.Check(
+                "For a linear model with squared error, dropout is, on average, ridge regression "
+                "scaled by the data.",
+                "The minimizer is (XᵀX + p/(1-p)·diag XᵀX)⁻¹Xᵀy; the measured weights are averaged "
+                "over the steps.",
+                "dropout_ridge",
+                lambda e: {"p": max((*e.dropout_rates, 0.0)), "seed": e.training.seed},
+                lesson_figures.ridge_check,
+                lambda f: (
+                    f"After {f.arrays['step'][-1]:.0f} steps the gap to the closed form is "
+                    f"{f.number('gap'):.2%} of the largest weight; the gap to least squares (no "
+                    f"dropout) is {f.number('gap_least_squares'):.1%}."
+                ),
+            ),
+            lesson.Check(
+                "Alpha dropout nearly preserves mean 0 and variance 1 through 16 SELU layers.",
+                "Dropped units are set to α'; then a·x + b restores mean and variance. Here p ≤ "
+                "0.3.",
+                "alpha_dropout_depth",
+                lambda e: {"p": min(max((*e.dropout_rates, 0.05)), 0.3), "seed": e.training.seed},
+                lesson_figures.alpha_check,
+                lambda f: (
+                    "Largest distance from mean 0 and variance 1 over "
+                    f"{len(f.arrays['layer']) - 1} layers: alpha dropout "
+                    f"{f.number('gap_alpha'):.3f}, standard dropout "
+                    f"{f.number('gap_standard'):.3f}, no dropout {f.number('gap_none'):.3f}."
+                ),
+            ),
+        ),
+    )
+
+
+def views(shown: lesson.Shown) -> None:
+    """Draw the charts of this page."""
+    live.decision_boundary(shown.channel, labels=shown.labels, height=310)
+    lesson.curves_and_readout(shown, show_train_mode=True)
+    st.caption(USUAL)
+    with st.expander("Two conventions, and two meanings of p", icon=":material/compare_arrows:"):
+        st.markdown(
+            conventions(
+                max(shown.experiment.dropout_rates, default=0.0), shown.experiment.training.seed
+            )
+        )
+        st.caption(
+            "In each convention the mean output in training equals the output at test time. The "
+            "two differ by the factor 1-p, which the next layer can compensate for. Scaling in "
+            "both modes, or in neither, is wrong."
+        )
+    with st.container(horizontal=True):
+        st.page_link(
+            "pages/microscope.py",
+            label="Microscope: dropout in detail",
+            icon=":material/biotech:",
+        )
+        st.page_link(
+            "pages/images.py",
+            label="Images: dropout of whole feature maps",
+            icon=":material/image:",
+        )
+    with st.expander(
+        "How much is too much? The validation curve over p", icon=":material/show_chart:"
+    ):
+        st.caption(
+            "The experiment in the controls with one rate for all hidden layers, for p from 0 to "
+            "0.9. All models see the same batches; a larger p drops the same units and more."
+        )
+        lesson.further_run(
+            "dropout-sweep",
+            "Train the sweep",
+            tuple(shown.experiment.replace("regularization.dropout", p) for p in SWEEP),
+            draw_sweep,
+        )
+
+
 def rates(e: Experiment) -> str:
     """Return the dropout rates as text."""
     alike = len(set(e.dropout_rates)) == 1
@@ -189,112 +342,6 @@ def mode_rows(frame: Frame, lanes: Lanes) -> lesson.Rows:
     ]
 
 
-LESSON = lesson.Lesson(
-    page="dropout",
-    question="What does a network learn when half of its units are dropped?",
-    start=START,
-    controls=(
-        "dropout",
-        "dropout_per_layer",
-        "input_dropout",
-        "dropout_kind",
-        "activation",
-        "hidden_layers",
-        "units",
-        "samples",
-        "noise",
-        "lr",
-        "epochs",
-        "seed",
-    ),
-    prediction=lesson.Prediction(
-        asked,
-        (
-            "training loss higher, validation loss lower",
-            "both lower",
-            "validation loss not lower",
-        ),
-        outcome,
-        expected=0,
-    ),
-    point=point,
-    code=(dropout_forward, dropout_backward, classic_dropout, alpha_dropout_forward),
-    code_ran=code_ran,
-    tasks=(
-        lesson.Task(
-            "p = 0.9 on hidden layers of 16 units, and less noisy data: too much dropout. Does the "
-            "model still fit its training points?",
-            START.replace("regularization.dropout", 0.9)
-            .replace("model.hidden", [16, 16])
-            .replace("data.noise", 0.15),
-            seen,
-            shows=too_much,
-        ),
-        lesson.Task(
-            "A rate for each hidden layer: 0.2 in the first, 0.5 in the last.",
-            START.replace("regularization.dropout", [0.2, 0.5]),
-            seen,
-        ),
-        lesson.Task(
-            "Dropout 0.3 on the inputs, of which there are only two: does it help here?",
-            START.replace("regularization.dropout", 0.0).replace(
-                "regularization.input_dropout", 0.3
-            ),
-            seen,
-        ),
-        lesson.Task(
-            "SELU with alpha dropout 0.1, which preserves mean and variance.",
-            START.replace("model.activation", "selu")
-            .replace("regularization.dropout_kind", "alpha")
-            .replace("regularization.dropout", 0.1),
-            seen,
-        ),
-    ),
-    sources=(
-        "Srivastava et al. 2014: the classic convention, where p is the probability of *keeping*",
-        "torch.nn.Dropout, Keras: inverted dropout, where p is the probability of *dropping*, as "
-        "everywhere in this app; the factor 1/(1-p) in training, the identity at test time (eval "
-        "mode)",
-        "Klambauer et al. 2017: SELU and alpha dropout, with its affine correction",
-        "Srivastava et al. 2014, section 9.1: in linear regression dropout is, on average, a ridge "
-        "penalty scaled by the data; Wager et al. 2013: to second order this also holds for "
-        "generalized linear models",
-    ),
-    rows=mode_rows,
-    subject=lesson.Subject(
-        "Dropout", lambda e: any((*e.dropout_rates, e.regularization.input_dropout))
-    ),
-    checks=(
-        lesson.Check(
-            "For a linear model with squared error, dropout is, on average, ridge regression "
-            "scaled by the data.",
-            "The minimizer is (XᵀX + p/(1-p)·diag XᵀX)⁻¹Xᵀy; the measured weights are averaged "
-            "over the steps.",
-            "dropout_ridge",
-            lambda e: {"p": max((*e.dropout_rates, 0.0)), "seed": e.training.seed},
-            lesson_figures.ridge_check,
-            lambda f: (
-                f"After {f.arrays['step'][-1]:.0f} steps the gap to the closed form is "
-                f"{f.number('gap'):.2%} of the largest weight; the gap to least squares (no "
-                f"dropout) is {f.number('gap_least_squares'):.1%}."
-            ),
-        ),
-        lesson.Check(
-            "Alpha dropout nearly preserves mean 0 and variance 1 through 16 SELU layers.",
-            "Dropped units are set to α'; then a·x + b restores mean and variance. Here p ≤ 0.3.",
-            "alpha_dropout_depth",
-            lambda e: {"p": min(max((*e.dropout_rates, 0.05)), 0.3), "seed": e.training.seed},
-            lesson_figures.alpha_check,
-            lambda f: (
-                f"Largest distance from mean 0 and variance 1 over {len(f.arrays['layer']) - 1} "
-                f"layers: alpha dropout {f.number('gap_alpha'):.3f}, standard dropout "
-                f"{f.number('gap_standard'):.3f}, no dropout {f.number('gap_none'):.3f}."
-            ),
-        ),
-    ),
-)
-
-
 def draw_sweep(frame: Frame, lanes: Lanes) -> None:
     """Draw the validation curve over p and say at which p the model over- and under-fits."""
     readings, found = lesson.verdicts(frame, lanes)
@@ -324,51 +371,5 @@ def draw_sweep(frame: Frame, lanes: Lanes) -> None:
     st.html(layout.point(text))
 
 
-shown = lesson.begin(LESSON)
-live.decision_boundary(shown.channel, labels=shown.labels, height=310)
-left, right = st.columns([3, 2], gap="small")
-with left:
-    live.loss_curves(
-        shown.channel,
-        labels=shown.labels,
-        epochs=shown.experiment.training.epochs,
-        show_train_mode=True,
-        height=325,
-    )
-with right:
-    live.readout(shown.channel)
-st.caption(USUAL)
-with st.expander("Two conventions, and two meanings of p", icon=":material/compare_arrows:"):
-    st.markdown(
-        conventions(
-            max(shown.experiment.dropout_rates, default=0.0), shown.experiment.training.seed
-        )
-    )
-    st.caption(
-        "In each convention the mean output in training equals the output at test time. The two "
-        "differ by the factor 1-p, which the next layer can compensate for. Scaling in both modes, "
-        "or in neither, is wrong."
-    )
-with st.container(horizontal=True):
-    st.page_link(
-        "pages/microscope.py",
-        label="Microscope: dropout in detail",
-        icon=":material/biotech:",
-    )
-    st.page_link(
-        "pages/images.py",
-        label="Images: dropout of whole feature maps",
-        icon=":material/image:",
-    )
-with st.expander("How much is too much? The validation curve over p", icon=":material/show_chart:"):
-    st.caption(
-        "The experiment in the controls with one rate for all hidden layers, for p from 0 to 0.9. "
-        "All models see the same batches; a larger p drops the same units and more."
-    )
-    lesson.further_run(
-        "dropout-sweep",
-        "Train the sweep",
-        tuple(shown.experiment.replace("regularization.dropout", p) for p in SWEEP),
-        draw_sweep,
-    )
-lesson.finish(shown)
+LESSON = contents()
+lesson.show(LESSON, views)

@@ -25,6 +25,105 @@ START = Experiment.from_dict(
 )
 
 
+def contents() -> lesson.Lesson:
+    """Return the lesson: what it asks, shows and lets try; its functions stand below."""
+    return lesson.Lesson(
+        page="early-stopping",
+        question="When should training stop?",
+        start=START,
+        controls=(
+            "early_stopping",
+            "patience",
+            "min_delta",
+            "restore_best_weights",
+            "noise",
+            "label_noise",
+            "samples",
+            "lr",
+            "epochs",
+            "seed",
+        ),
+        labels=("keeps training", "stops early"),
+        labels_for=lambda e: (
+            ("keeps training", "stops early")
+            if e.regularization.early_stopping is not None
+            else ("no regularization", "with regularization")
+        ),
+        prediction=lesson.Prediction(
+            "the two models are identical, but one stops when its validation loss no longer falls. "
+            "Which one ends with the lower validation loss?",
+            ("the one that stops", "no difference", "the one that keeps training"),
+            outcome,
+            expected=0,
+        ),
+        point=point,
+        code=(early_stopping,),
+        code_ran=code_ran,
+        tasks=(
+            lesson.Task(
+                "Patience 1: does a single bad epoch end the run?", _with(patience=1), seen
+            ),
+            lesson.Task("Patience 50: does it cost anything but time?", _with(patience=50), seen),
+            lesson.Task(
+                "Best weights not restored: what does patience cost now?",
+                _with(restore_best_weights=False),
+                seen,
+            ),
+            lesson.Task(
+                "Min delta 0.05: only larger improvements count. Which epoch is kept?",
+                _with(min_delta=0.05),
+                seen,
+            ),
+        ),
+        sources=(
+            "Prechelt 1998, “Early stopping – but when?”",
+            "Keras, `keras.callbacks.EarlyStopping`: patience and min_delta as used here",
+            "Goodfellow et al. 2016, *Deep Learning*, section 7.8",
+        ),
+        subject=lesson.Subject(
+            "Early stopping", lambda e: e.regularization.early_stopping is not None
+        ),
+        checks=(
+            lesson.Check(
+                "On a quadratic loss, stopping after τ steps of size ε is close to ridge "
+                "regression with α = 1/(τε).",
+                "Along each eigenvector, stopping keeps the fraction 1 - (1 - ελ)^τ of the "
+                "least-squares solution, ridge λ/(λ + α). For small steps the two differ by at "
+                "most 0.2036.",
+                "early_stopping_ridge",
+                lambda e: {"lr": min(max(e.training.lr, 0.0001), 0.5), "seed": e.training.seed},
+                lesson_figures.stopping_check,
+                lambda f: (
+                    f"After {f.arrays['step'][-1]:.0f} steps the measured fractions differ from "
+                    f"their formula by at most {f.number('error'):.1e}, and from ridge by "
+                    f"{f.number('gap'):.3f}; the largest gap so far was "
+                    f"{f.number('largest_gap'):.4f} at step {f.number('largest_at_step'):.0f}, "
+                    f"where theory allows {f.number('largest_bound'):.4f}."
+                ),
+            ),
+        ),
+    )
+
+
+def views(shown: lesson.Shown) -> None:
+    """Draw the charts of this page."""
+    live.decision_boundary(shown.channel, labels=shown.labels, height=330)
+    lesson.curves_and_readout(shown)
+    if shown.last_finished is not None:
+        theatre(*shown.last_finished)
+    with st.container(horizontal=True):
+        st.page_link(
+            "pages/misconceptions.py",
+            label="What if it watches the training loss instead?",
+            icon=":material/report:",
+        )
+        st.page_link(
+            "pages/overfitting.py",
+            label="Where does over-fitting begin? Mark it yourself",
+            icon=":material/flag:",
+        )
+
+
 def rule(e: Experiment) -> EarlyStoppingSpec:
     """Return the rule of an experiment; the defaults where it is switched off."""
     return e.regularization.early_stopping or EarlyStoppingSpec()
@@ -122,81 +221,6 @@ def _with(**fields: object) -> Experiment:
     return e
 
 
-LESSON = lesson.Lesson(
-    page="early-stopping",
-    question="When should training stop?",
-    start=START,
-    controls=(
-        "early_stopping",
-        "patience",
-        "min_delta",
-        "restore_best_weights",
-        "noise",
-        "label_noise",
-        "samples",
-        "lr",
-        "epochs",
-        "seed",
-    ),
-    labels=("keeps training", "stops early"),
-    labels_for=lambda e: (
-        ("keeps training", "stops early")
-        if e.regularization.early_stopping is not None
-        else ("no regularization", "with regularization")
-    ),
-    prediction=lesson.Prediction(
-        "the two models are identical, but one stops when its validation loss no longer falls. "
-        "Which one ends with the lower validation loss?",
-        ("the one that stops", "no difference", "the one that keeps training"),
-        outcome,
-        expected=0,
-    ),
-    point=point,
-    code=(early_stopping,),
-    code_ran=code_ran,
-    tasks=(
-        lesson.Task("Patience 1: does a single bad epoch end the run?", _with(patience=1), seen),
-        lesson.Task("Patience 50: does it cost anything but time?", _with(patience=50), seen),
-        lesson.Task(
-            "Best weights not restored: what does patience cost now?",
-            _with(restore_best_weights=False),
-            seen,
-        ),
-        lesson.Task(
-            "Min delta 0.05: only larger improvements count. Which epoch is kept?",
-            _with(min_delta=0.05),
-            seen,
-        ),
-    ),
-    sources=(
-        "Prechelt 1998, “Early stopping – but when?”",
-        "Keras, `keras.callbacks.EarlyStopping`: patience and min_delta as used here",
-        "Goodfellow et al. 2016, *Deep Learning*, section 7.8",
-    ),
-    subject=lesson.Subject("Early stopping", lambda e: e.regularization.early_stopping is not None),
-    checks=(
-        lesson.Check(
-            "On a quadratic loss, stopping after τ steps of size ε is close to ridge regression "
-            "with α = 1/(τε).",
-            "Along each eigenvector, stopping keeps the fraction 1 - (1 - ελ)^τ of the "
-            "least-squares solution, ridge λ/(λ + α). For small steps the two differ by at most "
-            "0.2036.",
-            "early_stopping_ridge",
-            lambda e: {"lr": min(max(e.training.lr, 0.0001), 0.5), "seed": e.training.seed},
-            lesson_figures.stopping_check,
-            lambda f: (
-                f"After {f.arrays['step'][-1]:.0f} steps the measured fractions differ from their "
-                f"formula by at most {f.number('error'):.1e}, and from ridge by "
-                f"{f.number('gap'):.3f}; the largest gap so far was "
-                f"{f.number('largest_gap'):.4f} at step "
-                f"{f.number('largest_at_step'):.0f}, where theory allows "
-                f"{f.number('largest_bound'):.4f}."
-            ),
-        ),
-    ),
-)
-
-
 def theatre(frame: Frame, lanes: Lanes) -> None:
     """Draw how the rule watched the stored losses, and what any other patience would have done."""
     now, losses = rule(lanes[1]), frame.lanes[0].curve("val_loss")
@@ -266,29 +290,5 @@ def what_if(
     return f"{text}The model trained with the settings in the controls {really}."
 
 
-shown = lesson.begin(LESSON)
-live.decision_boundary(shown.channel, labels=shown.labels, height=330)
-left, right = st.columns([3, 2], gap="small")
-with left:
-    live.loss_curves(
-        shown.channel,
-        labels=shown.labels,
-        epochs=shown.experiment.training.epochs,
-        height=325,
-    )
-with right:
-    live.readout(shown.channel)
-if shown.last_finished is not None:
-    theatre(*shown.last_finished)
-with st.container(horizontal=True):
-    st.page_link(
-        "pages/misconceptions.py",
-        label="What if it watches the training loss instead?",
-        icon=":material/report:",
-    )
-    st.page_link(
-        "pages/overfitting.py",
-        label="Where does over-fitting begin? Mark it yourself",
-        icon=":material/flag:",
-    )
-lesson.finish(shown)
+LESSON = contents()
+lesson.show(LESSON, views)

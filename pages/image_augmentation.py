@@ -13,7 +13,7 @@ from regviz.frames.lab import LabFrame
 from regviz.results import metrics, uncertainty
 from regviz.scratch.augmentation import affine, color_jitter
 from regviz.specs import AugmentationSpec, Experiment
-from regviz.ui import charts, lesson, live
+from regviz.ui import charts, lesson
 from regviz.ui.lesson import Lanes
 
 START = Experiment.from_dict(
@@ -45,6 +45,110 @@ CHANGES = {
     "brightness": "brightens or darkens",
     "contrast": "changes the contrast of",
 }
+
+
+def contents() -> lesson.Lesson:
+    """Return the lesson: what it asks, shows and lets try; its functions stand below."""
+    return lesson.Lesson(
+        page="image_augmentation",
+        question="Is a rotated digit a new training example?",
+        start=START,
+        controls=(
+            "degrees",
+            "translate",
+            "scale",
+            "horizontal_flip",
+            "brightness",
+            "contrast",
+            "input_noise",
+            "images",
+            "pixel_noise",
+            "channels",
+            "lr",
+            "epochs",
+            "seed",
+        ),
+        prediction=lesson.Prediction(
+            asked,
+            NAMES,
+            outcome,
+            expected=1,
+        ),
+        point=point,
+        code=(affine, color_jitter),
+        code_ran=code_ran,
+        tasks=(
+            lesson.Task(
+                "Flip half of the images horizontally. Is a mirrored digit still the same digit?",
+                START.replace("regularization.augmentation", {"horizontal_flip": 0.5}),
+                seen,
+            ),
+            lesson.Task(
+                "Rotate by up to 180°. What happens to 6 and 9?",
+                START.replace("regularization.augmentation", {"degrees": 180}),
+                six_and_nine,
+            ),
+            lesson.Task(
+                "Only shifts, by up to a tenth of the image size.",
+                START.replace("regularization.augmentation", {"translate": 0.1}),
+                seen,
+            ),
+            lesson.Task(
+                "More data: 1000 training images. Does augmentation still help?",
+                START.replace("data.n_samples", 1300)
+                .replace("data.val_fraction", 0.23)
+                .replace("training.epochs", 20),
+                seen,
+            ),
+        ),
+        sources=(
+            "Simard et al. 2003: random distortions of digits; Shorten & Khoshgoftaar 2019: a "
+            "survey",
+            "torchvision.transforms: RandomAffine (degrees, translate, scale), "
+            "RandomHorizontalFlip, ColorJitter (brightness, contrast); here without rounding to "
+            "pixels or clamping",
+            "Noise on the pixels is the input noise σ of the other lessons",
+        ),
+        lanes=three,
+        labels=NAMES,
+        models=("cnn",),
+        data=("digits",),
+        subject=lesson.Subject("Augmentation", changing),
+    )
+
+
+def views(shown: lesson.Shown) -> None:
+    """Draw the charts of this page."""
+    lesson.curves_and_readout(shown, show_train_mode=True)
+    if shown.last_finished is not None:
+        st.markdown(average_loss(*shown.last_finished))
+    digit = st.segmented_control(
+        "Digit", range(10), default=3, key="image_augmentation.digit", required=True
+    )
+    lesson.follow_check(
+        shown,
+        "gallery",
+        lesson.Check(
+            "x' = T(x).",
+            "Training draws a new T for every image in every epoch, with the same function.",
+            "image",
+            lambda e: gallery_of(e, int(digit or 0)),
+            image_figures.gallery,
+            gallery_said,
+        ),
+    )
+    lesson.further_run(
+        "strength",
+        f"How much is too much? Train {len(FACTORS)} strengths × {SEEDS} seeds",
+        tuple(
+            times(shown.experiment, factor).replace(
+                "training.seed", (shown.experiment.training.seed + s) % 2**31
+            )
+            for factor in FACTORS
+            for s in range(SEEDS)
+        ),
+        draw_curve,
+    )
 
 
 def times(e: Experiment, factor: float) -> Experiment:
@@ -245,110 +349,5 @@ def draw_curve(frame: Frame, lanes: Lanes) -> None:
     st.markdown(text)
 
 
-LESSON = lesson.Lesson(
-    page="image_augmentation",
-    question="Is a rotated digit a new training example?",
-    start=START,
-    controls=(
-        "degrees",
-        "translate",
-        "scale",
-        "horizontal_flip",
-        "brightness",
-        "contrast",
-        "input_noise",
-        "images",
-        "pixel_noise",
-        "channels",
-        "lr",
-        "epochs",
-        "seed",
-    ),
-    prediction=lesson.Prediction(
-        asked,
-        NAMES,
-        outcome,
-        expected=1,
-    ),
-    point=point,
-    code=(affine, color_jitter),
-    code_ran=code_ran,
-    tasks=(
-        lesson.Task(
-            "Flip half of the images horizontally. Is a mirrored digit still the same digit?",
-            START.replace("regularization.augmentation", {"horizontal_flip": 0.5}),
-            seen,
-        ),
-        lesson.Task(
-            "Rotate by up to 180°. What happens to 6 and 9?",
-            START.replace("regularization.augmentation", {"degrees": 180}),
-            six_and_nine,
-        ),
-        lesson.Task(
-            "Only shifts, by up to a tenth of the image size.",
-            START.replace("regularization.augmentation", {"translate": 0.1}),
-            seen,
-        ),
-        lesson.Task(
-            "More data: 1000 training images. Does augmentation still help?",
-            START.replace("data.n_samples", 1300)
-            .replace("data.val_fraction", 0.23)
-            .replace("training.epochs", 20),
-            seen,
-        ),
-    ),
-    sources=(
-        "Simard et al. 2003: random distortions of digits; Shorten & Khoshgoftaar 2019: a survey",
-        "torchvision.transforms: RandomAffine (degrees, translate, scale), RandomHorizontalFlip, "
-        "ColorJitter (brightness, contrast); here without rounding to pixels or clamping",
-        "Noise on the pixels is the input noise σ of the other lessons",
-    ),
-    lanes=three,
-    labels=NAMES,
-    models=("cnn",),
-    data=("digits",),
-    subject=lesson.Subject("Augmentation", changing),
-)
-
-shown = lesson.begin(LESSON)
-left, right = st.columns([3, 2], gap="small")
-with left:
-    live.loss_curves(
-        shown.channel,
-        labels=shown.labels,
-        epochs=shown.experiment.training.epochs,
-        show_train_mode=True,
-        height=325,
-    )
-with right:
-    live.readout(shown.channel)
-if shown.last_finished is not None:
-    st.markdown(average_loss(*shown.last_finished))
-digit = st.segmented_control(
-    "Digit", range(10), default=3, key="image_augmentation.digit", required=True
-)
-lesson.follow_check(
-    shown,
-    "gallery",
-    lesson.Check(
-        "x' = T(x).",
-        "Training draws a new T for every image in every epoch, with the same function.",
-        "image",
-        lambda e: gallery_of(e, int(digit or 0)),
-        image_figures.gallery,
-        gallery_said,
-    ),
-)
-lesson.further_run(
-    "strength",
-    f"How much is too much? Train {len(FACTORS)} strengths × {SEEDS} seeds",
-    tuple(
-        times(shown.experiment, factor).replace(
-            "training.seed", (shown.experiment.training.seed + s) % 2**31
-        )
-        for factor in FACTORS
-        for s in range(SEEDS)
-    ),
-    draw_curve,
-)
-lesson.finish(shown)
+LESSON = contents()
+lesson.show(LESSON, views)

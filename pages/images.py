@@ -16,7 +16,7 @@ from regviz.scratch.normalization import batch_norm
 from regviz.slides import words
 from regviz.specs import Experiment
 from regviz.specs.text import listed
-from regviz.ui import charts, lesson, live
+from regviz.ui import charts, lesson
 from regviz.ui.lesson import Lanes
 
 START = Experiment.from_dict(
@@ -28,6 +28,136 @@ START = Experiment.from_dict(
     }
 )
 REPEATS = 400
+
+
+def contents() -> lesson.Lesson:
+    """Return the lesson: what it asks, shows and lets try; its functions stand below."""
+    return lesson.Lesson(
+        page="images",
+        question="What happens when a convolutional network loses whole feature maps?",
+        start=START,
+        controls=(
+            "dropout",
+            "map_dropout_kind",
+            "map_norm",
+            "input_dropout",
+            "l2",
+            "convolutions",
+            "channels",
+            "images",
+            "pixel_noise",
+            "lr",
+            "batch_size",
+            "epochs",
+            "seed",
+        ),
+        prediction=lesson.Prediction(
+            asked,
+            ("higher", "about the same", "lower"),
+            outcome,
+            expected=1,
+        ),
+        point=point,
+        code=(spatial_dropout_forward, dropout_forward, batch_norm),
+        code_ran=code_ran,
+        tasks=(
+            lesson.Task(
+                "Drop single units instead of whole maps, with the same p.",
+                START.replace("regularization.dropout_kind", "standard"),
+                seen,
+            ),
+            lesson.Task(
+                "Drop whole maps with p = 0.7. Can the network still fit its training images?",
+                START.replace("regularization.dropout", 0.7),
+                fits,
+            ),
+            lesson.Task(
+                "BatchNorm2d without dropout.",
+                START.replace("regularization.dropout", 0.0).replace("model.norm", "batch"),
+                seen,
+            ),
+            lesson.Task(
+                "Two convolutional layers. How small are the maps after the second one?",
+                START.replace("model.hidden", [16, 16]),
+                sizes,
+            ),
+        ),
+        sources=(
+            "Tompson et al. 2015: spatial dropout; torch.nn.Dropout1d, Dropout2d, Dropout3d",
+            "Ioffe & Szegedy 2015: in convolutional layers, batch norm averages over batch and "
+            "positions; torch.nn.BatchNorm2d",
+            "Ghiasi et al. 2018, arXiv 1810.12890: why dropping single units of a map is less "
+            "effective",
+            "The digits are scikit-learn's load_digits, 8x8 pixels from 0 to 1",
+        ),
+        lanes=twins,
+        models=("cnn",),
+        data=("digits",),
+        subject=lesson.Subject(
+            "Every technique", lambda e: e.regularization.any or e.model.norm is not None
+        ),
+    )
+
+
+def views(shown: lesson.Shown) -> None:
+    """Draw the charts of this page."""
+    lesson.curves_and_readout(shown, show_train_mode=True)
+    done = shown.last_finished
+    if done is not None:
+        frame, lanes = done
+        digit = st.segmented_control(
+            "Digit", range(10), default=3, key="images.digit", required=True,
+            help="The first validation image of this class; if there is none, the first of all.",
+        )  # fmt: skip
+        assert frame.data is not None
+        assert frame.data[0].image_labels is not None
+        labels = frame.data[0].image_labels.tolist()
+        image = labels.index(digit) if digit in labels else 0
+        maps, probabilities = st.columns([3, 2], gap="small")
+        said, about = one_image(frame, image), charts.of_runs(lanes)
+        with maps, st.container(key="feature-maps"):
+            charts.chart(
+                lambda colors: image_figures.feature_maps(frame, 1, image, colors),
+                key="maps",
+                alt=said,
+                about=about,
+            )
+        with probabilities, st.container(key="class-probabilities"):
+            charts.chart(
+                lambda colors: image_figures.class_probabilities(
+                    frame, shown.labels, image, colors
+                ),
+                key="probabilities",
+                alt=said,
+                about=about,
+            )
+        st.markdown(said)
+        st.markdown(
+            f"**Why is dropout less common in convolutional layers?** {why_rarer(frame, lanes)}"
+        )
+    with st.expander(
+        "Dropout1d, 2d, 3d and BatchNorm1d, 2d, 3d: what do they drop or average together?"
+    ):
+        dimensions = st.segmented_control(
+            "Dimensions besides samples and channels",
+            (1, 2, 3),
+            default=2,
+            key="images.dimensions",
+            required=True,
+            help="1: sequences or sounds, 2: images, 3: videos or volumes.",
+        )
+        lesson.follow_check(
+            shown,
+            "shapes",
+            lesson.Check(
+                "What is dropped together, and what is averaged together?",
+                "Computed with the torch modules.",
+                "dropout_shapes",
+                lambda e: {"dimensions": int(dimensions or 2), "seed": e.training.seed},
+                image_figures.dropout_shapes,
+                shapes_said,
+            ),
+        )
 
 
 def twins(e: Experiment) -> Lanes:
@@ -221,132 +351,5 @@ def shapes_said(f: LabFrame) -> str:
     )
 
 
-LESSON = lesson.Lesson(
-    page="images",
-    question="What happens when a convolutional network loses whole feature maps?",
-    start=START,
-    controls=(
-        "dropout",
-        "map_dropout_kind",
-        "map_norm",
-        "input_dropout",
-        "l2",
-        "convolutions",
-        "channels",
-        "images",
-        "pixel_noise",
-        "lr",
-        "batch_size",
-        "epochs",
-        "seed",
-    ),
-    prediction=lesson.Prediction(
-        asked,
-        ("higher", "about the same", "lower"),
-        outcome,
-        expected=1,
-    ),
-    point=point,
-    code=(spatial_dropout_forward, dropout_forward, batch_norm),
-    code_ran=code_ran,
-    tasks=(
-        lesson.Task(
-            "Drop single units instead of whole maps, with the same p.",
-            START.replace("regularization.dropout_kind", "standard"),
-            seen,
-        ),
-        lesson.Task(
-            "Drop whole maps with p = 0.7. Can the network still fit its training images?",
-            START.replace("regularization.dropout", 0.7),
-            fits,
-        ),
-        lesson.Task(
-            "BatchNorm2d without dropout.",
-            START.replace("regularization.dropout", 0.0).replace("model.norm", "batch"),
-            seen,
-        ),
-        lesson.Task(
-            "Two convolutional layers. How small are the maps after the second one?",
-            START.replace("model.hidden", [16, 16]),
-            sizes,
-        ),
-    ),
-    sources=(
-        "Tompson et al. 2015: spatial dropout; torch.nn.Dropout1d, Dropout2d, Dropout3d",
-        "Ioffe & Szegedy 2015: in convolutional layers, batch norm averages over batch and "
-        "positions; torch.nn.BatchNorm2d",
-        "Ghiasi et al. 2018, arXiv 1810.12890: why dropping single units of a map is less "
-        "effective",
-        "The digits are scikit-learn's load_digits, 8x8 pixels from 0 to 1",
-    ),
-    lanes=twins,
-    models=("cnn",),
-    data=("digits",),
-    subject=lesson.Subject(
-        "Every technique", lambda e: e.regularization.any or e.model.norm is not None
-    ),
-)
-
-shown = lesson.begin(LESSON)
-left, right = st.columns([3, 2], gap="small")
-with left:
-    live.loss_curves(
-        shown.channel,
-        labels=shown.labels,
-        epochs=shown.experiment.training.epochs,
-        show_train_mode=True,
-        height=325,
-    )
-with right:
-    live.readout(shown.channel)
-done = shown.last_finished
-if done is not None:
-    frame, lanes = done
-    digit = st.segmented_control(
-        "Digit", range(10), default=3, key="images.digit", required=True,
-        help="The first validation image of this class; if there is none, the first of all.",
-    )  # fmt: skip
-    assert frame.data is not None
-    assert frame.data[0].image_labels is not None
-    labels = frame.data[0].image_labels.tolist()
-    image = labels.index(digit) if digit in labels else 0
-    maps, probabilities = st.columns([3, 2], gap="small")
-    said, about = one_image(frame, image), charts.of_runs(lanes)
-    with maps, st.container(key="feature-maps"):
-        charts.chart(
-            lambda colors: image_figures.feature_maps(frame, 1, image, colors),
-            key="maps",
-            alt=said,
-            about=about,
-        )
-    with probabilities, st.container(key="class-probabilities"):
-        charts.chart(
-            lambda colors: image_figures.class_probabilities(frame, shown.labels, image, colors),
-            key="probabilities",
-            alt=said,
-            about=about,
-        )
-    st.markdown(said)
-    st.markdown(
-        f"**Why is dropout less common in convolutional layers?** {why_rarer(frame, lanes)}"
-    )
-with st.expander(
-    "Dropout1d, 2d, 3d and BatchNorm1d, 2d, 3d: what do they drop or average together?"
-):
-    dimensions = st.segmented_control(
-        "Dimensions besides samples and channels", (1, 2, 3), default=2, key="images.dimensions",
-        required=True, help="1: sequences or sounds, 2: images, 3: videos or volumes.",
-    )  # fmt: skip
-    lesson.follow_check(
-        shown,
-        "shapes",
-        lesson.Check(
-            "What is dropped together, and what is averaged together?",
-            "Computed with the torch modules.",
-            "dropout_shapes",
-            lambda e: {"dimensions": int(dimensions or 2), "seed": e.training.seed},
-            image_figures.dropout_shapes,
-            shapes_said,
-        ),
-    )
-lesson.finish(shown)
+LESSON = contents()
+lesson.show(LESSON, views)

@@ -31,6 +31,116 @@ START = Experiment.from_dict(
 NAMES = ("no regularization", "with regularization")
 
 
+def contents() -> lesson.Lesson:
+    """Return the lesson: what it asks, shows and lets try; its functions stand below."""
+    return lesson.Lesson(
+        page="label-smoothing",
+        question="How confident should a network be?",
+        start=START,
+        controls=(
+            "label_smoothing",
+            "label_noise",
+            "data_set",
+            "samples",
+            "noise",
+            "lr",
+            "epochs",
+            "data_seed",
+            "seed",
+        ),
+        prediction=lesson.Prediction(
+            asked,
+            ("yes, ECE lower", "no difference", "no, ECE higher"),
+            outcome,
+            expected=0,
+        ),
+        point=point,
+        code=(
+            soft_targets,
+            cross_entropy,
+            smoothed_cross_entropy,
+            logit_gap,
+            reliability_bins,
+            expected_calibration_error,
+        ),
+        code_ran=code_ran,
+        tasks=(
+            lesson.Task(
+                "ε = 0.4. Can too much smoothing make the network underconfident?",
+                START.replace("regularization.label_smoothing", 0.4),
+                seen,
+            ),
+            lesson.Task(
+                "Every fifth training label is wrong. Does smoothing help the accuracy on true "
+                "labels?",
+                START.replace("data.label_noise", 0.2).replace("data.noise", 0.15),
+                seen,
+            ),
+            lesson.Task(
+                "Clean, well-separated data, where high confidence is justified. Does smoothing "
+                "hurt?",
+                START.replace("data.noise", 0.05),
+                seen,
+                shows=worse,
+            ),
+        ),
+        sources=(
+            "Szegedy et al. 2016; torch.nn.CrossEntropyLoss(label_smoothing=): the ε/K form",
+            "Müller et al. 2019: better calibration, worse teachers for distillation; Shen et al. "
+            "2021 contest the second claim",
+            "Naeini et al. 2015, Guo et al. 2017: ECE, here of the top label in 15 bins (lo, hi]. "
+            "With few points, it is above 0 even for a perfectly calibrated model (Bröcker & "
+            "Smith 2007; Vaicenavicius et al. 2019): “ECE if calibrated” is its simulated 5% to "
+            "95% range",
+        ),
+        rows=calibration_rows,
+        subject=lesson.Subject("Label smoothing", lambda e: e.regularization.label_smoothing > 0),
+        checks=(
+            lesson.Check(
+                "With smoothing, the optimal logit gap is finite.",
+                "It is ln(1 + K(1-ε)/ε). Without smoothing, no finite gap is optimal.",
+                "label_smoothing_gap",
+                lambda e: {
+                    "epsilon": e.regularization.label_smoothing,
+                    "seed": e.training.seed,
+                },
+                lesson_figures.smoothing_check,
+                lambda f: (
+                    f"{len(f.arrays['target'])} classes. Logit gap after "
+                    f"{f.arrays['step'][-1]:.0f} steps: {f.arrays['logit_gap'][-1].mean():.3f}; "
+                    f"closed form: {f.number('closed_form'):.3f}. Loss minus its minimum: "
+                    f"{f.number('gap_loss'):.1e}."
+                ),
+            ),
+        ),
+    )
+
+
+def views(shown: lesson.Shown) -> None:
+    """Draw the charts of this page."""
+    live.decision_boundary(shown.channel, labels=shown.labels, height=300)
+    lesson.curves_and_readout(shown)
+    targets, diagram = st.columns([1, 2], gap="small")
+    with targets:
+        epsilon = shown.experiment.regularization.label_smoothing
+        hard, soft = (soft_targets(np.array([1]), 2, e)[0] for e in (0.0, epsilon))
+        charts.chart(
+            lambda colors: lesson_figures.smoothed_targets(hard, soft, colors),
+            key="targets",
+            alt=f"Targets of 0 and 1 become {soft[0]:.3g} and {soft[1]:.3g} at ε = {epsilon:g}.",
+            about=charts.of_runs(shown.lesson.lanes(shown.experiment)),
+        )
+    with diagram:
+        if shown.last_finished is not None:
+            finished, of = shown.last_finished
+            charts.chart(
+                lambda colors: lesson_figures.reliability(finished.lanes, shown.labels, colors),
+                key="reliability",
+                alt="Reliability diagram and confidence histogram of the finished run.",
+                about=charts.of_runs(of),
+            )
+
+
 def point(frame: Frame, lanes: Lanes) -> str:
     """Compare the mean confidence of the two models with their accuracy."""
     parts = [
@@ -111,114 +221,5 @@ def calibration_rows(frame: Frame, lanes: Lanes) -> lesson.Rows:
     ]
 
 
-LESSON = lesson.Lesson(
-    page="label-smoothing",
-    question="How confident should a network be?",
-    start=START,
-    controls=(
-        "label_smoothing",
-        "label_noise",
-        "data_set",
-        "samples",
-        "noise",
-        "lr",
-        "epochs",
-        "data_seed",
-        "seed",
-    ),
-    prediction=lesson.Prediction(
-        asked,
-        ("yes, ECE lower", "no difference", "no, ECE higher"),
-        outcome,
-        expected=0,
-    ),
-    point=point,
-    code=(
-        soft_targets,
-        cross_entropy,
-        smoothed_cross_entropy,
-        logit_gap,
-        reliability_bins,
-        expected_calibration_error,
-    ),
-    code_ran=code_ran,
-    tasks=(
-        lesson.Task(
-            "ε = 0.4. Can too much smoothing make the network underconfident?",
-            START.replace("regularization.label_smoothing", 0.4),
-            seen,
-        ),
-        lesson.Task(
-            "Every fifth training label is wrong. Does smoothing help the accuracy on true labels?",
-            START.replace("data.label_noise", 0.2).replace("data.noise", 0.15),
-            seen,
-        ),
-        lesson.Task(
-            "Clean, well-separated data, where high confidence is justified. Does smoothing hurt?",
-            START.replace("data.noise", 0.05),
-            seen,
-            shows=worse,
-        ),
-    ),
-    sources=(
-        "Szegedy et al. 2016; torch.nn.CrossEntropyLoss(label_smoothing=): the ε/K form",
-        "Müller et al. 2019: better calibration, worse teachers for distillation; Shen et al. "
-        "2021 contest the second claim",
-        "Naeini et al. 2015, Guo et al. 2017: ECE, here of the top label in 15 bins (lo, hi]. "
-        "With few points, it is above 0 even for a perfectly calibrated model (Bröcker & Smith "
-        "2007; Vaicenavicius et al. 2019): “ECE if calibrated” is its simulated 5% to 95% range",
-    ),
-    rows=calibration_rows,
-    subject=lesson.Subject("Label smoothing", lambda e: e.regularization.label_smoothing > 0),
-    checks=(
-        lesson.Check(
-            "With smoothing, the optimal logit gap is finite.",
-            "It is ln(1 + K(1-ε)/ε). Without smoothing, no finite gap is optimal.",
-            "label_smoothing_gap",
-            lambda e: {
-                "epsilon": e.regularization.label_smoothing,
-                "seed": e.training.seed,
-            },
-            lesson_figures.smoothing_check,
-            lambda f: (
-                f"{len(f.arrays['target'])} classes. Logit gap after "
-                f"{f.arrays['step'][-1]:.0f} steps: {f.arrays['logit_gap'][-1].mean():.3f}; closed "
-                f"form: {f.number('closed_form'):.3f}. Loss minus its minimum: "
-                f"{f.number('gap_loss'):.1e}."
-            ),
-        ),
-    ),
-)
-
-shown = lesson.begin(LESSON)
-live.decision_boundary(shown.channel, labels=shown.labels, height=300)
-left, right = st.columns([3, 2], gap="small")
-with left:
-    live.loss_curves(
-        shown.channel,
-        labels=shown.labels,
-        epochs=shown.experiment.training.epochs,
-        height=325,
-    )
-with right:
-    live.readout(shown.channel)
-targets, diagram = st.columns([1, 2], gap="small")
-with targets:
-    epsilon = shown.experiment.regularization.label_smoothing
-    hard, soft = (soft_targets(np.array([1]), 2, e)[0] for e in (0.0, epsilon))
-    charts.chart(
-        lambda colors: lesson_figures.smoothed_targets(hard, soft, colors),
-        key="targets",
-        alt=f"Targets of 0 and 1 become {soft[0]:.3g} and {soft[1]:.3g} at ε = {epsilon:g}.",
-        about=charts.of_runs(shown.lesson.lanes(shown.experiment)),
-    )
-with diagram:
-    if shown.last_finished is not None:
-        finished, of = shown.last_finished
-        charts.chart(
-            lambda colors: lesson_figures.reliability(finished.lanes, shown.labels, colors),
-            key="reliability",
-            alt="Reliability diagram and confidence histogram of the finished run.",
-            about=charts.of_runs(of),
-        )
-lesson.finish(shown)
+LESSON = contents()
+lesson.show(LESSON, views)

@@ -25,6 +25,139 @@ SIGMAS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0)
 REPEATS = 2000
 
 
+def contents() -> lesson.Lesson:
+    """Return the lesson: what it asks, shows and lets try; its functions stand below."""
+    return lesson.Lesson(
+        page="noise",
+        question="Can noise help a network generalize?",
+        start=START,
+        controls=(
+            "input_noise",
+            "label_noise",
+            "data_set",
+            "noise",
+            "samples",
+            "hidden_layers",
+            "units",
+            "activation",
+            "lr",
+            "epochs",
+            "data_seed",
+            "seed",
+        ),
+        prediction=lesson.Prediction(
+            asked,
+            ("lower with noise", "no difference", "higher with noise"),
+            outcome,
+            expected=0,
+        ),
+        point=point,
+        code=(noisy_inputs, flipped_labels, noise_penalty),
+        code_ran=code_ran,
+        tasks=(
+            lesson.Task(
+                "Too much noise: σ = 0.8 is larger than the distance between the moons.",
+                START.replace("regularization.input_noise", 0.8),
+                seen,
+                shows=too_much,
+            ),
+            lesson.Task(
+                "Every fifth label is wrong, and it stays wrong in every epoch. Such *label* "
+                "noise is not a regularizer. Does input noise still help?",
+                START.replace("data.label_noise", 0.2),
+                seen,
+                shows=lower,
+            ),
+            lesson.Task(
+                "2000 points. Does noise still help when there is plenty of data?",
+                START.replace("data.n_samples", 2000).replace("training.epochs", 30),
+                seen,
+            ),
+            lesson.Task(
+                "Spirals with σ = 0.3. The distance between the arms is 1. Does the noise help?",
+                START.replace("data.kind", "spirals")
+                .replace("data.n_samples", 300)
+                .replace("data.noise", 0.3)
+                .replace("regularization.input_noise", 0.3),
+                seen,
+            ),
+        ),
+        sources=(
+            "Bishop 1995, “Training with noise is equivalent to Tikhonov regularization”: to "
+            "second order in σ, and where the model fits the conditional mean of the targets",
+            "Angluin & Laird 1988: learning from labels that are wrong at random",
+            "Goodfellow et al. 2016, *Deep Learning*, section 7.5: noise robustness",
+            "In every run, validation and test sets keep their true labels and clean inputs",
+        ),
+        rows=mode_rows,
+        subject=lesson.Subject("Input noise", lambda e: e.regularization.input_noise > 0),
+        checks=(
+            lesson.Check(
+                "For a linear model with squared error, input noise is ridge regression on "
+                "average.",
+                "The minimizer is (XᵀX + n·σ²·I)⁻¹Xᵀy. The weights shown are averaged over steps.",
+                "noise_ridge",
+                lambda e: {
+                    "sigma": min(e.regularization.input_noise, 3.0),
+                    "seed": e.training.seed,
+                },
+                lesson_figures.ridge_check,
+                lambda f: (
+                    f"After {f.arrays['step'][-1]:.0f} steps, the averaged weights differ from the "
+                    f"closed form by {f.number('gap'):.2%} of the largest weight. They differ from "
+                    f"least squares without noise by {f.number('gap_least_squares'):.1%}."
+                ),
+            ),
+            lesson.Check(
+                "For a network and small σ, input noise is approximately a Tikhonov penalty on the "
+                "slope.",
+                "E L(x+σε) - L(x) ≈ ½σ²·mean p(1-p)‖∇z‖², plus ½σ²·mean (p-y)Δz where the network "
+                "does not fit the data.",
+                "noise_tikhonov",
+                lambda e: {
+                    "sigma": min(e.regularization.input_noise, 1.0),
+                    "noise": min(e.data.noise, 1.0),
+                    "seed": e.training.seed % 2**31,
+                },
+                lesson_figures.noise_check,
+                lambda f: (
+                    f"Noise of σ = {f.number('sigma'):g} raises the loss of the network trained "
+                    f"without noise by {f.numbers('surplus')[0]:.4f}; the penalty predicts "
+                    f"{f.numbers('penalty')[0]:.4f}. For the network trained with noise it is "
+                    f"{f.numbers('surplus')[1]:.4f}; the penalty predicts "
+                    f"{f.numbers('penalty')[1]:.4f}. Penalty divided by σ²: "
+                    f"{f.numbers('slope')[0]:.2f} without noise, {f.numbers('slope')[1]:.2f} with "
+                    "noise. At σ = 0.01, the measured increase divided by the second-order term is "
+                    f"{f.numbers('small')[0]:.4f}."
+                    if f.done
+                    else f"Epoch {f.step}: validation loss {f.arrays['history'][0, 2, -1]:.3f} "
+                    f"without noise, {f.arrays['history'][1, 2, -1]:.3f} with noise."
+                ),
+            ),
+        ),
+    )
+
+
+def views(shown: lesson.Shown) -> None:
+    """Draw the charts of this page."""
+    live.decision_boundary(shown.channel, labels=shown.labels, height=320)
+    lesson.curves_and_readout(shown, show_train_mode=True)
+    with st.expander("How much noise? The validation curve for σ", icon=":material/show_chart:"):
+        st.caption(
+            f"Trains the experiment in the controls once for each σ in "
+            f"{', '.join(f'{v:g}' for v in SIGMAS)}. All runs share the same batches and the same "
+            "random draws, scaled by σ."
+        )
+        lesson.further_run(
+            "noise-sweep",
+            "Train the sweep",
+            tuple(
+                shown.experiment.replace("regularization.input_noise", value) for value in SIGMAS
+            ),
+            draw_sweep,
+        )
+
+
 def surplus(frame: Frame) -> tuple[float, float]:
     """Return the training loss of the model with noise: with noise on its inputs, and without."""
     lane = frame.lanes[1]
@@ -168,135 +301,5 @@ def draw_sweep(frame: Frame, lanes: Lanes) -> None:
     st.html(layout.point(text))
 
 
-LESSON = lesson.Lesson(
-    page="noise",
-    question="Can noise help a network generalize?",
-    start=START,
-    controls=(
-        "input_noise",
-        "label_noise",
-        "data_set",
-        "noise",
-        "samples",
-        "hidden_layers",
-        "units",
-        "activation",
-        "lr",
-        "epochs",
-        "data_seed",
-        "seed",
-    ),
-    prediction=lesson.Prediction(
-        asked,
-        ("lower with noise", "no difference", "higher with noise"),
-        outcome,
-        expected=0,
-    ),
-    point=point,
-    code=(noisy_inputs, flipped_labels, noise_penalty),
-    code_ran=code_ran,
-    tasks=(
-        lesson.Task(
-            "Too much noise: σ = 0.8 is larger than the distance between the moons.",
-            START.replace("regularization.input_noise", 0.8),
-            seen,
-            shows=too_much,
-        ),
-        lesson.Task(
-            "Every fifth label is wrong, and it stays wrong in every epoch. Such *label* noise is "
-            "not a regularizer. Does input noise still help?",
-            START.replace("data.label_noise", 0.2),
-            seen,
-            shows=lower,
-        ),
-        lesson.Task(
-            "2000 points. Does noise still help when there is plenty of data?",
-            START.replace("data.n_samples", 2000).replace("training.epochs", 30),
-            seen,
-        ),
-        lesson.Task(
-            "Spirals with σ = 0.3. The distance between the arms is 1. Does the noise help?",
-            START.replace("data.kind", "spirals")
-            .replace("data.n_samples", 300)
-            .replace("data.noise", 0.3)
-            .replace("regularization.input_noise", 0.3),
-            seen,
-        ),
-    ),
-    sources=(
-        "Bishop 1995, “Training with noise is equivalent to Tikhonov regularization”: to second "
-        "order in σ, and where the model fits the conditional mean of the targets",
-        "Angluin & Laird 1988: learning from labels that are wrong at random",
-        "Goodfellow et al. 2016, *Deep Learning*, section 7.5: noise robustness",
-        "In every run, validation and test sets keep their true labels and clean inputs",
-    ),
-    rows=mode_rows,
-    subject=lesson.Subject("Input noise", lambda e: e.regularization.input_noise > 0),
-    checks=(
-        lesson.Check(
-            "For a linear model with squared error, input noise is ridge regression on average.",
-            "The minimizer is (XᵀX + n·σ²·I)⁻¹Xᵀy. The weights shown are averaged over steps.",
-            "noise_ridge",
-            lambda e: {"sigma": min(e.regularization.input_noise, 3.0), "seed": e.training.seed},
-            lesson_figures.ridge_check,
-            lambda f: (
-                f"After {f.arrays['step'][-1]:.0f} steps, the averaged weights differ from the "
-                f"closed form by {f.number('gap'):.2%} of the largest weight. They differ from "
-                f"least squares without noise by {f.number('gap_least_squares'):.1%}."
-            ),
-        ),
-        lesson.Check(
-            "For a network and small σ, input noise is approximately a Tikhonov penalty on the "
-            "slope.",
-            "E L(x+σε) - L(x) ≈ ½σ²·mean p(1-p)‖∇z‖², plus ½σ²·mean (p-y)Δz where the network "
-            "does not fit the data.",
-            "noise_tikhonov",
-            lambda e: {
-                "sigma": min(e.regularization.input_noise, 1.0),
-                "noise": min(e.data.noise, 1.0),
-                "seed": e.training.seed % 2**31,
-            },
-            lesson_figures.noise_check,
-            lambda f: (
-                f"Noise of σ = {f.number('sigma'):g} raises the loss of the network trained "
-                f"without noise by {f.numbers('surplus')[0]:.4f}; the penalty predicts "
-                f"{f.numbers('penalty')[0]:.4f}. For the network trained with noise it is "
-                f"{f.numbers('surplus')[1]:.4f}; the penalty predicts "
-                f"{f.numbers('penalty')[1]:.4f}. Penalty divided by σ²: "
-                f"{f.numbers('slope')[0]:.2f} without noise, {f.numbers('slope')[1]:.2f} with "
-                f"noise. At σ = 0.01, the measured increase divided by the second-order term is "
-                f"{f.numbers('small')[0]:.4f}."
-                if f.done
-                else f"Epoch {f.step}: validation loss {f.arrays['history'][0, 2, -1]:.3f} "
-                f"without noise, {f.arrays['history'][1, 2, -1]:.3f} with noise."
-            ),
-        ),
-    ),
-)
-
-shown = lesson.begin(LESSON)
-live.decision_boundary(shown.channel, labels=LESSON.labels, height=320)
-left, right = st.columns([3, 2], gap="small")
-with left:
-    live.loss_curves(
-        shown.channel,
-        labels=LESSON.labels,
-        epochs=shown.experiment.training.epochs,
-        show_train_mode=True,
-        height=325,
-    )
-with right:
-    live.readout(shown.channel)
-with st.expander("How much noise? The validation curve for σ", icon=":material/show_chart:"):
-    st.caption(
-        f"Trains the experiment in the controls once for each σ in "
-        f"{', '.join(f'{v:g}' for v in SIGMAS)}. All runs share the same batches and the same "
-        "random draws, scaled by σ."
-    )
-    lesson.further_run(
-        "noise-sweep",
-        "Train the sweep",
-        tuple(shown.experiment.replace("regularization.input_noise", value) for value in SIGMAS),
-        draw_sweep,
-    )
-lesson.finish(shown)
+LESSON = contents()
+lesson.show(LESSON, views)

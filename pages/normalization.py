@@ -54,6 +54,137 @@ STRESSES = {
 }
 
 
+def contents() -> lesson.Lesson:
+    """Return the lesson: what it asks, shows and lets try; its functions stand below."""
+    return lesson.Lesson(
+        page="normalization",
+        question="What inputs does each layer receive, and does normalizing them help?",
+        start=START,
+        controls=(
+            "lr",
+            "init_scale",
+            "batch_size",
+            "norm_position",
+            "activation",
+            "hidden_layers",
+            "units",
+            "optimizer",
+            "dropout",
+            "l2",
+            "samples",
+            "noise",
+            "epochs",
+            "seed",
+        ),
+        prediction=lesson.Prediction(
+            asked,
+            NAMES,
+            outcome,
+            may_diverge=True,
+            expected=1,
+        ),
+        point=point,
+        code=(batch_norm, layer_norm),
+        code_ran=code_ran,
+        tasks=(
+            lesson.Task(
+                "Learning rate 0.5: which models still learn?",
+                START.replace("training.lr", 0.5),
+                seen,
+            ),
+            lesson.Task(
+                "Learning rate 0.003: is there still a difference?",
+                START.replace("training.lr", 0.003),
+                seen,
+            ),
+            lesson.Task(
+                "Batch size 2: mean and variance of two points. Which norm is affected?",
+                START.replace("training.batch_size", 2)
+                .replace("training.lr", 0.01)
+                .replace("training.epochs", 20)
+                .replace("data.n_samples", 200),
+                seen,
+            ),
+            lesson.Task(
+                "The norm after the activation instead of before it.",
+                START.replace("model.norm_position", "after"),
+                seen,
+            ),
+        ),
+        sources=(
+            "Ioffe & Szegedy 2015: batch norm, meant to remove “covariate shift”",
+            "Santurkar et al. 2018: later evidence that it smooths the loss landscape instead. The "
+            "chart here shows the layers' inputs; it does not decide between the two explanations",
+            "torch.nn.BatchNorm1d: raises an error for one sample in training, and torch's "
+            "DataLoader keeps a small last batch unless `drop_last=True`, which fastai sets in "
+            "training. Here such a remainder joins the batch before it, with and without a norm",
+            "Ba et al. 2016, arXiv 1607.06450: layer norm, without batch or running statistics",
+            "Li et al. 2019, arXiv 1801.05134: dropout *before* batch norm shifts the variance "
+            "between training and test time",
+            "van Laarhoven 2017: L2 before batch norm changes the effective step size",
+        ),
+        lanes=three,
+        labels=NAMES,
+        checks=(
+            lesson.Check(
+                "Batch norm removes the scale of the weights before it.",
+                "f(kW) = f(W), and the gradient at kW is that at W divided by k (van Laarhoven "
+                "2017).",
+                "batch_norm_scale",
+                lambda e: {
+                    "batch": min(max(e.training.batch_size or e.n_train, 2), 1024),
+                    "seed": e.training.seed,
+                },
+                lesson_figures.scale_check,
+                lambda f: (
+                    f"With batch norm the output changes by at most {f.number('gap_output'):.1e}; "
+                    f"the gradient differs from this law by at most {f.number('gap'):.1e} "
+                    "(relative)."
+                ),
+            ),
+        ),
+    )
+
+
+def views(shown: lesson.Shown) -> None:
+    """Draw the charts of this page."""
+    lesson.curves_and_readout(shown)
+    stored = shown.stored
+    if stored is not None:
+        frames = stored[0]
+        charts.chart(
+            lambda colors: lesson_figures.input_statistics(frames, shown.labels, colors),
+            key="input-statistics",
+            alt="Mean and standard deviation of each layer's inputs over the epochs.",
+            about=charts.of_runs(stored[1]),
+        )
+    with st.expander(
+        "Stress test: learning rate, initial weights, batch size, position", icon=":material/bolt:"
+    ):
+        which = st.segmented_control(
+            "Stress test",
+            list(STRESSES),
+            default="Learning rate",
+            key="normalization.stress",
+            required=True,
+        )
+        kind = which or "Learning rate"
+        st.caption(STRESSES[kind][1])
+        values, models, lanes = under_stress(kind, shown.experiment)
+        lesson.further_run(
+            f"normalization-{kind.lower().replace(' ', '-')}",
+            f"Train {len(lanes)} models",
+            lanes,
+            functools.partial(draw_stress, kind, values, models),
+        )
+    live.decision_boundary(shown.channel, labels=shown.labels, height=300)
+    st.page_link(
+        "pages/images.py",
+        label="Images: batch norm in one, two and three dimensions",
+        icon=":material/image:",
+    )
+
+
 def three(e: Experiment) -> Lanes:
     """Return the experiment without normalization, with batch norm and with layer norm."""
     return tuple(
@@ -144,92 +275,6 @@ def seen(frame: Frame, lanes: Lanes) -> str:
     return "; ".join(parts) + "."
 
 
-LESSON = lesson.Lesson(
-    page="normalization",
-    question="What inputs does each layer receive, and does normalizing them help?",
-    start=START,
-    controls=(
-        "lr",
-        "init_scale",
-        "batch_size",
-        "norm_position",
-        "activation",
-        "hidden_layers",
-        "units",
-        "optimizer",
-        "dropout",
-        "l2",
-        "samples",
-        "noise",
-        "epochs",
-        "seed",
-    ),
-    prediction=lesson.Prediction(
-        asked,
-        NAMES,
-        outcome,
-        may_diverge=True,
-        expected=1,
-    ),
-    point=point,
-    code=(batch_norm, layer_norm),
-    code_ran=code_ran,
-    tasks=(
-        lesson.Task(
-            "Learning rate 0.5: which models still learn?", START.replace("training.lr", 0.5), seen
-        ),
-        lesson.Task(
-            "Learning rate 0.003: is there still a difference?",
-            START.replace("training.lr", 0.003),
-            seen,
-        ),
-        lesson.Task(
-            "Batch size 2: mean and variance of two points. Which norm is affected?",
-            START.replace("training.batch_size", 2)
-            .replace("training.lr", 0.01)
-            .replace("training.epochs", 20)
-            .replace("data.n_samples", 200),
-            seen,
-        ),
-        lesson.Task(
-            "The norm after the activation instead of before it.",
-            START.replace("model.norm_position", "after"),
-            seen,
-        ),
-    ),
-    sources=(
-        "Ioffe & Szegedy 2015: batch norm, meant to remove “covariate shift”",
-        "Santurkar et al. 2018: later evidence that it smooths the loss landscape instead. The "
-        "chart here shows the layers' inputs; it does not decide between the two explanations",
-        "torch.nn.BatchNorm1d: raises an error for one sample in training, and torch's DataLoader "
-        "keeps a small last batch unless `drop_last=True`, which fastai sets in training. Here "
-        "such a remainder joins the batch before it, with and without a norm",
-        "Ba et al. 2016, arXiv 1607.06450: layer norm, without batch or running statistics",
-        "Li et al. 2019, arXiv 1801.05134: dropout *before* batch norm shifts the variance "
-        "between training and test time",
-        "van Laarhoven 2017: L2 before batch norm changes the effective step size",
-    ),
-    lanes=three,
-    labels=NAMES,
-    checks=(
-        lesson.Check(
-            "Batch norm removes the scale of the weights before it.",
-            "f(kW) = f(W), and the gradient at kW is that at W divided by k (van Laarhoven 2017).",
-            "batch_norm_scale",
-            lambda e: {
-                "batch": min(max(e.training.batch_size or e.n_train, 2), 1024),
-                "seed": e.training.seed,
-            },
-            lesson_figures.scale_check,
-            lambda f: (
-                f"With batch norm the output changes by at most {f.number('gap_output'):.1e}; the "
-                f"gradient differs from this law by at most {f.number('gap'):.1e} (relative)."
-            ),
-        ),
-    ),
-)
-
-
 def under_stress(kind: str, e: Experiment) -> tuple[tuple[str, ...], tuple[str, ...], Lanes]:
     """Return the values of a stress test, the names of its models, and all lanes, by model."""
     models = dict(zip(NAMES, three(e), strict=True))
@@ -283,49 +328,5 @@ def draw_stress(
     st.html(layout.point(text))
 
 
-shown = lesson.begin(LESSON)
-left, right = st.columns([3, 2], gap="small")
-with left:
-    live.loss_curves(
-        shown.channel,
-        labels=shown.labels,
-        epochs=shown.experiment.training.epochs,
-        height=325,
-    )
-with right:
-    live.readout(shown.channel)
-stored = shown.stored
-if stored is not None:
-    frames = stored[0]
-    charts.chart(
-        lambda colors: lesson_figures.input_statistics(frames, shown.labels, colors),
-        key="input-statistics",
-        alt="Mean and standard deviation of each layer's inputs over the epochs.",
-        about=charts.of_runs(stored[1]),
-    )
-with st.expander(
-    "Stress test: learning rate, initial weights, batch size, position", icon=":material/bolt:"
-):
-    which = st.segmented_control(
-        "Stress test",
-        list(STRESSES),
-        default="Learning rate",
-        key="normalization.stress",
-        required=True,
-    )
-    kind = which or "Learning rate"
-    st.caption(STRESSES[kind][1])
-    values, models, lanes = under_stress(kind, shown.experiment)
-    lesson.further_run(
-        f"normalization-{kind.lower().replace(' ', '-')}",
-        f"Train {len(lanes)} models",
-        lanes,
-        functools.partial(draw_stress, kind, values, models),
-    )
-live.decision_boundary(shown.channel, labels=shown.labels, height=300)
-st.page_link(
-    "pages/images.py",
-    label="Images: batch norm in one, two and three dimensions",
-    icon=":material/image:",
-)
-lesson.finish(shown)
+LESSON = contents()
+lesson.show(LESSON, views)

@@ -39,6 +39,106 @@ MARKED = Experiment.from_dict(
 )
 
 
+def contents() -> lesson.Lesson:
+    """Return the lesson: what it asks, shows and lets try; its functions stand below."""
+    return lesson.Lesson(
+        page="overfitting",
+        question="When does a model under-fit, and when does it over-fit?",
+        start=START,
+        controls=(
+            "hidden_layers",
+            "units",
+            "epochs",
+            "data_set",
+            "samples",
+            "noise",
+            "label_noise",
+            "irrelevant_features",
+            "lr",
+            "data_seed",
+            "seed",
+        ),
+        prediction=lesson.Prediction(
+            asked,
+            ("the linear model", "yours", "the large network"),
+            outcome,
+            expected=2,
+        ),
+        point=point,
+        code=(early_stopping,),
+        code_ran=code_ran,
+        tasks=(
+            lesson.Task(
+                "Make *yours* over-fit by giving it more capacity: three hidden layers of 256 "
+                "units.",
+                START.replace("model.hidden", [256, 256, 256]),
+                seen,
+                shows=yours_over_fits,
+            ),
+            lesson.Task(
+                "Make all three models over-fit less, with more data alone: 2000 samples.",
+                START.replace("data.n_samples", 2000).replace("training.epochs", 60),
+                seen,
+                shows=none_over_fits,
+            ),
+            lesson.Task(
+                "About one training label in five is wrong. Which models learn the wrong labels?",
+                START.replace("data.label_noise", 0.2),
+                seen,
+            ),
+            lesson.Task(
+                "100 samples with 20 irrelevant inputs of pure noise: does even the linear model "
+                "over-fit?",
+                START.replace("data.irrelevant_features", 20).replace("data.n_samples", 100),
+                seen,
+            ),
+            lesson.Task(
+                "Only 10 epochs at a low learning rate: *yours* is undertrained.",
+                START.replace("training.epochs", 10).replace("training.lr", 0.001),
+                seen,
+                shows=too_short,
+            ),
+            lesson.Task(
+                "The reference experiment: a 256-512-256 network on 500 points for 300 epochs, "
+                "with no regularization, with weight decay 1e-4 and with dropout 0.5. Training "
+                "takes a while. Weight decay pulls weights towards 0; dropout adds noise to the "
+                "training. Which of the two reduces over-fitting more at these strengths?",
+                REFERENCE,
+                seen,
+            ),
+        ),
+        sources=(
+            "Goodfellow et al. 2016, *Deep Learning*, section 5.2 (capacity), chapter 7 "
+            "(regularization)",
+            "Geman et al. 1992, “Neural networks and the bias/variance dilemma”",
+            "Zhang et al. 2017, arXiv 1611.03530: large networks fit even random labels",
+            "The verdict compares each model with the best possible accuracy on this data (the "
+            "Bayes rate), computed from the densities of the classes: Hastie et al. 2009, *The "
+            "Elements of Statistical Learning*, section 2.4",
+        ),
+        lanes=trio,
+        labels_for=names,
+        judged=True,
+    )
+
+
+def views(shown: lesson.Shown) -> None:
+    """Draw the charts of this page."""
+    live.decision_boundary(shown.channel, labels=shown.labels, height=330)
+    lesson.curves_and_readout(shown)
+    with st.expander("Where does over-fitting begin? Mark it yourself", icon=":material/flag:"):
+        st.caption(
+            "A run that you have not seen: two moons, 120 noisy points, a 64-64-64 network and a "
+            "low learning rate. Put the mark where you would stop. Then show the answer."
+        )
+        lesson.further_run(
+            "overfitting-mark",
+            "Train a run",
+            to_mark(st.session_state.get(MARK, 0)),
+            marking,
+        )
+
+
 def is_reference(e: Experiment) -> bool:
     """Whether the network is the reference experiment's."""
     return e.model.hidden == REFERENCE.model.hidden
@@ -132,86 +232,8 @@ def too_short(frame: Frame, lanes: Lanes) -> bool:
     return yours.best_epoch == yours.epoch and yours.train_loss > 0.4
 
 
-LESSON = lesson.Lesson(
-    page="overfitting",
-    question="When does a model under-fit, and when does it over-fit?",
-    start=START,
-    controls=(
-        "hidden_layers",
-        "units",
-        "epochs",
-        "data_set",
-        "samples",
-        "noise",
-        "label_noise",
-        "irrelevant_features",
-        "lr",
-        "data_seed",
-        "seed",
-    ),
-    prediction=lesson.Prediction(
-        asked,
-        ("the linear model", "yours", "the large network"),
-        outcome,
-        expected=2,
-    ),
-    point=point,
-    code=(early_stopping,),
-    code_ran=code_ran,
-    tasks=(
-        lesson.Task(
-            "Make *yours* over-fit by giving it more capacity: three hidden layers of 256 units.",
-            START.replace("model.hidden", [256, 256, 256]),
-            seen,
-            shows=yours_over_fits,
-        ),
-        lesson.Task(
-            "Make all three models over-fit less, with more data alone: 2000 samples.",
-            START.replace("data.n_samples", 2000).replace("training.epochs", 60),
-            seen,
-            shows=none_over_fits,
-        ),
-        lesson.Task(
-            "About one training label in five is wrong. Which models learn the wrong labels?",
-            START.replace("data.label_noise", 0.2),
-            seen,
-        ),
-        lesson.Task(
-            "100 samples with 20 irrelevant inputs of pure noise: does even the linear model "
-            "over-fit?",
-            START.replace("data.irrelevant_features", 20).replace("data.n_samples", 100),
-            seen,
-        ),
-        lesson.Task(
-            "Only 10 epochs at a low learning rate: *yours* is undertrained.",
-            START.replace("training.epochs", 10).replace("training.lr", 0.001),
-            seen,
-            shows=too_short,
-        ),
-        lesson.Task(
-            "The reference experiment: a 256-512-256 network on 500 points for 300 epochs, with no "
-            "regularization, with weight decay 1e-4 and with dropout 0.5. Training takes a while. "
-            "Weight decay pulls weights towards 0; dropout adds noise to the training. Which of "
-            "the two reduces over-fitting more at these strengths?",
-            REFERENCE,
-            seen,
-        ),
-    ),
-    sources=(
-        "Goodfellow et al. 2016, *Deep Learning*, section 5.2 (capacity), chapter 7 "
-        "(regularization)",
-        "Geman et al. 1992, “Neural networks and the bias/variance dilemma”",
-        "Zhang et al. 2017, arXiv 1611.03530: large networks fit even random labels",
-        "The verdict compares each model with the best possible accuracy on this data (the Bayes "
-        "rate), computed from the densities of the classes: Hastie et al. 2009, *The Elements of "
-        "Statistical Learning*, section 2.4",
-    ),
-    lanes=trio,
-    labels_for=names,
-    judged=True,
-)
-
 MARK = "overfitting.mark"  # session key: how many runs were drawn before the one to be marked
+
 OTHERS = 4
 
 
@@ -301,27 +323,5 @@ def marking(frame: Frame, lanes: Lanes) -> None:
         st.html(layout.point(text))
 
 
-shown = lesson.begin(LESSON)
-live.decision_boundary(shown.channel, labels=shown.labels, height=330)
-left, right = st.columns([3, 2], gap="small")
-with left:
-    live.loss_curves(
-        shown.channel,
-        labels=shown.labels,
-        epochs=shown.experiment.training.epochs,
-        height=325,
-    )
-with right:
-    live.readout(shown.channel)
-with st.expander("Where does over-fitting begin? Mark it yourself", icon=":material/flag:"):
-    st.caption(
-        "A run that you have not seen: two moons, 120 noisy points, a 64-64-64 network and a low "
-        "learning rate. Put the mark where you would stop. Then show the answer."
-    )
-    lesson.further_run(
-        "overfitting-mark",
-        "Train a run",
-        to_mark(st.session_state.get(MARK, 0)),
-        marking,
-    )
-lesson.finish(shown)
+LESSON = contents()
+lesson.show(LESSON, views)

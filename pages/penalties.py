@@ -35,6 +35,189 @@ PATH = tuple(float(k) for k in np.geomspace(0.002, 0.08, 20).round(4))
 GRID = (0.0, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
 
 
+def contents() -> lesson.Lesson:
+    """Return the lesson: what it asks, shows and lets try; its functions stand below."""
+    return lesson.Lesson(
+        page="penalties",
+        question="What do L1 and L2 do to the weights?",
+        start=START,
+        controls=(
+            "l1",
+            "l2",
+            "weight_decay",
+            "optimizer",
+            "irrelevant_features",
+            "data_set",
+            "samples",
+            "noise",
+            "lr",
+            "epochs",
+            "seed",
+        ),
+        prediction=lesson.Prediction(
+            asked,
+            ("L1", "L2", "no difference"),
+            outcome,
+            expected=0,
+        ),
+        point=point,
+        code=(
+            l1_penalty,
+            l1_subgradient,
+            l2_penalty,
+            l2_gradient,
+            elastic_net_penalty,
+            soft_threshold,
+            elastic_net_update,
+            sgd_step,
+            adam_step,
+        ),
+        code_ran=code_ran,
+        tasks=(
+            lesson.Task(
+                "L1 and L2 ten times smaller: do the irrelevant inputs come back?",
+                START.replace("regularization.l1", 0.002).replace("regularization.l2", 0.001),
+                seen,
+            ),
+            lesson.Task(
+                "Far too strong: λ = 0.5 for both. What is left of the model?",
+                START.replace("regularization.l1", 0.5).replace("regularization.l2", 0.5),
+                seen,
+                shows=nothing_left,
+            ),
+            lesson.Task(
+                "L1 alone on a linear model, trained by plain SGD on mini-batches: how many "
+                "irrelevant inputs are switched off? And how many with Adam?",
+                START.replace("model.hidden", [])
+                .replace("regularization.l2", 0.0)
+                .replace("training.optimizer", "sgd")
+                .replace("training.lr", 0.05),
+                seen,
+            ),
+            lesson.Task(
+                "No L1, no L2, but weight decay 0.05 with AdamW: does a larger decay give larger "
+                "or smaller weights?",
+                START.replace("regularization.l1", 0.0)
+                .replace("regularization.l2", 0.0)
+                .replace("regularization.weight_decay", 0.05)
+                .replace("training.optimizer", "adamw"),
+                seen,
+                shows=smaller,
+            ),
+            lesson.Task(
+                "The same weight decay with Adam, where it is an L2 penalty.",
+                START.replace("regularization.l1", 0.0)
+                .replace("regularization.l2", 0.0)
+                .replace("regularization.weight_decay", 0.05)
+                .replace("training.optimizer", "adam"),
+                seen,
+                shows=smaller,
+            ),
+        ),
+        sources=(
+            "Hoerl & Kennard 1970 (ridge); Tibshirani 1996 (lasso); Zou & Hastie 2005 (elastic "
+            "net)",
+            "Parikh & Boyd 2014, *Proximal Algorithms*, section 6.5.2: the soft threshold. Adding "
+            "λ·Σ|w| to the loss and taking subgradient steps gives no exact zeros",
+            "Xiao 2010; Lee & Wright 2012: proximal SGD on mini-batches does not find the zeros "
+            "of L1. The noise of a batch moves a weight further than the threshold lr·λ. Measured "
+            f"here: {L1_MEASURED}",
+            "Loshchilov & Hutter 2019, arXiv 1711.05101: decoupled weight decay (AdamW)",
+            "van Laarhoven 2017: before batch norm, L2 changes the effective step size, not the "
+            "function",
+        ),
+        lanes=four,
+        labels_for=names,
+        rows=norm_rows,
+        subject=lesson.Subject(
+            "Every weight penalty",
+            lambda e: any(
+                (e.regularization.l1, e.regularization.l2, e.regularization.weight_decay)
+            ),
+        ),
+        checks=(
+            lesson.Check(
+                "With orthonormal inputs, the L1 solution is the soft threshold.",
+                "w = S(Xᵀy, λ); from λ_max = ‖Xᵀy‖∞ on, every weight is 0 (Tibshirani 1996).",
+                "l1_path",
+                lambda e: {"seed": e.training.seed},
+                lesson_figures.l1_path,
+                lambda f: (
+                    f"Largest gap between measured and closed form: {f.number('gap'):.1e}; λ_max = "
+                    f"{f.number('lambda_max'):.2f}. On correlated inputs the condition |Xⱼᵀr| ≤ λ "
+                    f"at zeros is violated by at most {f.number('kkt'):.1e} of λ_max."
+                ),
+            ),
+            lesson.Check(
+                "Why L1 gives zeros: the contours tend to meet a corner.",
+                "Two weights; both penalties as strong as λ = 0.4·λ_max.",
+                "l1_path",
+                lambda e: {"seed": e.training.seed},
+                lesson_figures.l1_geometry,
+                lambda f: (
+                    f"With L1 the weights end at ({f.arrays['point_l1'][0]:.3f}, "
+                    f"{f.arrays['point_l1'][1]:.3f}), with L2 at ({f.arrays['point_l2'][0]:.3f}, "
+                    f"{f.arrays['point_l2'][1]:.3f})."
+                ),
+            ),
+            lesson.Check(
+                "With plain SGD, L2 is weight decay. With Adam it is not.",
+                "w ← (1-ηλ)w - ηg is the SGD step on the loss with ½λ‖w‖²; AdamW decouples the "
+                "two.",
+                "decay_equivalence",
+                lambda e: {"seed": e.training.seed},
+                lesson_figures.decay_check,
+                lambda f: (
+                    f"Largest difference over {f.arrays['step'][-1]:.0f} steps: SGD "
+                    f"{f.number('gap_sgd'):.1e}, Adam against AdamW {f.number('gap_adam'):.3f}."
+                ),
+            ),
+        ),
+    )
+
+
+def views(shown: lesson.Shown) -> None:
+    """Draw the charts of this page."""
+    lesson.curves_and_readout(shown)
+    live.weight_histogram(
+        shown.channel,
+        labels=shown.labels,
+        layers=len(shown.experiment.model.hidden) + 1,
+        log_scale=True,
+        height=300,
+    )
+    if shown.stored is not None:
+        over_epochs(*shown.stored)
+    if shown.experiment.data.irrelevant_features:
+        with st.expander(
+            "Regularization path: larger λ, fewer inputs", icon=":material/toggle_off:"
+        ):
+            st.caption(
+                f"The experiment in the controls with L1 alone, for λ from {PATH[0]:g} to "
+                f"{PATH[-1]:g}: {len(PATH)} models, trained together on the same batches."
+            )
+            bare = shown.experiment.without_regularization()
+            lesson.further_run(
+                "penalties-path",
+                "Train the path",
+                tuple(bare.replace("regularization.l1", value) for value in PATH),
+                draw_path,
+            )
+    with st.expander("Grid search over weight decay", icon=":material/grid_on:"):
+        st.caption(
+            "The experiment in the controls without L1 and L2, once for each weight decay in "
+            f"{', '.join(f'{v:g}' for v in GRID)}. All models are trained together on the same "
+            "batches."
+        )
+        plain = shown.experiment.without_regularization()
+        lesson.further_run(
+            "penalties-grid",
+            "Train the grid",
+            tuple(plain.replace("regularization.weight_decay", value) for value in GRID),
+            draw_grid,
+        )
+
+
 def only_decay(e: Experiment) -> bool:
     """Whether weight decay stands alone: then its strengths are compared."""
     r = e.regularization
@@ -172,141 +355,6 @@ def norm_rows(frame: Frame, lanes: Lanes) -> lesson.Rows:
     ]
 
 
-LESSON = lesson.Lesson(
-    page="penalties",
-    question="What do L1 and L2 do to the weights?",
-    start=START,
-    controls=(
-        "l1",
-        "l2",
-        "weight_decay",
-        "optimizer",
-        "irrelevant_features",
-        "data_set",
-        "samples",
-        "noise",
-        "lr",
-        "epochs",
-        "seed",
-    ),
-    prediction=lesson.Prediction(
-        asked,
-        ("L1", "L2", "no difference"),
-        outcome,
-        expected=0,
-    ),
-    point=point,
-    code=(
-        l1_penalty,
-        l1_subgradient,
-        l2_penalty,
-        l2_gradient,
-        elastic_net_penalty,
-        soft_threshold,
-        elastic_net_update,
-        sgd_step,
-        adam_step,
-    ),
-    code_ran=code_ran,
-    tasks=(
-        lesson.Task(
-            "L1 and L2 ten times smaller: do the irrelevant inputs come back?",
-            START.replace("regularization.l1", 0.002).replace("regularization.l2", 0.001),
-            seen,
-        ),
-        lesson.Task(
-            "Far too strong: λ = 0.5 for both. What is left of the model?",
-            START.replace("regularization.l1", 0.5).replace("regularization.l2", 0.5),
-            seen,
-            shows=nothing_left,
-        ),
-        lesson.Task(
-            "L1 alone on a linear model, trained by plain SGD on mini-batches: how many irrelevant "
-            "inputs are switched off? And how many with Adam?",
-            START.replace("model.hidden", [])
-            .replace("regularization.l2", 0.0)
-            .replace("training.optimizer", "sgd")
-            .replace("training.lr", 0.05),
-            seen,
-        ),
-        lesson.Task(
-            "No L1, no L2, but weight decay 0.05 with AdamW: does a larger decay give larger or "
-            "smaller weights?",
-            START.replace("regularization.l1", 0.0)
-            .replace("regularization.l2", 0.0)
-            .replace("regularization.weight_decay", 0.05)
-            .replace("training.optimizer", "adamw"),
-            seen,
-            shows=smaller,
-        ),
-        lesson.Task(
-            "The same weight decay with Adam, where it is an L2 penalty.",
-            START.replace("regularization.l1", 0.0)
-            .replace("regularization.l2", 0.0)
-            .replace("regularization.weight_decay", 0.05)
-            .replace("training.optimizer", "adam"),
-            seen,
-            shows=smaller,
-        ),
-    ),
-    sources=(
-        "Hoerl & Kennard 1970 (ridge); Tibshirani 1996 (lasso); Zou & Hastie 2005 (elastic net)",
-        "Parikh & Boyd 2014, *Proximal Algorithms*, section 6.5.2: the soft threshold. Adding "
-        "λ·Σ|w| to the loss and taking subgradient steps gives no exact zeros",
-        "Xiao 2010; Lee & Wright 2012: proximal SGD on mini-batches does not find the zeros of L1. "
-        "The noise of a batch moves a weight further than the threshold lr·λ. Measured here: "
-        f"{L1_MEASURED}",
-        "Loshchilov & Hutter 2019, arXiv 1711.05101: decoupled weight decay (AdamW)",
-        "van Laarhoven 2017: before batch norm, L2 changes the effective step size, not the "
-        "function",
-    ),
-    lanes=four,
-    labels_for=names,
-    rows=norm_rows,
-    subject=lesson.Subject(
-        "Every weight penalty",
-        lambda e: any((e.regularization.l1, e.regularization.l2, e.regularization.weight_decay)),
-    ),
-    checks=(
-        lesson.Check(
-            "With orthonormal inputs, the L1 solution is the soft threshold.",
-            "w = S(Xᵀy, λ); from λ_max = ‖Xᵀy‖∞ on, every weight is 0 (Tibshirani 1996).",
-            "l1_path",
-            lambda e: {"seed": e.training.seed},
-            lesson_figures.l1_path,
-            lambda f: (
-                f"Largest gap between measured and closed form: {f.number('gap'):.1e}; λ_max = "
-                f"{f.number('lambda_max'):.2f}. On correlated inputs the condition |Xⱼᵀr| ≤ λ at "
-                f"zeros is violated by at most {f.number('kkt'):.1e} of λ_max."
-            ),
-        ),
-        lesson.Check(
-            "Why L1 gives zeros: the contours tend to meet a corner.",
-            "Two weights; both penalties as strong as λ = 0.4·λ_max.",
-            "l1_path",
-            lambda e: {"seed": e.training.seed},
-            lesson_figures.l1_geometry,
-            lambda f: (
-                f"With L1 the weights end at ({f.arrays['point_l1'][0]:.3f}, "
-                f"{f.arrays['point_l1'][1]:.3f}), with L2 at ({f.arrays['point_l2'][0]:.3f}, "
-                f"{f.arrays['point_l2'][1]:.3f})."
-            ),
-        ),
-        lesson.Check(
-            "With plain SGD, L2 is weight decay. With Adam it is not.",
-            "w ← (1-ηλ)w - ηg is the SGD step on the loss with ½λ‖w‖²; AdamW decouples the two.",
-            "decay_equivalence",
-            lambda e: {"seed": e.training.seed},
-            lesson_figures.decay_check,
-            lambda f: (
-                f"Largest difference over {f.arrays['step'][-1]:.0f} steps: SGD "
-                f"{f.number('gap_sgd'):.1e}, Adam against AdamW {f.number('gap_adam'):.3f}."
-            ),
-        ),
-    ),
-)
-
-
 def relevant(frame: Frame, lanes: Lanes) -> int:
     """Return how many inputs matter: all but the irrelevant ones, which come last."""
     assert frame.data is not None
@@ -417,49 +465,5 @@ def draw_grid(frame: Frame, lanes: Lanes) -> None:
     )
 
 
-shown = lesson.begin(LESSON)
-left, right = st.columns([3, 2], gap="small")
-with left:
-    live.loss_curves(
-        shown.channel,
-        labels=shown.labels,
-        epochs=shown.experiment.training.epochs,
-        height=325,
-    )
-with right:
-    live.readout(shown.channel)
-live.weight_histogram(
-    shown.channel,
-    labels=shown.labels,
-    layers=len(shown.experiment.model.hidden) + 1,
-    log_scale=True,
-    height=300,
-)
-if shown.stored is not None:
-    over_epochs(*shown.stored)
-if shown.experiment.data.irrelevant_features:
-    with st.expander("Regularization path: larger λ, fewer inputs", icon=":material/toggle_off:"):
-        st.caption(
-            f"The experiment in the controls with L1 alone, for λ from {PATH[0]:g} to "
-            f"{PATH[-1]:g}: {len(PATH)} models, trained together on the same batches."
-        )
-        bare = shown.experiment.without_regularization()
-        lesson.further_run(
-            "penalties-path",
-            "Train the path",
-            tuple(bare.replace("regularization.l1", value) for value in PATH),
-            draw_path,
-        )
-with st.expander("Grid search over weight decay", icon=":material/grid_on:"):
-    st.caption(
-        "The experiment in the controls without L1 and L2, once for each weight decay in "
-        f"{', '.join(f'{v:g}' for v in GRID)}. All models are trained together on the same batches."
-    )
-    plain = shown.experiment.without_regularization()
-    lesson.further_run(
-        "penalties-grid",
-        "Train the grid",
-        tuple(plain.replace("regularization.weight_decay", value) for value in GRID),
-        draw_grid,
-    )
-lesson.finish(shown)
+LESSON = contents()
+lesson.show(LESSON, views)

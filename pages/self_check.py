@@ -81,6 +81,204 @@ MOVES = {
 }
 
 
+def questions() -> dict[str, lesson.Lesson]:
+    """Return every question by its name; what they compute stands below."""
+    return {
+        "L1 or L2": _question(
+            "zeros",
+            "Most inputs are noise. L1 or L2: which sets weights to exactly 0?",
+            ("L1", "L2", "both equally"),
+            0,
+            zeros,
+            ONE_STEP,
+            FEATURES,
+            (("L1", {"l1": 0.02}), ("L2", {"l2": 0.02})),
+            "Tibshirani 1996; Parikh & Boyd 2014, section 6.5.2",
+            ("irrelevant_features", "samples", "noise", "lr", "epochs", "seed"),
+        ),
+        "Weight decay": _question(
+            "decay",
+            "Does a larger weight decay give larger or smaller weights?",
+            ("larger", "smaller", "no clear order"),
+            1,
+            smaller,
+            SHRINKING,
+            MOONS,
+            (
+                ("no regularization", {}),
+                ("0.001", {"weight_decay": 0.001}),
+                ("0.1", {"weight_decay": 0.1}),
+            ),
+            "Krogh & Hertz 1991; Loshchilov & Hutter 2019",
+        ),
+        "Dropout": _question(
+            "active",
+            "When is dropout active?",
+            ("in training only", "at test time only", "always"),
+            0,
+            active,
+            DROPPING,
+            MOONS,
+            (("no regularization", {}), ("dropout", {"dropout": 0.5})),
+            "Srivastava et al. 2014; torch.nn.Dropout",
+        ),
+        "Normalization": _question(
+            "pairs",
+            "Batches of two points: which norm gives the lower training loss?",
+            ("batch norm", "layer norm", "no difference"),
+            1,
+            pairs,
+            OF_TWO,
+            PAIRS,
+            (
+                ("no regularization", {}),
+                ("batch norm", {"norm": "batch"}),
+                ("layer norm", {"norm": "layer"}),
+            ),
+            "Ioffe & Szegedy 2015; Ba et al. 2016; Wu & He 2018, arXiv 1803.08494 (small batches)",
+        ),
+        "Augmentation": _question(
+            "changed",
+            "Few training digits. Mirror half of them, or rotate and shift all of them a little: "
+            "which gives the lower validation loss?",
+            ("mirroring", "rotating and shifting", "no difference"),
+            1,
+            changed,
+            APART,
+            FEW_DIGITS,
+            (
+                ("no regularization", {}),
+                ("mirrored", {"augmentation": {"horizontal_flip": 0.5}}),
+                ("rotated, shifted", {"augmentation": {"degrees": 15, "translate": 0.05}}),
+            ),
+            "Simard et al. 2003; Shorten & Khoshgoftaar 2019",
+            ("images", "pixel_noise", "lr", "epochs", "seed"),
+        ),
+        "Noise": _question(
+            "noise",
+            "Which losses does noise of σ = 0.2 on the training inputs lower?",
+            ("the training loss only", "the validation loss only", "both", "neither"),
+            1,
+            slopes,
+            MOVED,
+            {**MOONS, "training": {"lr": 0.01, "epochs": 160}},
+            (("no regularization", {}), ("σ = 0.2", {"input_noise": 0.2})),
+            "Bishop 1995",
+        ),
+        "Boundary": _question(
+            "boundary",
+            "With L2, is the network more or less confident across the plane?",
+            ("less confident", "more confident", "no difference"),
+            0,
+            boundary,
+            PENALTIES,
+            MOONS,
+            (("no regularization", {}), ("L2", {"l2": 0.01})),
+            "Bishop 2006, *Pattern Recognition and Machine Learning*, section 5.5",
+        ),
+        "Both losses high": _question(
+            "both",
+            "At L2 λ = 0.1, training and validation loss are both high. What should you change?",
+            ("more regularization", "less regularization", "leave it as it is"),
+            1,
+            both_high,
+            PENALTIES,
+            MOONS,
+            (("L2 0.001", {"l2": 0.001}), ("L2 0.1", {"l2": 0.1}), ("L2 0.3", {"l2": 0.3})),
+            "Goodfellow et al. 2016, *Deep Learning*, section 5.2",
+        ),
+        "Early stopping": _question(
+            "stopping",
+            "Early stopping adds no term to the loss. Is it regularization?",
+            ("yes: smaller weights, smaller gap", "no"),
+            0,
+            stopping,
+            STOPPER,
+            MOONS,
+            (("no regularization", {}), ("early stopping", {"early_stopping": {"patience": 10}})),
+            "Goodfellow et al. 2016, *Deep Learning*, section 7.8",
+        ),
+        "Convolutions": _question(
+            "convolution",
+            "Dropout is rare in convolutional layers. Does it help this small network on 8x8 "
+            "digits?",
+            ("yes, validation accuracy is clearly higher", "no"),
+            1,
+            convolution,
+            HOLES,
+            DIGITS,
+            (
+                ("no regularization", {}),
+                ("dropout 0.3", {"dropout": 0.3}),
+                ("spatial dropout 0.3", {"dropout": 0.3, "dropout_kind": "spatial"}),
+            ),
+            "Tompson et al. 2015 (spatial dropout)",
+            ("lr", "epochs", "data_seed", "seed"),
+        ),
+        "Sequences": _question(
+            "memory",
+            "An LSTM is trained on few sequences. Where does dropout lower the validation loss "
+            "most?",
+            ("on its input or its state, one mask per sequence", "before its output", "nowhere"),
+            0,
+            memory,
+            OVER_TIME,
+            ORDER,
+            (
+                ("no regularization", {}),
+                ("input 0.25", {"input_dropout": 0.25}),
+                ("state 0.25", {"recurrent_dropout": 0.25}),
+                ("output 0.25", {"dropout": 0.25}),
+            ),
+            "Gal & Ghahramani 2016, arXiv 1512.05287",
+            ("samples", "token_noise", "lr", "epochs", "data_seed", "seed"),
+        ),
+        "Attention": _question(
+            "looking",
+            "A transformer was trained with attention dropout. In which mode should its attention "
+            "maps be plotted?",
+            ("in eval mode", "in train mode", "no difference"),
+            0,
+            looking,
+            ROW_SUMS,
+            LOOKING,
+            (("no regularization", {}), ("attention 0.3", {"attention_dropout": 0.3})),
+            "Vaswani et al. 2017; torch.nn.MultiheadAttention",
+            ("samples", "token_noise", "lr", "epochs", "data_seed", "seed"),
+        ),
+        "Deep nets": _question(
+            "deep",
+            "A network with four hidden layers, λ = 0.003 for both: does L1 or L2 end with the "
+            "lower validation loss?",
+            ("L1", "L2", "no difference"),
+            1,
+            deep,
+            PENALTIES,
+            DEEP,
+            (("L1", {"l1": 0.003}), ("L2", {"l2": 0.003})),
+            "Goodfellow et al. 2016, *Deep Learning*, section 7.1",
+        ),
+        "Smoothing": _question(
+            "hurts",
+            "Can label smoothing hurt on clean, well separated data?",
+            ("yes: worse calibration", "no"),
+            0,
+            hurts,
+            TARGETS,
+            CLEAN,
+            (("hard labels", {}), ("ε = 0.4", {"label_smoothing": 0.4})),
+            "Müller et al. 2019; Shen et al. 2021; Guo et al. 2017 for the ECE",
+        ),
+    }
+
+
+def views(shown: lesson.Shown) -> None:
+    """Draw the charts of this page."""
+    if shown.experiment.data.kind == "moons":
+        live.decision_boundary(shown.channel, labels=shown.labels, height=310)
+    lesson.curves_and_readout(shown, show_train_mode=shown.lesson.page.endswith("active"))
+
+
 def size(lane: LaneFrame) -> float:
     """Return ‖w‖ of all weights."""
     return float(np.sqrt(np.square(lane.norms).sum()))
@@ -532,191 +730,7 @@ TARGETS: Code = (soft_targets, logit_gap), targets
 OF_TWO: Code = (batch_norm, layer_norm), of_two
 APART: Code = (affine,), apart
 
-QUESTIONS = {
-    "L1 or L2": _question(
-        "zeros",
-        "Most inputs are noise. L1 or L2: which sets weights to exactly 0?",
-        ("L1", "L2", "both equally"),
-        0,
-        zeros,
-        ONE_STEP,
-        FEATURES,
-        (("L1", {"l1": 0.02}), ("L2", {"l2": 0.02})),
-        "Tibshirani 1996; Parikh & Boyd 2014, section 6.5.2",
-        ("irrelevant_features", "samples", "noise", "lr", "epochs", "seed"),
-    ),
-    "Weight decay": _question(
-        "decay",
-        "Does a larger weight decay give larger or smaller weights?",
-        ("larger", "smaller", "no clear order"),
-        1,
-        smaller,
-        SHRINKING,
-        MOONS,
-        (
-            ("no regularization", {}),
-            ("0.001", {"weight_decay": 0.001}),
-            ("0.1", {"weight_decay": 0.1}),
-        ),
-        "Krogh & Hertz 1991; Loshchilov & Hutter 2019",
-    ),
-    "Dropout": _question(
-        "active",
-        "When is dropout active?",
-        ("in training only", "at test time only", "always"),
-        0,
-        active,
-        DROPPING,
-        MOONS,
-        (("no regularization", {}), ("dropout", {"dropout": 0.5})),
-        "Srivastava et al. 2014; torch.nn.Dropout",
-    ),
-    "Normalization": _question(
-        "pairs",
-        "Batches of two points: which norm gives the lower training loss?",
-        ("batch norm", "layer norm", "no difference"),
-        1,
-        pairs,
-        OF_TWO,
-        PAIRS,
-        (
-            ("no regularization", {}),
-            ("batch norm", {"norm": "batch"}),
-            ("layer norm", {"norm": "layer"}),
-        ),
-        "Ioffe & Szegedy 2015; Ba et al. 2016; Wu & He 2018, arXiv 1803.08494 (small batches)",
-    ),
-    "Augmentation": _question(
-        "changed",
-        "Few training digits. Mirror half of them, or rotate and shift all of them a little: which "
-        "gives the lower validation loss?",
-        ("mirroring", "rotating and shifting", "no difference"),
-        1,
-        changed,
-        APART,
-        FEW_DIGITS,
-        (
-            ("no regularization", {}),
-            ("mirrored", {"augmentation": {"horizontal_flip": 0.5}}),
-            ("rotated, shifted", {"augmentation": {"degrees": 15, "translate": 0.05}}),
-        ),
-        "Simard et al. 2003; Shorten & Khoshgoftaar 2019",
-        ("images", "pixel_noise", "lr", "epochs", "seed"),
-    ),
-    "Noise": _question(
-        "noise",
-        "Which losses does noise of σ = 0.2 on the training inputs lower?",
-        ("the training loss only", "the validation loss only", "both", "neither"),
-        1,
-        slopes,
-        MOVED,
-        {**MOONS, "training": {"lr": 0.01, "epochs": 160}},
-        (("no regularization", {}), ("σ = 0.2", {"input_noise": 0.2})),
-        "Bishop 1995",
-    ),
-    "Boundary": _question(
-        "boundary",
-        "With L2, is the network more or less confident across the plane?",
-        ("less confident", "more confident", "no difference"),
-        0,
-        boundary,
-        PENALTIES,
-        MOONS,
-        (("no regularization", {}), ("L2", {"l2": 0.01})),
-        "Bishop 2006, *Pattern Recognition and Machine Learning*, section 5.5",
-    ),
-    "Both losses high": _question(
-        "both",
-        "At L2 λ = 0.1, training and validation loss are both high. What should you change?",
-        ("more regularization", "less regularization", "leave it as it is"),
-        1,
-        both_high,
-        PENALTIES,
-        MOONS,
-        (("L2 0.001", {"l2": 0.001}), ("L2 0.1", {"l2": 0.1}), ("L2 0.3", {"l2": 0.3})),
-        "Goodfellow et al. 2016, *Deep Learning*, section 5.2",
-    ),
-    "Early stopping": _question(
-        "stopping",
-        "Early stopping adds no term to the loss. Is it regularization?",
-        ("yes: smaller weights, smaller gap", "no"),
-        0,
-        stopping,
-        STOPPER,
-        MOONS,
-        (("no regularization", {}), ("early stopping", {"early_stopping": {"patience": 10}})),
-        "Goodfellow et al. 2016, *Deep Learning*, section 7.8",
-    ),
-    "Convolutions": _question(
-        "convolution",
-        "Dropout is rare in convolutional layers. Does it help this small network on 8x8 digits?",
-        ("yes, validation accuracy is clearly higher", "no"),
-        1,
-        convolution,
-        HOLES,
-        DIGITS,
-        (
-            ("no regularization", {}),
-            ("dropout 0.3", {"dropout": 0.3}),
-            ("spatial dropout 0.3", {"dropout": 0.3, "dropout_kind": "spatial"}),
-        ),
-        "Tompson et al. 2015 (spatial dropout)",
-        ("lr", "epochs", "data_seed", "seed"),
-    ),
-    "Sequences": _question(
-        "memory",
-        "An LSTM is trained on few sequences. Where does dropout lower the validation loss most?",
-        ("on its input or its state, one mask per sequence", "before its output", "nowhere"),
-        0,
-        memory,
-        OVER_TIME,
-        ORDER,
-        (
-            ("no regularization", {}),
-            ("input 0.25", {"input_dropout": 0.25}),
-            ("state 0.25", {"recurrent_dropout": 0.25}),
-            ("output 0.25", {"dropout": 0.25}),
-        ),
-        "Gal & Ghahramani 2016, arXiv 1512.05287",
-        ("samples", "token_noise", "lr", "epochs", "data_seed", "seed"),
-    ),
-    "Attention": _question(
-        "looking",
-        "A transformer was trained with attention dropout. In which mode should its attention maps "
-        "be plotted?",
-        ("in eval mode", "in train mode", "no difference"),
-        0,
-        looking,
-        ROW_SUMS,
-        LOOKING,
-        (("no regularization", {}), ("attention 0.3", {"attention_dropout": 0.3})),
-        "Vaswani et al. 2017; torch.nn.MultiheadAttention",
-        ("samples", "token_noise", "lr", "epochs", "data_seed", "seed"),
-    ),
-    "Deep nets": _question(
-        "deep",
-        "A network with four hidden layers, λ = 0.003 for both: does L1 or L2 end with the lower "
-        "validation loss?",
-        ("L1", "L2", "no difference"),
-        1,
-        deep,
-        PENALTIES,
-        DEEP,
-        (("L1", {"l1": 0.003}), ("L2", {"l2": 0.003})),
-        "Goodfellow et al. 2016, *Deep Learning*, section 7.1",
-    ),
-    "Smoothing": _question(
-        "hurts",
-        "Can label smoothing hurt on clean, well separated data?",
-        ("yes: worse calibration", "no"),
-        0,
-        hurts,
-        TARGETS,
-        CLEAN,
-        (("hard labels", {}), ("ε = 0.4", {"label_smoothing": 0.4})),
-        "Müller et al. 2019; Shen et al. 2021; Guo et al. 2017 for the ECE",
-    ),
-}
+QUESTIONS = questions()
 
 
 def asked_by_link() -> str:
@@ -759,18 +773,4 @@ chosen = st.pills(
 )
 LESSON = QUESTIONS[chosen or names[0]]
 st.query_params["q"] = chosen or names[0]
-shown = lesson.begin(LESSON)
-if shown.experiment.data.kind == "moons":
-    live.decision_boundary(shown.channel, labels=shown.labels, height=310)
-left, right = st.columns([3, 2], gap="small")
-with left:
-    live.loss_curves(
-        shown.channel,
-        labels=shown.labels,
-        epochs=shown.experiment.training.epochs,
-        show_train_mode=LESSON.page.endswith("active"),
-        height=325,
-    )
-with right:
-    live.readout(shown.channel)
-lesson.finish(shown)
+lesson.show(LESSON, views)

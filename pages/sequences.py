@@ -35,6 +35,108 @@ USUAL = (
 WALL = "nn.LSTM(dropout=p)"
 
 
+def contents() -> lesson.Lesson:
+    """Return the lesson: what it asks, shows and lets try; its functions stand below."""
+    return lesson.Lesson(
+        page=PAGE,
+        question="How should dropout be applied in a recurrent network?",
+        start=START,
+        controls=(
+            "input_dropout",
+            "recurrent_dropout",
+            "dropout",
+            "l2",
+            "weight_decay",
+            "units",
+            "token_width",
+            "samples",
+            "token_noise",
+            "label_noise",
+            "lr",
+            "epochs",
+            "data_seed",
+            "seed",
+        ),
+        prediction=lesson.Prediction(
+            asked,
+            ("both", "kernel only", "recurrent only", "neither"),
+            outcome,
+            expected=0,
+        ),
+        point=point,
+        code=(recurrent_dropout_lstm,),
+        code_ran=code_ran,
+        tasks=(
+            lesson.Task(
+                "Only recurrent dropout, p = 0.25.",
+                NOTHING.replace("regularization.recurrent_dropout", 0.25),
+                seen,
+            ),
+            lesson.Task(
+                "Only input dropout, p = 0.2. The same components of each token's vector are "
+                "dropped at every step.",
+                NOTHING.replace("regularization.input_dropout", 0.2),
+                seen,
+            ),
+            lesson.Task(
+                "Only L2, λ = 0.005. What happens to the kernel and recurrent weights?",
+                NOTHING.replace("regularization.l2", 0.005),
+                seen,
+            ),
+            lesson.Task(
+                "Recurrent dropout, p = 0.8. On average, four of five units are dropped for a "
+                "whole sequence. Is that too much?",
+                NOTHING.replace("regularization.recurrent_dropout", 0.8),
+                seen,
+            ),
+        ),
+        sources=(
+            "Gal & Ghahramani 2016, arXiv 1512.05287: one mask per sequence, on input and state",
+            "Hochreiter & Schmidhuber 1997: the LSTM; Jozefowicz et al. 2015: forget-gate bias of "
+            "1",
+            "Keras LSTM: `dropout` and `recurrent_dropout`, `kernel_regularizer` and "
+            "`recurrent_regularizer`, which this page sets together as L2 λ",
+            "torch.nn.LSTM: its `dropout` acts between layers only",
+        ),
+        rows=norm_rows,
+        models=("lstm",),
+        data=("order",),
+        subject=lesson.Subject("Every technique", lambda e: e.regularization.any),
+    )
+
+
+def views(shown: lesson.Shown) -> None:
+    """Draw the charts of this page."""
+    sequences.examples(shown)
+    lesson.curves_and_readout(shown, show_train_mode=True)
+    lesson.follow_check(
+        shown,
+        "masks",
+        lesson.Check(
+            "The mask over time.",
+            "Sequences 1 and 2: one mask per sequence, as in training. Redrawn: a new mask at each "
+            "step.",
+            "recurrent_masks",
+            lambda e: {
+                "p": e.regularization.recurrent_dropout,
+                "units": min(e.model.hidden[0], 512),
+                "seed": e.training.seed,
+            },
+            sequence_figures.masks_over_time,
+            lambda f: masks_said(f.number("p"), f.number("gap"), f.number("sequences")),
+        ),
+    )
+    live.weight_histogram(shown.channel, labels=shown.labels, layers=3, height=250)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(USUAL)
+        st.button(
+            "nn.LSTM(dropout=p): what goes wrong",
+            icon=":material/report:",
+            key=f"{PAGE}.wall",
+            on_click=_to_the_wall,
+        )
+
+
 def norms(lane: LaneFrame) -> dict[str, float]:
     """Return the Euclidean norm of each weight matrix by its name."""
     return dict(zip(lane.layers, lane.norms.tolist(), strict=True))
@@ -148,109 +250,5 @@ def masks_said(p: float, gap: float, sequences_seen: float) -> str:
     )
 
 
-LESSON = lesson.Lesson(
-    page=PAGE,
-    question="How should dropout be applied in a recurrent network?",
-    start=START,
-    controls=(
-        "input_dropout",
-        "recurrent_dropout",
-        "dropout",
-        "l2",
-        "weight_decay",
-        "units",
-        "token_width",
-        "samples",
-        "token_noise",
-        "label_noise",
-        "lr",
-        "epochs",
-        "data_seed",
-        "seed",
-    ),
-    prediction=lesson.Prediction(
-        asked,
-        ("both", "kernel only", "recurrent only", "neither"),
-        outcome,
-        expected=0,
-    ),
-    point=point,
-    code=(recurrent_dropout_lstm,),
-    code_ran=code_ran,
-    tasks=(
-        lesson.Task(
-            "Only recurrent dropout, p = 0.25.",
-            NOTHING.replace("regularization.recurrent_dropout", 0.25),
-            seen,
-        ),
-        lesson.Task(
-            "Only input dropout, p = 0.2. The same components of each token's vector are dropped "
-            "at every step.",
-            NOTHING.replace("regularization.input_dropout", 0.2),
-            seen,
-        ),
-        lesson.Task(
-            "Only L2, λ = 0.005. What happens to the kernel and recurrent weights?",
-            NOTHING.replace("regularization.l2", 0.005),
-            seen,
-        ),
-        lesson.Task(
-            "Recurrent dropout, p = 0.8. On average, four of five units are dropped for a whole "
-            "sequence. Is that too much?",
-            NOTHING.replace("regularization.recurrent_dropout", 0.8),
-            seen,
-        ),
-    ),
-    sources=(
-        "Gal & Ghahramani 2016, arXiv 1512.05287: one mask per sequence, on input and state",
-        "Hochreiter & Schmidhuber 1997: the LSTM; Jozefowicz et al. 2015: forget-gate bias of 1",
-        "Keras LSTM: `dropout` and `recurrent_dropout`, `kernel_regularizer` and "
-        "`recurrent_regularizer`, which this page sets together as L2 λ",
-        "torch.nn.LSTM: its `dropout` acts between layers only",
-    ),
-    rows=norm_rows,
-    models=("lstm",),
-    data=("order",),
-    subject=lesson.Subject("Every technique", lambda e: e.regularization.any),
-)
-
-shown = lesson.begin(LESSON)
-sequences.examples(shown)
-left, right = st.columns([3, 2], gap="small")
-with left:
-    live.loss_curves(
-        shown.channel,
-        labels=shown.labels,
-        epochs=shown.experiment.training.epochs,
-        show_train_mode=True,
-        height=325,
-    )
-with right:
-    live.readout(shown.channel)
-lesson.follow_check(
-    shown,
-    "masks",
-    lesson.Check(
-        "The mask over time.",
-        "Sequences 1 and 2: one mask per sequence, as in training. Redrawn: a new mask at each "
-        "step.",
-        "recurrent_masks",
-        lambda e: {
-            "p": e.regularization.recurrent_dropout,
-            "units": min(e.model.hidden[0], 512),
-            "seed": e.training.seed,
-        },
-        sequence_figures.masks_over_time,
-        lambda f: masks_said(f.number("p"), f.number("gap"), f.number("sequences")),
-    ),
-)
-live.weight_histogram(shown.channel, labels=shown.labels, layers=3, height=250)
-with st.container(horizontal=True, vertical_alignment="center"):
-    st.caption(USUAL)
-    st.button(
-        "nn.LSTM(dropout=p): what goes wrong",
-        icon=":material/report:",
-        key=f"{PAGE}.wall",
-        on_click=_to_the_wall,
-    )
-lesson.finish(shown)
+LESSON = contents()
+lesson.show(LESSON, views)

@@ -86,7 +86,7 @@ def names_of(page: str) -> dict[str, Any]:
     """Return what a page's file defines, without running the page."""
     text = (ROOT / "pages" / f"{page}.py").read_text(encoding="utf-8")
     names: dict[str, Any] = {"__name__": page}
-    exec(compile(text[: text.index("\nshown = lesson.begin(")], page, "exec"), names)
+    exec(compile(text[: text.index("\nlesson.show(")], page, "exec"), names)
     return names
 
 

@@ -37,7 +37,7 @@ def test_the_page_is_in_the_app_and_runs_and_shows_the_twin(row: Technique) -> N
     assert f"from {module} import" in code
     ran = code[code.index("def code_ran(") : code.index("LESSON = ")]
     assert calls(ran, name)
-    shown = re.search(r"\n    code=\(([^)]*)\)", code)
+    shown = re.search(r"\n +code=\(([^)]*)\)", code)
     assert shown is not None
     assert name in re.split(r"[\s,]+", shown[1])
 

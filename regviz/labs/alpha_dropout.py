@@ -22,6 +22,11 @@ def alpha_dropout_depth(
     Weights are normal with standard deviation 1/√width, inputs standard normal; the three share
     weights, inputs and the uniform numbers behind the masks.
 
+    SELU layers with LeCun weights on standard normal inputs; a frame for each layer. Arrays:
+    ``layer`` (l,), 0 = the input; ``mean``, ``variance`` (3, l) of all activations: none,
+    standard dropout, alpha dropout. Values: ``gap_none``, ``gap_standard``, ``gap_alpha`` = the
+    largest of |mean| and |variance - 1| over the layers so far; ``kinds``, their names.
+
     Source: Klambauer et al. 2017, arXiv 1706.02515.
     """
     generator = torch.Generator().manual_seed(seed)

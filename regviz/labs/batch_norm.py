@@ -20,6 +20,11 @@ def batch_norm_scale(width: int, batch: int, seed: int) -> Iterator[LabFrame]:
     effective step size, not the function. (ε in √(σ² + ε) breaks both a little at small k.) The
     same net without batch norm beside it. L is the mean of ½·output².
 
+    All weights before batch norm times k, for k = 1/16…16; a frame for each. Arrays: ``k`` (m,);
+    ``output_change``, ``output_change_plain`` (m,) = max|f(kW) - f(W)|/max|f(W)| with batch norm
+    and without; ``gradient`` (m,) = ‖∂L/∂W‖ at kW, ``closed_form`` (m,) = ‖∂L/∂W‖ at W, over k.
+    Values: ``gap`` = max relative difference of the two; ``gap_output`` = max output_change.
+
     Source: van Laarhoven 2017, arXiv 1706.05350; Ioffe & Szegedy 2015, section 3.3.
     """
     generator = torch.Generator().manual_seed(seed)

@@ -32,7 +32,16 @@ def image(
     count: int,
     seed: int,
 ) -> Iterator[LabFrame]:
-    """One digit and ``count`` copies, changed by the function that training calls."""
+    """One digit and ``count`` copies, changed by the function that training calls.
+
+    The first digit of its class and ``count`` copies x' = T(x), changed as in training by
+    degrees, translate, scale, horizontal_flip, brightness, contrast, and ``noise`` (which is
+    ``input_noise`` there). Arrays: ``original`` (8, 8), ``changed`` (count, 8, 8) float32; of
+    each copy, (count,): ``degrees`` (counter-clockwise), ``right``, ``down`` (pixels),
+    ``factor``, ``mirrored`` (0 or 1), ``brightness``, ``contrast``. Values: ``distance``, rms of
+    changed - original over all copies, and ``spread``, the original's standard deviation over its
+    pixels, to compare.
+    """
     from sklearn.datasets import load_digits
 
     x, y = load_digits(return_X_y=True)
@@ -66,6 +75,18 @@ def image(
 
 def dropout_shapes(dimensions: int, p: float, seed: int) -> Iterator[LabFrame]:
     """What ``Dropout``, ``Dropout1d/2d/3d`` and ``BatchNorm1d/2d/3d`` take as one.
+
+    What dropout drops as one and batch norm averages as one, on (2, 3) samples and channels of 1,
+    2 or 3 further dimensions, computed with torch's modules. Arrays, each (samples, channels,
+    rows, columns) with the depth of three dimensions laid side by side: ``element``, ``whole``
+    float32: the output of ``Dropout`` and ``Dropout1d/2d/3d`` on ones in training mode;
+    ``averaged`` uint8: 1 where an entry reaches the mean that ``BatchNorm1d/2d/3d`` subtracts
+    from the first one (measured: where a change of the input changes it). Values: ``module``,
+    ``norm`` (names); ``shape`` (list); ``entries``; ``decisions_element``, ``decisions_whole``
+    (how many keep-or-drop decisions there were, from the formula) and ``dropped_element``,
+    ``dropped_whole`` (measured: entries, whole channels of a sample); ``split``: channels that
+    are neither whole nor gone in ``whole`` (0); ``shared``: entries that share the mean
+    (measured), ``shared_expected`` = entries/channels.
 
     Source: Tompson et al. 2015; ``torch.nn``.
     """

@@ -23,6 +23,12 @@ def label_smoothing_gap(
     Gradient of the cross-entropy: softmax(z) - target. Its smallest value is the entropy of the
     targets, H(t) = -Σ t·log t. Without smoothing there is no minimum: the gap keeps growing.
 
+    Free logits, five samples, gradient descent on the smoothed loss. Arrays: ``step`` (t,);
+    ``logit_gap`` (t, 5) = z_right - mean of the others; ``loss`` (t,); ``target`` (K,),
+    ``softmax`` (K,) of the first sample, right class first. Values: ``closed_form`` = ln(1 +
+    K(1-ε)/ε) (inf for ε = 0), ``smallest_loss`` = H(target), ``gap`` = |mean logit gap - closed
+    form|, ``gap_loss`` = loss - H(target).
+
     Source: Szegedy et al. 2016; Müller et al. 2019, arXiv 1906.02629.
     """
     z = stream(seed, 1).standard_normal((_SAMPLES, n_classes))

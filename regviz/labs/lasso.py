@@ -64,6 +64,17 @@ def l1_path(
 ) -> Iterator[LabFrame]:
     """The path of the lasso over λ: w = S(Xᵀy, λ) for orthonormal X, all zero from ‖Xᵀy‖∞ on.
 
+    One stack of lasso problems by proximal SGD, a lane for each λ; lanes 0…39 on orthonormal X,
+    lanes 40…79 on correlated X. Arrays: ``lambda`` and ``lambda_correlated`` (40,), descending
+    from 1.1·λ_max to 0; ``measured``, ``closed_form`` (40, d): S(Xᵀy, λ); ``lasso``, ``ridge``
+    (40, d) on correlated X; ``zeros`` (40,) int64: exact zeros of ``lasso``; ``true`` (d,).
+    Geometry of two weights at λ = strength·λ_max: ``axis`` (61,), ``loss`` (61, 61) (row w₁,
+    column w₀), and the points (2,): ``minimum``, ``point_l1``, ``point_l2``. Values: ``gap`` =
+    max|measured - closed form|; ``lambda_max``, ``lambda_max_correlated``; ``kkt`` = max
+    violation of |Xⱼᵀr| ≤ λ at zeros, ``kkt_active`` = max|Xⱼᵀr - λ·sign wⱼ| at the others, both
+    as a share of λ_max; ``radius_l1`` (Σ|w| of the diamond through ``point_l1``), ``radius_l2``
+    (‖w‖ of the disc), ``loss_at_points``, the same for both; ``iterations`` so far.
+
     Source: Tibshirani 1996; Parikh & Boyd 2014.
     """
     d = n_features

@@ -104,6 +104,28 @@ def microscope(
 ) -> Iterator[LabFrame]:
     """Train twins on moons, without and with dropout p, and look at masks, sub-networks, means.
 
+    Trains twins 2-width-width-1 on moons, without and with dropout p in both hidden layers; then
+    looks at them. ``values["phase"]``: ``training``, then ``looking``, at last ``done``; an array
+    is there from the phase on in which it is known. While training: ``history`` (2, 3, e)
+    float32: without and with; train loss, train-mode loss, val loss. Then also, all of the net
+    with dropout (a batch of 8 training points, H = 2·width hidden units, the first layer's first;
+    outputs are logits where nothing else is said): ``widths`` (4,) int64; ``weights_0`` (2,
+    width), ``weights_1`` (width, width), ``weights_2`` (width, 1); ``masks`` (8, H) uint8, 1 =
+    kept, this batch's; ``eval_output``, ``train_output``, ``label`` (8,); ``sub_networks`` (24,
+    H) uint8, one mask a row, and ``sub_network_output`` (24,) P(class 1) by each at ``point``
+    (2,), the batch's first; ``k`` (passes,); ``error_eval`` (passes,): rms of (mean of k masked
+    passes - eval output) over the batch and 64 repeats; ``error_mean`` (passes,): rms of (that
+    mean - the mean of all 64·passes); ``expected`` (passes,): spread/√k, the law for
+    ``error_mean``. On a grid over the data (24x24, row x1, column x0): ``xx0``, ``xx1`` (24,),
+    P(class 1) over 200 sub-networks ``mc_mean``, ``mc_std``, and of the whole net ``eval`` (24,
+    24). ``ablation`` (2, H), without and with dropout: how much the training loss rises when that
+    hidden unit is set to 0 (eval mode, nats). Values: ``loss_eval``, ``loss_train`` of the batch,
+    same weights; ``kept``, share of 1 in ``masks``; ``spread``, standard deviation of one masked
+    pass; ``floor``, rms of (mean of all passes - eval output), which stays because the net is not
+    linear; lists (without, with): ``ablation_mean``, ``ablation_max``, ``ablation_largest_share``
+    (largest rise over the sum of all rises), ``loss_full`` (train loss, eval mode);
+    ``loss_full_train_mode``, that of the net with dropout with masks on (mean of 20 draws).
+
     Source: Srivastava et al. 2014; Gal & Ghahramani 2016 (Monte-Carlo dropout).
     """
     plain = Experiment.from_dict(

@@ -40,6 +40,12 @@ def wrong_dropout_at_test(p: float, repeats: int, seed: int) -> Iterator[LabFram
     """A net trained with dropout predicts the validation points again and again.
 
     Its hidden layers are 64 wide; the wrong one forgets to switch dropout off.
+
+    A net 2-64-64-1 trained on moons with dropout predicts the validation points ``repeats``
+    times. While it trains ``values["phase"]`` is ``training`` and there is nothing else. Arrays:
+    ``wrong``, ``right`` (repeats,): accuracy; ``wrong_output``, ``right_output`` (repeats,):
+    P(class 1) of the least certain point. Values: ``accuracy_wrong``, ``accuracy_right`` (means);
+    measured = standard deviation of ``wrong_output``; ``right_spread``, of ``right_output`` (0).
     """
     plain = Experiment.from_dict(
         {
@@ -92,7 +98,15 @@ def wrong_dropout_at_test(p: float, repeats: int, seed: int) -> Iterator[LabFram
 
 
 def wrong_dropout_scaling(p: float, units: int, repeats: int, seed: int) -> Iterator[LabFrame]:
-    """The mean of a layer's output over masks, in training and at test, three ways to scale."""
+    """The mean of a layer's output over masks, in training and at test, three ways to scale.
+
+    A layer's mean output over its mean input. Arrays, (repeats,), training mode, mean of the
+    masks so far: ``wrong`` (scaled by p), ``twice`` (scaled in training and at test), ``right``.
+    Values: ``train_wrong``, ``train_twice``, ``train_right`` (their last), ``test_wrong``,
+    ``test_twice``, ``test_right`` (test mode); ``expected_wrong`` = p(1-p), ``expected_twice`` =
+    1-p (at test); measured = train_wrong/test_wrong, ``measured_twice``, ``measured_right``: 1 is
+    right.
+    """
     rng = stream(seed, 1)
     x = np.abs(rng.standard_normal((1, units)))
     ways = {
@@ -142,7 +156,13 @@ def _lasso_objective(gram: Array, moment: Array, w: Array, l1: float) -> float:
 
 
 def wrong_l1_subgradient(l1: float, n_features: int, steps: int, seed: int) -> Iterator[LabFrame]:
-    """The same lasso by subgradient steps and by proximal steps, step size 0.05."""
+    """The same lasso by subgradient steps and by proximal steps, step size 0.05.
+
+    The same lasso by subgradient and by proximal steps. Arrays: ``step`` (t,); ``wrong``,
+    ``right`` (t, d): weights; ``zeros_wrong``, ``zeros_right`` (t,) int64: exact zeros. Values:
+    measured = zeros_right - zeros_wrong at the end; ``zeros_wrong``, ``zeros_right``;
+    ``smallest_wrong``: the smallest |w| of the wrong one.
+    """
     gram, moment = _lasso(n_features, seed)
     start = 0.3 * stream(seed, 2).standard_normal(n_features)
     wrong, right = np.empty((steps + 1, n_features)), np.empty((steps + 1, n_features))
@@ -177,7 +197,13 @@ def wrong_l1_subgradient(l1: float, n_features: int, steps: int, seed: int) -> I
 
 
 def wrong_l1_kill(l1: float, steps: int, seed: int) -> Iterator[LabFrame]:
-    """The same lasso, where a weight that crosses zero is dead for good, and where it is not."""
+    """The same lasso, where a weight that crosses zero is dead for good, and where it is not.
+
+    The same lasso; in the wrong one a weight that crosses zero is dead for good. Arrays: ``step``
+    (t,); ``wrong``, ``right`` (t, 16); ``solution`` (16,); ``dead`` (t,) int64. Values: measured
+    = objective of wrong - objective of right; ``dead``; ``dead_but_needed``: dead weights that
+    are not 0 in the solution; ``gap_right`` = max|right - solution|.
+    """
     d = 16
     gram, moment = _lasso(d, seed)
     # all start on the wrong side of zero: those that matter must pass it
@@ -223,6 +249,12 @@ def wrong_adam_decay(weight_decay: float, lr: float, steps: int, seed: int) -> I
 
     Nothing but decay has a direction here, so what is left of a weight is what decay left. Means
     over 200 copies, because single ones are shaken by the noise.
+
+    A weight with large gradients (first column) and one with small ones, both pure noise, under
+    decay; means of 200 copies. Arrays: ``step`` (t,); ``wrong``, ``right`` (t, 2): w over its
+    start; ``closed_form`` (t,) = (1-lr·λ)^t. Values: measured = share left of the first minus
+    that of the second, wrong; ``right_difference``, the same, right; ``left_wrong``,
+    ``left_right`` (lists of 2); ``closed_form``, its last.
     """
     copies, scale = 200, np.array([10.0, 0.1])
     rng = stream(seed, 1)
@@ -266,7 +298,13 @@ def wrong_adam_decay(weight_decay: float, lr: float, steps: int, seed: int) -> I
 
 
 def wrong_early_stopping(patience: int, epochs: int, seed: int) -> Iterator[LabFrame]:
-    """One over-fitting run; one stopper watches the training loss, one the validation loss."""
+    """One over-fitting run; one stopper watches the training loss, one the validation loss.
+
+    One over-fitting run, two stoppers. Arrays: ``epoch``, ``train_loss``, ``val_loss`` (e,).
+    Values: ``stopped_wrong``, ``stopped_right`` (epoch, 0: not yet), ``best_wrong``,
+    ``best_right`` (epochs), ``val_loss_wrong``, ``val_loss_right`` (at those); measured = their
+    difference.
+    """
     experiment = Experiment.from_dict(
         {
             "data": {"n_samples": 120, "noise": 0.35, "label_noise": 0.2, "seed": seed},
@@ -305,6 +343,11 @@ def wrong_dropout_before_batch_norm(
 
     ReLU activations of random data; ``wrong`` drops before batch norm, ``right`` after it, where
     batch norm sees the same in both modes.
+
+    Linear → ReLU → dropout → BN against linear → ReLU → BN (→ dropout). Arrays: ``step`` (t,);
+    ``wrong``, ``right`` (t,): variance of what BN gets in eval mode over the running variance
+    that it has learnt, mean over units; ``expected`` (t,), by the law Var + E[x²]·p/(1-p).
+    Values: measured = last ``wrong``; ``right``; ``expected``.
     """
     rng = stream(seed, 1)
     weight = rng.standard_normal((8, width)) / math.sqrt(8)
@@ -350,6 +393,12 @@ def wrong_lstm_dropout(p: float, passes: int, seed: int) -> Iterator[LabFrame]:
 
     Wrong: ``nn.LSTM(dropout=p)``. Right: the same weights, one mask per sequence on the hidden
     state that goes from step to step (recurrent dropout).
+
+    ``nn.LSTM(dropout=p)`` with one layer in train mode, and recurrent dropout (one mask per
+    sequence) with the same weights and input. Arrays: ``wrong``, ``right`` (passes, 30): the
+    first unit's output over time, one row a pass. Values: measured = the largest difference
+    between passes of the wrong one (0: no dropout at all); ``right_spread``, of the right one;
+    ``warning``: what torch says.
     """
     units, time = 16, 30
     generator = torch.Generator().manual_seed(seed)

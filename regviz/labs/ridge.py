@@ -52,6 +52,14 @@ def dropout_ridge(
     E‖y - (M∘X/q)w‖² = ‖y - Xw‖² + p/q·Σⱼ wⱼ²Σᵢ xᵢⱼ², so it is minimized by
     (XᵀX + p/q·diag XᵀX)⁻¹Xᵀy.
 
+    A linear model on y = Xw* + noise, trained by full-batch SGD with a fresh mask on the inputs
+    at each step. Arrays: ``step`` (t,); ``weights`` (t, d) the iterate; ``averaged`` (t, d) the
+    mean of its second half so far; ``closed_form`` (d,), the minimizer (XᵀX +
+    diag(strength))⁻¹Xᵀy; ``least_squares`` (d,), the same without a penalty; ``true`` (d,);
+    ``strength`` (d,), what is added to the diagonal: p/q·Σᵢxᵢⱼ²; ``gap`` (t,). Values: ``gap`` =
+    max|averaged - closed form|/max|closed form|; ``gap_least_squares``, the same against the
+    minimizer without a penalty.
+
     Source: Srivastava et al. 2014, section 9.1; Wager et al. 2013.
     """
     x, y, true = regression(n_samples, n_features, seed)
@@ -70,6 +78,14 @@ def noise_ridge(
     """Gaussian noise on the inputs of a linear model is a ridge penalty n·σ²‖w‖².
 
     E‖y - (X + σE)w‖² = ‖y - Xw‖² + n·σ²‖w‖².
+
+    A linear model on y = Xw* + noise, trained by full-batch SGD with fresh noise on the inputs at
+    each step. Arrays: ``step`` (t,); ``weights`` (t, d) the iterate; ``averaged`` (t, d) the mean
+    of its second half so far; ``closed_form`` (d,), the minimizer (XᵀX + diag(strength))⁻¹Xᵀy;
+    ``least_squares`` (d,), the same without a penalty; ``true`` (d,); ``strength`` (d,), what is
+    added to the diagonal: n·σ²; ``gap`` (t,). Values: ``gap`` = max|averaged - closed
+    form|/max|closed form|; ``gap_least_squares``, the same against the minimizer without a
+    penalty.
 
     Source: Bishop 1995, "Training with noise is equivalent to Tikhonov regularization".
     """

@@ -25,6 +25,13 @@ def recurrent_masks(p: float, units: int, sequences: int, seed: int) -> Iterator
     What a unit keeps over t steps: with one mask it is kept at all of them with probability 1-p,
     however large t; with a new one at each step, with (1-p)^t.
 
+    Masks of an LSTM's recurrent dropout, drawn by a run's own stream: one for each sequence, as
+    in training, and one for each step. Arrays: ``masks_fixed``, ``masks_redrawn`` (3, 20, units)
+    uint8: 1 = kept, of the first three sequences; ``step`` (20,) t; ``measured_fixed``,
+    ``measured_redrawn`` (20,): share of units kept at each of the first t steps, over the
+    sequences so far; ``closed_form_fixed``, 1-p, and ``closed_form_redrawn``, (1-p)^t, (20,).
+    Values: ``gap`` = max|measured - closed form|; ``sequences`` so far; ``p``.
+
     Source: Gal & Ghahramani 2016, arXiv 1512.05287.
     """
     experiment = Experiment.from_dict(
@@ -77,6 +84,11 @@ def attention_row_sums(p: float, draws: int, seed: int) -> Iterator[LabFrame]:
     """Drop entries of softmax rows from even to sharp, again and again, and sum what is left.
 
     With a the softmax, m the mask: s = Σ a_j·m_j/(1-p) has mean 1 and variance p/(1-p)·Σ a_j².
+
+    40 softmax rows over 20 tokens, from even to sharp, under attention dropout. Arrays, (40,):
+    ``focus`` Σa²; ``measured``, the rms of (row sum - 1) over the draws so far; ``closed_form``
+    √(p/(1-p)·Σa²); ``sums``, the row sums of the last draw. Values: ``gap`` = max|measured -
+    closed form|; ``mean`` of all row sums; ``draws`` so far; ``p``.
 
     Source: the moments of a Bernoulli mask; dropout on attention as in Vaswani et al. 2017.
     """

@@ -25,6 +25,11 @@ def decay_equivalence(weight_decay: float, lr: float, steps: int, seed: int) -> 
     The L2 runs and AdamW are the core's optimizers; ``sgd_decay`` is the NumPy twin, which shrinks
     the weights as decoupled decay does.
 
+    One linear regression, features on scales 1 to 8, under four optimizers. Arrays: ``step``
+    (t,); ``sgd_l2``, ``sgd_decay``, ``adam_l2``, ``adamw`` (t, 4): the weights; ``norms`` (t, 4):
+    their ‖w‖ in this order; ``gap_sgd``, ``gap_adam`` (t,) = max|difference of the pair|;
+    ``scale`` (4,): each feature's. Values: ``gap_sgd``, ``gap_adam`` over all steps so far.
+
     Source: Loshchilov & Hutter 2019, arXiv 1711.05101.
     """
     d = len(_SCALES)

@@ -1,8 +1,8 @@
 """What every lesson shares: question, prediction, controls, live views, code, tasks, sources.
 
-A lesson page fills in a :class:`Lesson` and calls :func:`begin`, then the views it wants, then
-:func:`finish`. The page holds words and their order; how a run is submitted, followed and judged
-is here, and the same for all.
+A lesson page fills in a :class:`Lesson` and gives it, with a function that draws its charts, to
+:func:`show`. The page holds words and their order; how a run is submitted, followed and judged is
+here, and the same for all.
 """
 
 from __future__ import annotations
@@ -276,6 +276,37 @@ class Shown:
         ]
         st.session_state[key] = kept, done[1]
         return st.session_state[key]
+
+
+def show(lesson: Lesson, views: Callable[[Shown], None]) -> None:
+    """Draw a whole lesson: its top, the ``views`` of its page, then what comes after the run."""
+    shown = begin(lesson)
+    views(shown)
+    finish(shown)
+
+
+def curves_and_readout(
+    shown: Shown,
+    *,
+    split: Sequence[int] = (3, 2),
+    show_train_mode: bool = False,
+    height: int = 325,
+) -> None:
+    """Draw the loss curves on the left and the table of numbers on the right.
+
+    ``split`` is the ratio of their widths, ``height`` that of the curves in pixels.
+    """
+    left, right = st.columns(split, gap="small")
+    with left:
+        live.loss_curves(
+            shown.channel,
+            labels=shown.labels,
+            epochs=shown.experiment.training.epochs,
+            show_train_mode=show_train_mode,
+            height=height,
+        )
+    with right:
+        live.readout(shown.channel)
 
 
 def begin(lesson: Lesson) -> Shown:
