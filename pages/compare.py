@@ -338,9 +338,9 @@ said = _editor()
 now = compare.current()
 link = comparison.to_link(now)
 address.write(PAGE, "c", link)
-visit = run.follow(now.lanes, PAGE)
-moving, state = visit.moving, visit.state
-fits = visit.lanes == now.lanes  # not so where it was refused
+page_run = run.follow(now.lanes, PAGE)
+moving, state = page_run.moving, page_run.state
+fits = page_run.lanes == now.lanes  # not so where it was refused
 
 with st.container(
     key="top", horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
@@ -349,9 +349,9 @@ with st.container(
     with st.container(
         key="tools", horizontal=True, vertical_alignment="center", width="content", gap="small"
     ):
-        _tools(now, link, visit.job if fits else None)
+        _tools(now, link, page_run.job if fits else None)
 with st.container(key="transport", horizontal=True, vertical_alignment="center", gap="small"):
-    run.buttons(visit, PAGE)
+    run.buttons(page_run, PAGE)
     status_box = st.container(key="run-status", width="content")
     with st.container(key="scrub"):
         live.scrubber(
@@ -360,7 +360,7 @@ with st.container(key="transport", horizontal=True, vertical_alignment="center",
 with st.container(key="notices"):
     notice.draw(PAGE)
     told_of, noticed = st.session_state.get(f"{PAGE}.notice", ("", None))
-    for text in (told_of if noticed == now else "", said, visit.refused):
+    for text in (told_of if noticed == now else "", said, page_run.refused):
         if text:
             st.error(layout.plain(text), icon=":material/error:")
     if now.apart:
@@ -372,9 +372,9 @@ with st.container(key="notices"):
                 on_click=_do,
                 args=(now.alike,),
             )
-    if state == "failed" and visit.job is not None:
+    if state == "failed" and page_run.job is not None:
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.error(layout.plain(visit.job.reason), icon=":material/error:")
+            st.error(layout.plain(page_run.job.reason), icon=":material/error:")
             st.button(
                 "Retry", icon=":material/replay:", on_click=run.press, args=(run.RESTART, PAGE)
             )
@@ -448,13 +448,13 @@ def _pictures(frame: Frame, of: Comparison) -> dict[str, tuple[str, str]]:
     return {"curves": (curves, curves), "weights": (weights, weights)}
 
 
-@layout.fragment(run_every=run.every(visit, least=TICK))
+@layout.fragment(run_every=run.every(page_run, least=TICK))
 def _tick() -> None:
     """Everything that changes while the run goes on; asks for a full run when it ends."""
-    frame, lanes = visit.look()
+    frame, lanes = page_run.observe()
     of = _of(lanes, now)
     with status_box:
-        st.html(layout.status(*run.status_text(visit)))
+        st.html(layout.status(*run.status_text(page_run)))
     known = frame is not None and frame.epoch > 0 and of is not None
     if known:
         assert frame is not None
@@ -469,12 +469,12 @@ def _tick() -> None:
             st.html(layout.point(comparison.holds(of, seen)))
     else:
         with point_box:
-            st.html(layout.note("" if visit.refused else "Waiting for the first epoch."))
+            st.html(layout.note("" if page_run.refused else "Waiting for the first epoch."))
         live.feed_figures(PAGE, {})
-    job = visit.job if fits else None
+    job = page_run.job if fits else None
     first = None if job is None else _first_seeds(job, now)
     live.feed(PAGE, first, run=f"{id(job):x}", pooled=True)
-    if run.outdated(visit, moving):
+    if run.outdated(page_run, moving):
         st.rerun()
 
 

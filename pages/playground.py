@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import dataclass
 
@@ -12,8 +11,7 @@ from streamlit.runtime.runtime_util import MESSAGE_FLUSH_INTERVAL_SECS
 from regviz import specs
 from regviz.engine.engine import Job
 from regviz.frames import Frame
-from regviz.frames.messages import Cell
-from regviz.results import metrics, presets
+from regviz.results import presets
 from regviz.specs import Experiment, OwnDataGone, SpecError
 from regviz.ui import (
     address,
@@ -27,11 +25,10 @@ from regviz.ui import (
     slides,
     turns,
 )
-from regviz.ui.verdicts import best_epoch, judge
+from regviz.ui.verdicts import judge, reading_rows, verdict_cells
 
 PAGE = CHANNEL = "playground"
 RUN = "playground-run"
-TOLD, MOVED, HURRY = "playground.told", "playground.moved", "playground.hurry"
 LABELS = ("no regularization", "with regularization")
 MAX_UPLOAD_MB = 1
 SAME = (
@@ -39,6 +36,38 @@ SAME = (
     "Regularization and see the difference."
 )
 YOURS = "Your own experiment: the two models differ only in their regularization."
+
+
+@dataclass(frozen=True)
+class _Words:
+    """What the page says about its experiment outside the controls and the run."""
+
+    preset: str | None
+    regularized: bool
+
+
+@dataclass
+class _State:
+    """What a session keeps of this page, beside the experiment, its controls and its run."""
+
+    notice: str = ""
+    noticed: Experiment | None = None  # the experiment that the notice is about
+    preset_number: int = 0
+    """Part of the key of the presets' widget; see :func:`_preset`."""
+    preset: str | None = ""
+    panel_first: bool = False
+    """The controls are drawn before the run: the experiment foreseen was another one."""
+    words: _Words | None = None
+    """What is said now; None where the page must be drawn again when a slider is moved."""
+    moved: Job | None = None
+    """The job that :func:`_moved` submitted without a script run of the whole page."""
+    hurry: bool = False
+
+
+def _state() -> _State:
+    state: _State = st.session_state.setdefault(PAGE, _State())
+    return state
+
 
 # --- the experiment: from a link, a file, a preset or the controls ----------------------------
 
@@ -49,16 +78,18 @@ def _open(experiment: Experiment) -> None:
     controls.load(experiment)
     own_data.keep(experiment.data)
     st.session_state["experiment"] = experiment
-    st.session_state["notice"] = ("", experiment)
+    state = _state()
+    state.notice, state.noticed = "", experiment
 
 
 def _notify(text: str) -> None:
     """Say something about what was opened; it stays until the experiment is another one."""
-    st.session_state["notice"] = (text, st.session_state["experiment"])
+    state = _state()
+    state.notice, state.noticed = text, _shown()
 
 
 def _open_link() -> None:
-    """Open what the address asks for, on arrival and when someone goes back in the history."""
+    """Open what the address asks for: on arrival, and after *Back* in the browser."""
     link = address.asked(PAGE, "e")
     if link is not None:
         try:
@@ -74,24 +105,24 @@ def _open_link() -> None:
 
 
 def _preset(name: str | None) -> str:
-    """Return the key of the presets' widget, another one where what it shows is not its doing.
+    """Return the key of the presets' widget; a new key where the page itself changes its value.
 
-    A browser that has not drawn that yet goes on sending what it shows: of a widget that is gone,
-    nobody takes it for a choice.
+    A browser that has not drawn the new value yet goes on sending the old one: under a key that is
+    no longer used, it is not taken for a choice.
     """
-    number, shown = st.session_state.get("preset", (0, ""))
-    if shown != name:
-        st.session_state["preset"] = number, _ = number + 1, name
-    key = f"preset-{number}"
+    state = _state()
+    if state.preset != name:
+        state.preset_number, state.preset = state.preset_number + 1, name
+    key = f"preset-{state.preset_number}"
     st.session_state[key] = name
     return key
 
 
 def _open_preset() -> None:
-    number, shown = st.session_state["preset"]
-    name = st.session_state.get(f"preset-{number}")
-    if name is not None and name != shown:
-        st.session_state["preset"] = number, name
+    state = _state()
+    name = st.session_state.get(f"preset-{state.preset_number}")
+    if name is not None and name != state.preset:
+        state.preset = name
         _open(presets.by_name(name).experiment)
 
 
@@ -127,24 +158,8 @@ def _sentence(error: SpecError) -> str:
 def _table(frame: Frame, experiment: Experiment) -> live.Table:
     """Return the numbers of a frame as text, one column for each lane."""
     readings, verdicts = judge(frame, experiment)
-
-    def loss(value: float) -> str:
-        if math.isnan(value):
-            return "–"
-        return f"{value:.3f}" if value < 1000 else f"{value:.1e}"
-
-    rows: list[tuple[Cell, ...]] = [
-        ("Verdict", *((v.kind, metrics.TONES[v.kind]) for v in verdicts)),
-        ("Training accuracy", *(metrics.percent(r.train_accuracy) for r in readings)),
-        ("Validation accuracy", *(metrics.percent(r.val_accuracy) for r in readings)),
-        ("Gap", *(metrics.points(r.gap) for r in readings)),
-        ("Training loss", *(loss(r.train_loss) for r in readings)),
-        ("Validation loss", *(loss(r.val_loss) for r in readings)),
-        ("Penalty", *(loss(r.penalty) for r in readings)),
-        ("Exact zeros", *(f"{r.zeros:,} / {r.weights:,}" for r in readings)),
-        ("Best epoch", *(best_epoch(r) for r in readings)),
-    ]
-    return live.Table(("", *LABELS), tuple(rows))
+    rows = (verdict_cells(verdicts), *reading_rows(readings, objective=False))
+    return live.Table(("", *LABELS), rows)
 
 
 def _code(experiment: Experiment) -> None:
@@ -175,32 +190,25 @@ def _code(experiment: Experiment) -> None:
 # --- the page ---------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Told:
-    """What the page says about its experiment, other than in the controls and in the run."""
-
-    preset: str | None
-    regularized: bool
-
-
 def _moved() -> None:
-    """Train what a slider says now. Where nothing but the run is to be drawn anew for that, the
-    page itself need not be: a first frame is there sooner, and a server has half the work."""
+    """Train what a slider says now. Where only the run changes, the rest of the page is not drawn
+    again: the first frame is there sooner, and the server has half the work."""
     controls.scope(PAGE)
-    before: _Told | None = st.session_state.get(TOLD)
+    state = _state()
+    before = state.words
     ahead = controls.foreseen() if before is not None and layout.may_run_alone(RUN) else None
-    if ahead is None or ahead.data.points is not None or before != _told(ahead):
+    if ahead is None or ahead.data.points is not None or before != _words(ahead):
         return
     st.session_state["experiment"] = ahead
     address.write(PAGE, "e", specs.to_link(ahead))
-    st.session_state[MOVED] = run.expect(_lanes(ahead)).job
-    st.session_state[HURRY] = True
+    state.moved = run.expect(_lanes(ahead)).job
+    state.hurry = True
     layout.run_alone(RUN)
 
 
-def _told(experiment: Experiment) -> _Told:
+def _words(experiment: Experiment) -> _Words:
     preset = presets.matching(experiment)
-    return _Told(None if preset is None else preset.name, experiment.regularization.any)
+    return _Words(None if preset is None else preset.name, experiment.regularization.any)
 
 
 def _shown() -> Experiment:
@@ -220,22 +228,24 @@ def _panel() -> tuple[Experiment, str]:
 
 layout.unsettle()
 controls.scope(PAGE)
-drawn = not address.arriving(PAGE) and not st.session_state.pop("panel-first", False)
+state = _state()
+drawn = not address.arriving(PAGE) and not state.panel_first
+state.panel_first = False
 _open_link()
 own_data.arrive(_open)
-# a first frame need not wait for thirty controls that stand there already
+# the first frame does not wait for thirty controls that are drawn already
 ahead = controls.foreseen() if drawn else None
 experiment, said = _panel() if ahead is None else (ahead, "")
 st.session_state["experiment"] = experiment
 link = specs.to_link(experiment)
 address.write(PAGE, "e", link)
 
-visit = run.expect(_lanes(experiment))
-failed, refused, trained = visit.state == "failed", visit.refused, visit.job
-st.session_state[MOVED] = None
+page_run = run.expect(_lanes(experiment))
+failed, refused, trained = page_run.state == "failed", page_run.refused, page_run.job
+state.moved = None
 choosing = False  # what goes on a slide
-told = _told(experiment)
-preset_key = _preset(told.preset)
+words = _words(experiment)
+preset_key = _preset(words.preset)
 
 top = st.container(
     key="top", horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
@@ -244,10 +254,10 @@ running = st.container()
 notices = st.container(key="notices")  # always there, so that nothing below changes its place
 with st.container(key="words", horizontal=True, gap="small"):
     with st.container(key="verdicts"):
-        if not told.regularized:
+        if not words.regularized:
             point = SAME
         else:
-            point = YOURS if told.preset is None else presets.by_name(told.preset).point
+            point = YOURS if words.preset is None else presets.by_name(words.preset).point
         st.html(layout.point(point))
         verdict_box = st.container(key="verdict-lines")
     view = st.container(key="view", width="content")
@@ -255,20 +265,21 @@ with st.container(key="words", horizontal=True, gap="small"):
 
 @layout.fragment(key=RUN)
 def _run() -> None:
-    """The transport, and all that changes while the run goes on: the page itself need not be run
-    again when it is paused, goes on or ends, or when another one is asked for (:func:`_moved`)."""
-    # the run that the page was drawn for, or the one that was asked for since
-    job = st.session_state.get(MOVED) or trained
-    if run.replaced(visit, job) or visit.refused != refused:
-        st.rerun()  # the page tells of it in other places, too
-    experiment, urgent = _shown(), st.session_state.pop(HURRY, False)
+    """The run buttons, and all that changes while the run goes on: the page itself is not run again
+    when the run is paused, continues or ends, or when another one is submitted (:func:`_moved`)."""
+    # the job that the page was drawn for, or the one that was submitted since
+    job = state.moved or trained
+    if run.replaced(page_run, job) or page_run.refused != refused:
+        st.rerun()  # the page shows it in other places, too
+    experiment, urgent = _shown(), state.hurry
+    state.hurry = False
     if urgent:
         turns.hurry()
-    if visit.state == "paused":
-        run.settle(visit)  # a step
+    if page_run.state == "paused":
+        run.settle(page_run)  # a step
     whole = layout.part()
     # looked up once: what the buttons show and when they are next due must fit together
-    moving, live_now = visit.moving, visit.state in ("queued", "running")
+    moving, live_now = page_run.moving, page_run.state in ("queued", "running")
     with st.container(key="transport", horizontal=True, vertical_alignment="center", gap="small"):
         for label, action, icon, off in (
             ("Play", run.PLAY, ":material/play_arrow:", live_now),
@@ -288,21 +299,25 @@ def _run() -> None:
         status_box = st.container(key="run-status", width="content")
         with st.container(key="scrub"):
             live.scrubber(CHANNEL, labels=LABELS, epochs=experiment.training.epochs)
-    run.settle(visit)  # the first frame
+    run.settle(page_run)  # the first frame
 
-    @layout.fragment(run_every=run.every(visit))
+    @layout.fragment(run_every=run.every(page_run))
     def tick() -> None:
-        frame, lanes = visit.look()
+        frame, lanes = page_run.observe()
         of = lanes if job is None else job.experiments  # a frame may have come since the look
         live.feed(CHANNEL, job, table=lambda shown: _table(shown, of[-1]))
         with status_box:
-            st.html(layout.status(*run.status_text(visit)))
+            st.html(layout.status(*run.status_text(page_run)))
         with verdict_box:
             st.html(_said(frame, lanes, job))
-        ended = visit.moving != moving
-        if run.replaced(visit, job) or failed != (visit.state == "failed") or (ended and choosing):
+        ended = page_run.moving != moving
+        if (
+            run.replaced(page_run, job)
+            or failed != (page_run.state == "failed")
+            or (ended and choosing)
+        ):
             st.rerun()
-        if ended or run.crowded(visit):
+        if ended or run.crowded(page_run):
             layout.rerun(whole)
 
     tick()
@@ -311,8 +326,8 @@ def _run() -> None:
 
 
 def _send_off() -> None:
-    """Let what has been drawn so far reach the browser before others go on drawing."""
-    # the server's own thread, which sends the frame off, waits for all that draw
+    """Let what has been drawn so far reach the browser before other sessions go on drawing."""
+    # the server's event loop, which sends the frame, waits for every session that draws
     time.sleep(2 * MESSAGE_FLUSH_INTERVAL_SECS)
     turns.calm()
 
@@ -333,7 +348,7 @@ def _said(frame: Frame | None, lanes: tuple[Experiment, ...], job: Job | None) -
 with running:
     _run()
 
-# after the feed: a first frame need not wait for what has not changed
+# after the feed: the first frame does not wait for what has not changed
 if ahead is None:
     turns.calm()
 else:
@@ -341,15 +356,13 @@ else:
     run.let_paint()
     experiment, said = _panel()
     if experiment != ahead:  # drawn, a control says something else
-        st.session_state["panel-first"] = True
+        state.panel_first = True
         st.rerun()
 
 with notices:
     notice.draw(PAGE)
-    told_of, noticed = st.session_state["notice"]
-    if noticed != experiment:
-        told_of = ""
-    for text in (told_of, said, visit.refused):
+    opened = state.notice if state.noticed == experiment else ""
+    for text in (opened, said, page_run.refused):
         if text:
             st.error(layout.plain(text), icon=":material/error:")
     if failed and trained is not None:
@@ -441,8 +454,8 @@ with st.container(key="below"):
     with right:
         live.readout(CHANNEL)
 
-# highlighting takes a quarter of a second of a browser's time at first, and some with each move of
-# a slider: not for those who do not look at it
+# highlighting costs the browser a quarter of a second at first, and some with each move of a
+# slider, so a closed expander holds nothing
 code = st.expander(
     "The experiment as code and as a file",
     key="playground-code",
@@ -454,7 +467,7 @@ if code.open:
         _code(experiment)
 
 # open, they show the experiment, too; so do notices
-plain = not (choosing or share.open or code.open or told_of or said or refused or failed)
+plain = not (choosing or share.open or code.open or opened or said or refused or failed)
 plain = plain and not notice.is_there(PAGE)
-st.session_state[TOLD] = told if plain else None
+state.words = words if plain else None
 layout.settle()

@@ -18,6 +18,7 @@ from regviz.slides import SWEEP, words
 from regviz.slides import sweep as sweep_slide
 from regviz.specs import Experiment, SpecError
 from regviz.ui import charts, compare, controls, layout, live, notice, own_data, run, slides
+from regviz.ui.verdicts import loss_text
 
 PAGE = "sweep"
 LOOK = "sweep-look"  # channel of the charts under the scrubber
@@ -250,16 +251,12 @@ def _table(frame: Frame, labels: tuple[str, ...]) -> live.Table:
         ("Training accuracy", *(metrics.percent(r.train_accuracy) for r in readings)),
         ("Validation accuracy", *(metrics.percent(r.val_accuracy) for r in readings)),
         ("Gap", *(metrics.points(r.gap) for r in readings)),
-        ("Training loss", *(_loss(r.train_loss) for r in readings)),
-        ("Validation loss", *(_loss(r.val_loss) for r in readings)),
+        ("Training loss", *(loss_text(r.train_loss) for r in readings)),
+        ("Validation loss", *(loss_text(r.val_loss) for r in readings)),
         ("Exact zeros", *(f"{r.zeros:,} / {r.weights:,}" for r in readings)),
         ("Best epoch", *(str(r.best_epoch or "–") for r in readings)),
     ]
     return live.Table(("", *labels), tuple(rows))
-
-
-def _loss(value: float) -> str:
-    return f"{value:.3f}" if abs(value) < 1000 else f"{value:.1e}"
 
 
 def _pictures(sweep: Sweep, seen: Outcome | None, measure: str) -> tuple[Any, Any]:
@@ -316,8 +313,8 @@ cell = None if clicked is None else _cell_of(sweep, clicked)
 if cell is not None:
     st.switch_page("pages/playground.py", query_params={"e": specs.to_link(sweep.at(cell))})
 
-visit = run.follow(sweep.experiments, PAGE)
-moving, state, job = visit.moving, visit.state, visit.job
+page_run = run.follow(sweep.experiments, PAGE)
+moving, state, job = page_run.moving, page_run.state, page_run.job
 plane = len(sweep.axes) == 2
 
 with st.container(
@@ -335,7 +332,7 @@ with st.container(
         width=300,
     )
 with st.container(key="transport", horizontal=True, vertical_alignment="center", gap="small"):
-    run.buttons(visit, PAGE, step=False)
+    run.buttons(page_run, PAGE, step=False)
     status_box = st.container(key="run-status", width="content")
     measure = st.segmented_control(
         "Measure",
@@ -349,7 +346,7 @@ with st.container(key="transport", horizontal=True, vertical_alignment="center",
     slides_box = st.container(key="sweep-slides", width="content")
 with st.container(key="notices"):
     notice.draw(PAGE)
-    for text in (said, visit.refused):
+    for text in (said, page_run.refused):
         if text:
             st.error(layout.plain(text), icon=":material/error:")
     if state == "failed" and job is not None:
@@ -367,11 +364,11 @@ live.figure(
 st.caption("Each point is one trained model; click to open it in the Playground.")
 
 
-@layout.fragment(run_every=run.every(visit, least=2 * run.TICK))
+@layout.fragment(run_every=run.every(page_run, least=2 * run.TICK))
 def _tick() -> None:
-    frame, lanes = visit.look()
+    frame, lanes = page_run.observe()
     with status_box:
-        st.html(layout.status(*run.status_text(visit)))
+        st.html(layout.status(*run.status_text(page_run)))
     fits = frame is not None and lanes == sweep.experiments
     seen = sweeps.outcome(sweep, frame) if fits and frame is not None and frame.epoch else None
     with point_box:
@@ -380,7 +377,7 @@ def _tick() -> None:
         else:
             st.html(layout.point(sweeps.sentence(sweep, seen)))
     live.feed_figures(PAGE, {"sweep": _pictures(sweep, seen, measure)})
-    if run.outdated(visit, moving):
+    if run.outdated(page_run, moving):
         st.rerun()
 
 
@@ -388,8 +385,10 @@ _tick()
 
 # --- one value after the other, in the browser --------------------------------------------------
 
-ended = job is not None and (job.state == "finished" or (job.state == "cancelled" and visit.kept))
-frame, lanes = visit.look()
+ended = job is not None and (
+    job.state == "finished" or (job.state == "cancelled" and page_run.kept)
+)
+frame, lanes = page_run.observe()
 if ended and lanes == sweep.experiments and frame is not None and frame.epoch:
     if not frame.done:
         text = (

@@ -188,13 +188,15 @@ def test_the_table_judges_a_frame_by_the_experiments_it_is_of(
     monkeypatch.setattr(lessons, "_table", noting)
     at = finished(opened("overfitting", short("overfitting")))
     newest = judged[-1]
-    look = run.Visit.look
+    observe = run.PageRun.observe
 
-    def before(visit: run.Visit) -> Any:  # the old run's, just before the new one's first frame
-        frame, lanes = look(visit)
+    def before(
+        page_run: run.PageRun,
+    ) -> Any:  # the old run's, just before the new one's first frame
+        frame, lanes = observe(page_run)
         return frame, tuple(e.replace("data.noise", 1.0) for e in lanes)
 
-    monkeypatch.setattr(run.Visit, "look", before)
+    monkeypatch.setattr(run.PageRun, "observe", before)
     judged.clear()
     at.run()
     assert judged

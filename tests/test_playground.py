@@ -452,42 +452,44 @@ def test_a_learning_rate_of_1000_diverges_and_the_page_says_where_and_what_to_do
 def test_a_run_that_was_cancelled_while_the_connection_was_gone_is_submitted_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    visit = run.Visit(shared_engine())
-    monkeypatch.setattr(run, "current", lambda page="": visit)
+    page_run = run.PageRun(shared_engine())
+    monkeypatch.setattr(run, "current", lambda page="": page_run)
     at = open_app(SHORT.replace("training.epochs", 5000))
-    first = visit.job
+    first = page_run.job
     assert first is not None
-    shared_engine().release(visit.owner)
+    shared_engine().release(page_run.owner)
     until = time.monotonic() + 20
     while first.state != "cancelled" and time.monotonic() < until:
         first.wait(1, after=first.version)
     at.run()
-    assert visit.job is not None
-    assert visit.job is not first
-    assert visit.job.state != "cancelled"
-    visit.job.cancel()
+    assert page_run.job is not None
+    assert page_run.job is not first
+    assert page_run.job.state != "cancelled"
+    page_run.job.cancel()
 
 
 def test_a_failed_run_says_why_and_can_be_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     with_one = Engine(trainers=1)
     try:
-        visit = run.Visit(with_one)
-        monkeypatch.setattr(run, "current", lambda page="": visit)
+        page_run = run.PageRun(with_one)
+        monkeypatch.setattr(run, "current", lambda page="": page_run)
         at = open_app(SHORT.replace("training.epochs", 5000))
         until = time.monotonic() + 60
-        while visit.job is not None and visit.job.state != "failed" and time.monotonic() < until:
+        while (
+            page_run.job is not None and page_run.job.state != "failed" and time.monotonic() < until
+        ):
             pids = [t.pid for t in with_one.trainers() if t.alive and t.ready]
-            if visit.job.state == "running":
+            if page_run.job.state == "running":
                 for pid in pids:
                     os.kill(pid, signal.SIGKILL)
-            visit.job.wait(1, after=visit.job.version)
+            page_run.job.wait(1, after=page_run.job.version)
         at.run()
         wait_for(at, "failed")
         assert len(at.error) == 1
         press(at, "Retry")
         assert not at.error
-        assert visit.job is not None
-        assert visit.job.state != "failed"
+        assert page_run.job is not None
+        assert page_run.job.state != "failed"
     finally:
         with_one.close()
 
@@ -535,14 +537,14 @@ def test_a_session_s_jobs_on_all_its_pages_are_counted_together() -> None:
     most = engine.limits.jobs_per_owner
     long = SHORT.replace("training.epochs", 5000)
     try:
-        visits = [run.Visit(engine, session.owner, f"page {i}") for i in range(most + 1)]
-        session.visits = {visit.page: visit for visit in visits}
-        for i, visit in enumerate(visits):
-            session.make_room(visit)
+        page_runs = [run.PageRun(engine, session.owner, f"page {i}") for i in range(most + 1)]
+        session.page_runs = {page_run.page: page_run for page_run in page_runs}
+        for i, page_run in enumerate(page_runs):
+            session.make_room(page_run)
             lanes = [long.replace("training.seed", 7000 + i)]
-            visit.job = engine.submit(lanes, visit.owner, slot=visit.page)
+            page_run.job = engine.submit(lanes, page_run.owner, slot=page_run.page)
         # the page left the longest ago has given up its run, and no other
-        assert [v.state == "cancelled" for v in visits] == [True] + most * [False]
+        assert [v.state == "cancelled" for v in page_runs] == [True] + most * [False]
         with pytest.raises(SpecError, match=f"jobs: got {most + 1} at a time"):
             engine.submit([long], session.owner, slot="one more")
     finally:
@@ -550,17 +552,17 @@ def test_a_session_s_jobs_on_all_its_pages_are_counted_together() -> None:
 
 
 def test_a_frame_comes_with_the_experiments_it_is_of_though_another_run_is_asked_for() -> None:
-    visit: Any = run.Visit(shared_engine())
+    page_run: Any = run.PageRun(shared_engine())
     asked_for: Any = SimpleNamespace(latest=lambda: None, experiments=("new",))
 
     def latest() -> str:  # unpacking takes a while, and the page's next run begins
-        visit.job = asked_for
+        page_run.job = asked_for
         return "frame of the old"
 
     old: Any = SimpleNamespace(latest=latest, experiments=("old",))
-    visit.job = old
+    page_run.job = old
     for _ in range(2):  # until the new run has a frame
-        assert visit.look() == ("frame of the old", ("old",))
+        assert page_run.observe() == ("frame of the old", ("old",))
 
 
 def test_of_two_who_ask_at_once_the_later_one_gets_its_run(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -576,15 +578,15 @@ def test_of_two_who_ask_at_once_the_later_one_gets_its_run(monkeypatch: pytest.M
     engine: Any = SimpleNamespace(submit=submit, limits=shared_engine().limits)
     session = run.Session(engine)
     monkeypatch.setattr(run, "_session", lambda: session)
-    visit: Any = run.Visit(engine, session.owner)
+    page_run: Any = run.PageRun(engine, session.owner)
     with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(run._submit, visit, (slow,))
+        first = pool.submit(run._submit, page_run, (slow,))
         assert looking.wait(60)
-        second = pool.submit(run._submit, visit, (quick,))
+        second = pool.submit(run._submit, page_run, (quick,))
         go_on.set()
         first.result(60)
         second.result(60)
-    assert visit.job.experiments == visit.lanes == (quick,)
+    assert page_run.job.experiments == page_run.lanes == (quick,)
 
 
 # --- settings that do not go together, or get in each other's way ------------------------------

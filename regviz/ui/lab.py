@@ -85,7 +85,7 @@ def follow(
     tick()
 
 
-def asked(visit: run.Visit, slot: str, name: str, parameters: Mapping[str, Any]) -> LabJob:
+def asked(page_run: run.PageRun, slot: str, name: str, parameters: Mapping[str, Any]) -> LabJob:
     """Return the job that computes this in one of the session's slots; a new one only if it is
     not there already. One that has failed stays until it is forgotten: a lab that always fails
     would else be asked for again and again."""
@@ -93,9 +93,9 @@ def asked(visit: run.Visit, slot: str, name: str, parameters: Mapping[str, Any])
     kept: tuple[str, LabJob] | None = st.session_state.get(f"{slot}.lab")
     if kept is not None and kept[0] == key:
         job = kept[1]
-        if job.owner == visit.owner and job.state != "cancelled":
+        if job.owner == page_run.owner and job.state != "cancelled":
             return job
-    job = visit.engine.submit_lab(name, parameters, visit.owner, slot=slot)
+    job = page_run.engine.submit_lab(name, parameters, page_run.owner, slot=slot)
     st.session_state[f"{slot}.lab"] = key, job
     return job
 

@@ -29,7 +29,7 @@ from regviz.slides import words
 from regviz.specs import Experiment, SpecError
 from regviz.specs.text import listed
 from regviz.ui import charts, compare, controls, lab, layout, live, notice, run, slides
-from regviz.ui.verdicts import best_epoch, judge
+from regviz.ui.verdicts import judge, reading_rows, verdict_cells
 
 Lanes = tuple[Experiment, ...]
 Rows = list[tuple[Cell, ...]]
@@ -220,7 +220,7 @@ class Shown:
 
     lesson: Lesson
     experiment: Experiment
-    visit: run.Visit
+    page_run: run.PageRun
     moving: bool
     status: Any
     point: Any
@@ -238,7 +238,7 @@ class Shown:
     @property
     def finished(self) -> tuple[Frame, Lanes] | None:
         """The finished frame and its lanes; None while there is none of this experiment."""
-        job = self.visit.job
+        job = self.page_run.job
         if job is None or job.state != "finished":
             return None
         frame = job.latest()
@@ -259,7 +259,7 @@ class Shown:
         """Up to :data:`STORED` frames of the finished run, evenly spaced and without boundaries,
         and its lanes; while a new run is under way, those of the one before it."""
         key = f"{self.lesson.page}.stored"
-        done, job = self.finished, self.visit.job
+        done, job = self.finished, self.page_run.job
         if done is None or job is None:
             return st.session_state.get(key)
         frames = [frame for frame in job.frames() if frame.epoch]
@@ -342,14 +342,14 @@ def begin(lesson: Lesson) -> Shown:
     if lesson.answer_first and not _predictions(lesson):
         st.html(layout.note("Answer first; then the models train."))
         st.stop()
-    visit = run.follow(lesson.lanes(experiment), page)
-    status = _transport(lesson, visit, experiment)
+    page_run = run.follow(lesson.lanes(experiment), page)
+    status = _transport(lesson, page_run, experiment)
     with st.container(key="notices"):
-        for text in (said, visit.refused):
+        for text in (said, page_run.refused):
             if text:
                 st.error(layout.plain(text), icon=":material/error:")
-        if visit.state == "failed" and visit.job is not None:
-            st.error(layout.plain(visit.job.reason), icon=":material/error:")
+        if page_run.state == "failed" and page_run.job is not None:
+            st.error(layout.plain(page_run.job.reason), icon=":material/error:")
             st.button(
                 "Retry", icon=":material/replay:", on_click=run.press, args=(run.RESTART, page)
             )
@@ -363,7 +363,7 @@ def begin(lesson: Lesson) -> Shown:
                 icon=":material/info:",
             )
     point = st.container(key="verdict-lines")
-    shown = Shown(lesson, experiment, visit, visit.moving, status, point)
+    shown = Shown(lesson, experiment, page_run, page_run.moving, status, point)
     with answer:
         _answer(shown)
     return shown
@@ -371,14 +371,14 @@ def begin(lesson: Lesson) -> Shown:
 
 def finish(shown: Shown) -> None:
     """Draw what moves, then what is asked and told after the run: outcome, code, tasks, sources."""
-    lesson, visit = shown.lesson, shown.visit
+    lesson, page_run = shown.lesson, shown.page_run
     moving = shown.moving
 
-    @layout.fragment(run_every=run.every(visit))
+    @layout.fragment(run_every=run.every(page_run))
     def tick() -> None:
         now = run.current(lesson.page)
         job = now.job
-        frame, lanes = now.look()
+        frame, lanes = now.observe()
         of = lanes if job is None else job.experiments  # a frame may have come since the look
         with shown.status:
             st.html(layout.status(*run.status_text(now)))
@@ -394,7 +394,7 @@ def finish(shown: Shown) -> None:
                 if lesson.judged:
                     st.html(_statements(shown.labels, frame, lanes))
         live.feed(shown.channel, job, table=lambda look: _table(lesson, shown.labels, look, of))
-        if run.outdated(visit, moving):
+        if run.outdated(page_run, moving):
             st.rerun()
 
     tick()
@@ -436,8 +436,8 @@ def finish(shown: Shown) -> None:
             label="Check yourself: questions that an experiment answers",
             icon=":material/quiz:",
         )
-    if visit.job is not None and visit.job.reason and visit.job.state != "failed":
-        st.html(layout.note(visit.job.reason))
+    if page_run.job is not None and page_run.job.reason and page_run.job.state != "failed":
+        st.html(layout.note(page_run.job.reason))
 
 
 def further_run(name: str, button: str, lanes: Lanes, draw: Callable[[Frame, Lanes], None]) -> None:
@@ -450,15 +450,15 @@ def further_run(name: str, button: str, lanes: Lanes, draw: Callable[[Frame, Lan
     st.button(button, key=name, on_click=st.session_state.__setitem__, args=(asked, True))
     if not st.session_state.get(asked):
         return
-    visit = run.follow(lanes, name)
-    moving = visit.moving
-    if visit.refused:
-        st.error(layout.plain(visit.refused), icon=":material/error:")
+    page_run = run.follow(lanes, name)
+    moving = page_run.moving
+    if page_run.refused:
+        st.error(layout.plain(page_run.refused), icon=":material/error:")
         return
 
-    @layout.fragment(run_every=run.every(visit, least=CHECK_TICK))
+    @layout.fragment(run_every=run.every(page_run, least=CHECK_TICK))
     def look() -> None:
-        job = visit.job
+        job = page_run.job
         # before the frame, which is then the last one of a run that is over
         state = "" if job is None else job.state
         frame = None if job is None else job.latest()
@@ -468,7 +468,7 @@ def further_run(name: str, button: str, lanes: Lanes, draw: Callable[[Frame, Lan
             st.progress(0.0 if frame is None else frame.epoch / frame.epochs, "Training")
         else:
             draw(frame, job.experiments)
-        if run.outdated(visit, moving):
+        if run.outdated(page_run, moving):
             st.rerun()
 
     look()
@@ -493,8 +493,7 @@ def verdicts(frame: Frame, lanes: Lanes) -> tuple[list[metrics.Reading], list[me
 
 def verdict_row(frame: Frame, lanes: Lanes) -> Rows:
     """Return the verdicts as a row of the table."""
-    found = verdicts(frame, lanes)[1]
-    return [("Verdict", *((v.kind, metrics.TONES[v.kind]) for v in found))]
+    return [verdict_cells(verdicts(frame, lanes)[1])]
 
 
 def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -511,12 +510,12 @@ def _statements(labels: Sequence[str], frame: Frame, lanes: Lanes) -> str:
 
 
 def _table(lesson: Lesson, labels: Sequence[str], frame: Frame, lanes: Lanes) -> live.Table:
-    table = readings_table(frame, labels)
-    if not frame.epoch:
-        return table
-    first = verdict_row(frame, lanes) if lesson.judged else []
-    more = lesson.rows(frame, lanes) if lesson.rows is not None else []
-    return live.Table(table.columns, (*first, *table.rows, *more))
+    rows = reading_rows([metrics.read(lane) for lane in frame.lanes])
+    if frame.epoch:
+        first = verdict_row(frame, lanes) if lesson.judged else []
+        more = lesson.rows(frame, lanes) if lesson.rows is not None else []
+        rows = [*first, *rows, *more]
+    return live.Table(("", *labels), tuple(rows))
 
 
 def follow_check(shown: Shown, slot: str, check: Check) -> None:
@@ -528,7 +527,7 @@ def follow_check(shown: Shown, slot: str, check: Check) -> None:
     parameters = check.parameters(shown.experiment)
     name = f"{shown.lesson.page}.{slot}"
     try:
-        job = lab.asked(shown.visit, name, check.lab, parameters)
+        job = lab.asked(shown.page_run, name, check.lab, parameters)
     except SpecError as error:
         st.error(layout.plain(str(error)), icon=":material/error:")
         return
@@ -550,29 +549,6 @@ def follow_check(shown: Shown, slot: str, check: Check) -> None:
             st.rerun()
 
     tick()
-
-
-def readings_table(frame: Frame, labels: Sequence[str]) -> live.Table:
-    """Return the numbers of every lane as text, for :func:`regviz.ui.live.readout`."""
-    readings = [metrics.read(lane) for lane in frame.lanes]
-    rows: list[tuple[Cell, ...]] = [
-        ("Training accuracy", *(metrics.percent(r.train_accuracy) for r in readings)),
-        ("Validation accuracy", *(metrics.percent(r.val_accuracy) for r in readings)),
-        ("Gap", *(metrics.points(r.gap) for r in readings)),
-        ("Training loss", *(_loss(r.train_loss) for r in readings)),
-        ("Validation loss", *(_loss(r.val_loss) for r in readings)),
-        ("Penalty", *(_loss(r.penalty) for r in readings)),
-        ("Objective", *(_loss(r.train_loss + r.penalty) for r in readings)),
-        ("Exact zeros", *(f"{r.zeros:,} / {r.weights:,}" for r in readings)),
-        ("Best epoch", *(best_epoch(r) for r in readings)),
-    ]
-    return live.Table(("", *labels), tuple(rows))
-
-
-def _loss(value: float) -> str:
-    if value != value:
-        return "–"
-    return f"{value:.3f}" if abs(value) < 1000 else f"{value:.1e}"
 
 
 def _from_link(lesson: Lesson) -> Experiment:
@@ -677,7 +653,7 @@ def _answer(shown: Shown) -> None:
     if said is None:
         return
     if done is None or done[1] != lesson.lanes(experiment):
-        if not shown.visit.refused:
+        if not shown.page_run.refused:
             st.html(layout.note("The answer comes here when the run has ended."))
         return
     frame, lanes = done
@@ -694,9 +670,9 @@ def _answer(shown: Shown) -> None:
         st.info(layout.plain(text), icon=":material/lightbulb:")
 
 
-def _transport(lesson: Lesson, visit: run.Visit, experiment: Experiment) -> Any:
+def _transport(lesson: Lesson, page_run: run.PageRun, experiment: Experiment) -> Any:
     with st.container(key="transport", horizontal=True, vertical_alignment="center", gap="small"):
-        run.buttons(visit, lesson.page)
+        run.buttons(page_run, lesson.page)
         status = st.container(key="run-status", width="content")
         with st.container(key="scrub"):
             live.scrubber(
@@ -705,7 +681,7 @@ def _transport(lesson: Lesson, visit: run.Visit, experiment: Experiment) -> Any:
                 epochs=experiment.training.epochs,
             )
         compare.button(experiment)
-        slides.button(lesson.page, lesson.question, lesson.labels_of(experiment), visit.job)
+        slides.button(lesson.page, lesson.question, lesson.labels_of(experiment), page_run.job)
     return status
 
 

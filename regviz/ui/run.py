@@ -1,8 +1,8 @@
-"""One session and its run: submitted on change, followed, steered, let go when the session ends.
+"""The runs of one session: submitted on change, followed, controlled, cancelled when it ends.
 
-A page asks :func:`follow` for the lanes it shows; only a change of them starts a new run. As soon
-as the tab is closed or the connection drops, the session's runs are cancelled. A session that comes
-back submits them again (a finished run then comes from the engine's cache).
+A page asks :func:`follow` for the lanes it shows; only a change of them starts a new run. When the
+tab is closed or the connection drops, the session's runs are cancelled. A session that reconnects
+submits them again (a finished run then comes from the engine's cache).
 """
 
 from __future__ import annotations
@@ -25,18 +25,19 @@ from regviz.specs import Experiment, SpecError
 from regviz.ui import turns
 
 TICK = 0.1
-"""Seconds between two looks at a run that is going on, where few are."""
+"""Seconds between two updates of a page whose run is going on, on a server with few runs."""
 LOOKS = 14
-"""Looks a second that the server takes at all runs together: one costs its only thread 5 to 10 ms,
-most of it Streamlit's own. More would be asked for than could be done, and everybody would wait.
+"""Page updates a second that the server does for all runs together: one costs its only thread 5 to
+10 ms, most of it in Streamlit. More requests than that would queue, and every session would wait.
 """
 FIRST_FRAME = 0.35
-"""Seconds that a page waits at most for what its click asked for; more would grey it out."""
+"""Seconds that a page waits at most for the first frame after a click; Streamlit greys out a page
+that waits longer."""
 PAINTING = 0.07
-"""Seconds that a browser is left alone with a first frame: what comes on its heels it would draw
-before it has painted that one, which then takes a quarter longer."""
+"""Seconds without a further message after a first frame: the browser would draw that message before
+it has painted the frame, which then takes a quarter longer."""
 LONG = 2.5
-"""Seconds from which on a page says how long a run will still take."""
+"""A page says how long a run will still take where that is more than these seconds."""
 
 PLAY, PAUSE, STEP, RESTART, CANCEL = "play", "pause", "step", "restart", "cancel"
 ABOUT = {
@@ -46,17 +47,18 @@ ABOUT = {
     CANCEL: "Cancel: stop training and keep what has been trained so far",
     RESTART: "Restart: train again from epoch 1",
 }
-"""The tooltips of the transport's buttons, which show no more than an icon on most screens."""
+"""The tooltips of the run buttons, which show only an icon on most screens."""
 
 
 @dataclass
-class Visit:
-    """A session on one page: the name its jobs go by, its job, and what it last saw of it.
+class PageRun:
+    """The run of one page in one session: its job, and the frame that was last observed.
 
-    ``refused``: why the engine did not take ``unwanted``, which was asked for last. ``kept``: the
-    visitor has cancelled the job, and what it came to stays.
+    ``refused``: why the engine refused ``unwanted``, the latest request. ``kept``: the user has
+    cancelled the job, and its frames stay on screen.
 
-    Two threads may be at it: a page's run goes on for a moment beside the next one, which ends it.
+    Two threads may use it at a time: a script run goes on for a moment beside the next one, which
+    ends it.
     """
 
     engine: Engine
@@ -86,7 +88,7 @@ class Visit:
             return _epoch(job) < self.step_to
         return job.state in ("queued", "running")
 
-    def look(self) -> tuple[Frame | None, tuple[Experiment, ...]]:
+    def observe(self) -> tuple[Frame | None, tuple[Experiment, ...]]:
         """Return the newest frame and its lanes; the old run's until the new one has a frame."""
         job = self.job
         frame = None if job is None else job.latest()
@@ -97,7 +99,7 @@ class Visit:
 
 
 class Part:
-    """A job as if only some of its lanes had been trained: what charts of a few models show."""
+    """Some lanes of a job, as a job: charts of a few models show them."""
 
     def __init__(self, job: Job, lanes: Sequence[int]) -> None:
         self._job, self._lanes = job, lanes
@@ -124,24 +126,24 @@ class Part:
 
 @dataclass
 class Session:
-    """A visitor on all pages."""
+    """A session's runs on all pages."""
 
     engine: Engine
     id: str = ""  # what Streamlit calls the session
     owner: str = field(default_factory=lambda: uuid.uuid4().hex)
-    visits: dict[str, Visit] = field(default_factory=dict)  # the latest to ask for a run last
+    page_runs: dict[str, PageRun] = field(default_factory=dict)  # the latest to ask for a run last
     # held where runs are asked for; nothing of Streamlit's is touched under it
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def make_room(self, visit: Visit) -> None:
-        """Cancel what other pages, the longest left first, still have trained where the session
-        may have no further job; a page that is come back to asks again."""
-        if self.visits.get(visit.page) is visit:
-            self.visits[visit.page] = self.visits.pop(visit.page)
+    def make_room(self, page_run: PageRun) -> None:
+        """Cancel jobs of other pages, least recently used first, where the session has reached its
+        limit of jobs; a page resubmits when it is revisited."""
+        if self.page_runs.get(page_run.page) is page_run:
+            self.page_runs[page_run.page] = self.page_runs.pop(page_run.page)
         others = [
             other.job
-            for other in self.visits.values()
-            if other is not visit and other.job is not None and other.state in IN_PROGRESS
+            for other in self.page_runs.values()
+            if other is not page_run and other.job is not None and other.state in IN_PROGRESS
         ]
         for job in others[: max(0, len(others) + 1 - self.engine.limits.jobs_per_owner)]:
             job.cancel()
@@ -159,10 +161,10 @@ def _let_go(session: Session) -> None:
 
 
 def _release(session: Session) -> None:
-    """Give up the jobs of a session that is gone.
+    """Give up the jobs of a session that has ended.
 
-    Any visitor's browser may ask the server to clear its caches, which are everybody's: that is
-    no reason to cancel what others have trained.
+    Any client may ask the server to clear its caches, which all sessions share: that must not
+    cancel the jobs of sessions that go on.
     """
     if not (runtime.exists() and runtime.get_instance().is_active_session(session.id)):
         session.engine.release(session.owner)  # only leaves word
@@ -177,107 +179,107 @@ def _session() -> Session:
     return held
 
 
-def current(page: str = "playground") -> Visit:
-    """Return this session's visit of one page; each page follows a run of its own."""
+def current(page: str = "playground") -> PageRun:
+    """Return this session's run of one page; each page has its own."""
     session = _session()
     with session.lock:
         if session.engine is not shared_engine():  # that one was closed, and its jobs with it
-            session.engine, session.visits = shared_engine(), {}
-        if page not in session.visits:
-            session.visits[page] = Visit(session.engine, session.owner, page)
-        return session.visits[page]
+            session.engine, session.page_runs = shared_engine(), {}
+        if page not in session.page_runs:
+            session.page_runs[page] = PageRun(session.engine, session.owner, page)
+        return session.page_runs[page]
 
 
-def follow(lanes: Sequence[Experiment], page: str = "playground") -> Visit:
-    """Return the visit with a job that trains ``lanes``: the one it has, or a new one.
+def follow(lanes: Sequence[Experiment], page: str = "playground") -> PageRun:
+    """Return the page's run with a job that trains ``lanes``: the present job, or a new one.
 
-    What exceeds a limit leaves the old job and one sentence in ``refused``.
+    A request that exceeds a limit leaves the old job and one sentence in ``refused``.
     """
-    visit = expect(lanes, page)
-    settle(visit)
-    return visit
+    page_run = expect(lanes, page)
+    settle(page_run)
+    return page_run
 
 
-def expect(lanes: Sequence[Experiment], page: str = "playground") -> Visit:
+def expect(lanes: Sequence[Experiment], page: str = "playground") -> PageRun:
     """Have ``lanes`` trained like :func:`follow`, without waiting for a first frame."""
     _end_if_overtaken()
-    visit = current(page)
+    page_run = current(page)
     wanted = tuple(lanes)
-    job = visit.job
-    lost = job is None or (job.state == "cancelled" and not visit.kept)
-    if lost or visit.lanes != wanted:
-        _submit(visit, wanted)
-    elif visit.unwanted != wanted:
-        visit.refused = ""  # that was something else, and its old run is what is wanted again
-    return visit
+    job = page_run.job
+    lost = job is None or (job.state == "cancelled" and not page_run.kept)
+    if lost or page_run.lanes != wanted:
+        _submit(page_run, wanted)
+    elif page_run.unwanted != wanted:
+        page_run.refused = ""  # the request before was refused; this one is the present job
+    return page_run
 
 
-def every(visit: Visit, *, least: float = TICK) -> float | None:
-    """Return the seconds between a page's looks at its run, for ``st.fragment(run_every=...)``:
-    ``least``, or more where many runs go on; None where nothing moves."""
-    visit.interval = pace(least, visit.engine)
-    return visit.interval if visit.moving else None
+def every(page_run: PageRun, *, least: float = TICK) -> float | None:
+    """Return the seconds between a page's updates, for ``st.fragment(run_every=...)``: ``least``,
+    or more where many runs go on; None where the run stands still."""
+    page_run.interval = pace(least, page_run.engine)
+    return page_run.interval if page_run.moving else None
 
 
 def pace(least: float, engine: Engine | None = None) -> float:
-    """Return ``least`` seconds, or more where so many look at their runs and labs (of which many
-    may be one and the same) that it would take the server's whole time."""
+    """Return ``least`` seconds, or more where so many sessions watch a run or lab that updates at
+    this rate would take the server's whole time."""
     return max(least, min(1.0, (engine or shared_engine()).watched / LOOKS))
 
 
-def outdated(visit: Visit, moving: bool) -> bool:
-    """Whether a page that was drawn while its run was ``moving``, or not, needs a full run: the
-    run has ended, or see :func:`replaced` and :func:`crowded`."""
-    return visit.moving != moving or replaced(visit, visit.job) or crowded(visit)
+def outdated(page_run: PageRun, moving: bool) -> bool:
+    """Whether a page that was drawn while its run was ``moving``, or not, needs a full script run:
+    the run has ended, or see :func:`replaced` and :func:`crowded`."""
+    return page_run.moving != moving or replaced(page_run, page_run.job) or crowded(page_run)
 
 
-def replaced(visit: Visit, job: Job | None) -> bool:
-    """Whether ``job``, for which a page was drawn, is no longer its run: another one was asked for,
-    or the connection was lost, and the jobs with it."""
-    lost = visit.state == "cancelled" and not (visit.kept or visit.refused)
-    return visit.job is not job or visit.engine.closed or lost
+def replaced(page_run: PageRun, job: Job | None) -> bool:
+    """Whether ``job``, for which a page was drawn, is no longer its job: another one was submitted,
+    or the connection was lost, which cancels the session's jobs."""
+    lost = page_run.state == "cancelled" and not (page_run.kept or page_run.refused)
+    return page_run.job is not job or page_run.engine.closed or lost
 
 
-def crowded(visit: Visit) -> bool:
-    """Whether so many runs have begun that a page looks at its own far too often."""
-    return visit.moving and pace(TICK, visit.engine) > 2 * visit.interval
+def crowded(page_run: PageRun) -> bool:
+    """Whether so many runs have begun that a page updates far too often."""
+    return page_run.moving and pace(TICK, page_run.engine) > 2 * page_run.interval
 
 
 def press(action: str, page: str = "playground") -> None:
-    """Do what a button of the transport says; a callback, so the page that follows shows it."""
-    visit = current(page)
-    job = visit.job
+    """Do what a run button says; a callback, so that the script run after it shows the effect."""
+    page_run = current(page)
+    job = page_run.job
     if job is None:
         return
     over = job.state in ("finished", "failed", "cancelled")
     if action == PAUSE:
         job.pause()
     elif action == CANCEL:
-        visit.kept = True
+        page_run.kept = True
         job.cancel()
     elif action == RESTART or (action == PLAY and over):
-        _submit(visit, visit.lanes, fresh=True)
+        _submit(page_run, page_run.lanes, fresh=True)
     elif action == PLAY:
         job.resume()
     elif over:  # step
-        _submit(visit, visit.lanes, fresh=True, paused=True)
+        _submit(page_run, page_run.lanes, fresh=True, paused=True)
     else:
-        visit.step_to = _epoch(job) + 1
+        page_run.step_to = _epoch(job) + 1
         job.step()
 
 
-def buttons(visit: Visit, page: str, *, step: bool = True) -> None:
-    """Draw a page's transport: play, pause, one epoch further, and from the beginning.
+def buttons(page_run: PageRun, page: str, *, step: bool = True) -> None:
+    """Draw a page's run buttons: play, pause, step one epoch, restart.
 
-    Where a step would be too small to see, there is a button to cancel instead: it ends the run
-    and keeps what has come of it.
+    Where one epoch is too small a step to see, *Cancel* stands in the place of *Step*: it ends the
+    run and keeps its frames.
     """
-    going, no_job = visit.state in ("queued", "running"), visit.job is None
+    going, no_job = page_run.state in ("queued", "running"), page_run.job is None
     for label, action, icon, off in (
         ("Play", PLAY, ":material/play_arrow:", going or no_job),
         ("Pause", PAUSE, ":material/pause:", not going),
         ("Step", STEP, ":material/skip_next:", no_job),
-        ("Cancel", CANCEL, ":material/stop:", not (going or visit.state == "paused")),
+        ("Cancel", CANCEL, ":material/stop:", not (going or page_run.state == "paused")),
         ("Restart", RESTART, ":material/replay:", no_job),
     ):
         if action == (CANCEL if step else STEP):
@@ -296,7 +298,7 @@ def buttons(visit: Visit, page: str, *, step: bool = True) -> None:
 def status_word(state: str, frame: Frame | None) -> str:
     """Return the one word for a run: failed, queued, paused, running, diverged, stopped, finished.
 
-    The word of a run that has ended is the least expected of its lanes'.
+    For a run that has ended it is the least expected status among its lanes.
     """
     if state == "cancelled":  # replaced, or about to be submitted again
         return "queued"
@@ -306,19 +308,19 @@ def status_word(state: str, frame: Frame | None) -> str:
     return next((way for way in ("diverged", "stopped") if way in ways), "finished")
 
 
-def status_text(visit: Visit) -> tuple[str, str, str]:
-    """Return ``epoch N/M`` and the status word of the visit's run, and what it waits for."""
-    job = visit.job
+def status_text(page_run: PageRun) -> tuple[str, str, str]:
+    """Return ``epoch N/M`` of the page's run, its status word, and its place in the queue."""
+    job = page_run.job
     if job is None:
-        return "epoch 0/0", "failed" if visit.refused else "queued", ""
+        return "epoch 0/0", "failed" if page_run.refused else "queued", ""
     word = status_word(job.state, job.latest())
-    if visit.kept and job.state == "cancelled":
+    if page_run.kept and job.state == "cancelled":
         word = "stopped"
     return f"epoch {_epoch(job)}/{job.epochs}", word, queue_text(job.outlook)
 
 
 def queue_text(outlook: tuple[int, float] | None) -> str:
-    """Return how long a run will take where others are trained, too; nothing where it is short.
+    """Return how long a run will take while others are trained; nothing where that is short.
 
     >>> queue_text((12, 6.4))
     '12 runs are ahead of yours, about 6 s left'
@@ -338,36 +340,36 @@ def _epoch(job: Job) -> int:
 
 
 def _submit(
-    visit: Visit, lanes: tuple[Experiment, ...], *, fresh: bool = False, paused: bool = False
+    page_run: PageRun, lanes: tuple[Experiment, ...], *, fresh: bool = False, paused: bool = False
 ) -> None:
     session = _session()
     with session.lock:
         try:
-            session.make_room(visit)
-            visit.job = visit.engine.submit(
-                lanes, visit.owner, fresh=fresh, paused=paused, slot=visit.page
+            session.make_room(page_run)
+            page_run.job = page_run.engine.submit(
+                lanes, page_run.owner, fresh=fresh, paused=paused, slot=page_run.page
             )
         except SpecError as error:
-            visit.refused, visit.unwanted = str(error), lanes
+            page_run.refused, page_run.unwanted = str(error), lanes
             return
-        visit.refused = ""
-        visit.lanes = lanes
-        visit.step_to = 0
-        visit.kept = False
+        page_run.refused = ""
+        page_run.lanes = lanes
+        page_run.step_to = 0
+        page_run.kept = False
     if runtime.exists():
-        _release(session)  # the tab may have been closed while the lanes were looked at
+        _release(session)  # the tab may have been closed while the lanes were checked
 
 
-def settle(visit: Visit) -> None:
-    """Give the job a moment to show what was asked of it: its first frame, its pause, its step."""
-    urgent = turns.calm()  # others can go on meanwhile
-    _await(visit)
+def settle(page_run: PageRun) -> None:
+    """Wait a moment for what was asked of the job: its first frame, its pause, its step."""
+    urgent = turns.calm()  # other sessions go on meanwhile
+    _await(page_run)
     if urgent:
         turns.hurry()
 
 
 def let_paint() -> None:
-    """Wait until a browser should have painted the frame it has got, or asks for something else."""
+    """Wait until a browser should have painted its frame, or has sent another request."""
     until = time.monotonic() + PAINTING
     while time.monotonic() < until:
         time.sleep(0.01)
@@ -375,17 +377,17 @@ def let_paint() -> None:
 
 
 def _end_if_overtaken() -> None:
-    """Have Streamlit end this run of the page, if another one is asked for."""
+    """Let Streamlit end this script run, if another one was requested."""
     st.session_state.get("run.session")
 
 
-def _await(visit: Visit) -> None:
-    job = visit.job
+def _await(page_run: PageRun) -> None:
+    job = page_run.job
     deadline = time.monotonic() + FIRST_FRAME
     while job is not None:
         version = job.version
         waiting = job.latest() is None and job.state in ("queued", "running")
-        stepping = job.state == "paused" and visit.moving
+        stepping = job.state == "paused" and page_run.moving
         left = deadline - time.monotonic()
         if not (waiting or stepping) or left <= 0:
             return

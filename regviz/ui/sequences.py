@@ -58,7 +58,7 @@ def verdict(frame: Frame, lanes: Lanes) -> str:
 def examples(shown: Shown) -> None:
     """Draw the rule, and validation sequences with their labels and what the models say."""
     st.markdown(rule(shown.experiment))
-    frame, _ = shown.visit.look()
+    frame, _ = shown.page_run.observe()
     if frame is None or frame.data is None or frame.data[0].sequences is None:
         st.html(layout.note("Waiting for the first sequences."))
         return

@@ -1,13 +1,15 @@
-"""What is said about a frame, worked out once: a page says it in its table and in words."""
+"""Readings and verdicts of a frame, computed once; a page shows them in its table and in words."""
 
 from __future__ import annotations
 
 import threading
 import weakref
 from collections import deque
+from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
 from regviz.frames import Frame
+from regviz.frames.messages import Cell
 from regviz.results import metrics
 from regviz.specs import Experiment
 
@@ -16,10 +18,10 @@ Judged = tuple[list[metrics.Reading], list[metrics.Verdict]]
 
 
 class _Recent(Generic[_T]):
-    """What was found out about the objects last seen, as long as they are there themselves.
+    """Results for the objects seen last, kept only as long as the objects themselves.
 
-    Shared by all visitors' threads: even copying the deque would let another one append to it
-    where the garbage collector comes in.
+    All sessions' threads share it. The lock is needed even for reading: the garbage collector can
+    switch threads while the deque is copied, and another thread appends to it.
     """
 
     def __init__(self, most: int) -> None:
@@ -51,6 +53,42 @@ def judge(frame: Frame, experiment: Experiment) -> Judged:
         )
         _frames.keep(frame, found)
     return found
+
+
+def verdict_cells(verdicts: Sequence[metrics.Verdict]) -> tuple[Cell, ...]:
+    """Return the verdicts as a row of the table of numbers."""
+    return ("Verdict", *((v.kind, metrics.TONES[v.kind]) for v in verdicts))
+
+
+def reading_rows(
+    readings: Sequence[metrics.Reading], *, objective: bool = True
+) -> list[tuple[Cell, ...]]:
+    """Return the numbers of every lane as text, a row each, for :func:`regviz.ui.live.readout`.
+
+    Without ``objective`` the row *Objective* (training loss + penalty) is left out.
+    """
+    rows: list[tuple[Cell, ...]] = [
+        ("Training accuracy", *(metrics.percent(r.train_accuracy) for r in readings)),
+        ("Validation accuracy", *(metrics.percent(r.val_accuracy) for r in readings)),
+        ("Gap", *(metrics.points(r.gap) for r in readings)),
+        ("Training loss", *(loss_text(r.train_loss) for r in readings)),
+        ("Validation loss", *(loss_text(r.val_loss) for r in readings)),
+        ("Penalty", *(loss_text(r.penalty) for r in readings)),
+    ]
+    if objective:
+        rows.append(("Objective", *(loss_text(r.train_loss + r.penalty) for r in readings)))
+    rows += [
+        ("Exact zeros", *(f"{r.zeros:,} / {r.weights:,}" for r in readings)),
+        ("Best epoch", *(best_epoch(r) for r in readings)),
+    ]
+    return rows
+
+
+def loss_text(value: float) -> str:
+    """Return a loss in nats with three decimals; a huge one in powers of ten, nan as a dash."""
+    if value != value:
+        return "–"
+    return f"{value:.3f}" if abs(value) < 1000 else f"{value:.1e}"
 
 
 def best_epoch(reading: metrics.Reading) -> str:
