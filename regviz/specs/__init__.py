@@ -1,19 +1,31 @@
-"""An experiment as one frozen value: everything that decides a run, seeds included."""
+"""An experiment as one frozen value, and the table of its fields; see the modules for both."""
 
+from regviz.specs.checks import (
+    MAX_NAME,
+    Check,
+    SpecError,
+    did_you_mean,
+    is_name,
+)
 from regviz.specs.experiment import (
+    MAX_LANES,
+    SMALL_REMAINDER,
+    Experiment,
+    batch_ends,
+    canonical_key,
+    experiments_from_json,
+    experiments_from_value,
+    experiments_to_json,
+    parse_json,
+)
+from regviz.specs.fields import (
     ACTIVATIONS,
     ALPHABET,
     DATA_KINDS,
     DROPOUT_KINDS,
+    FIELDS,
     IMAGE_KINDS,
     IMAGE_SIDE,
-    MAX_CLASSES,
-    MAX_COORDINATE,
-    MAX_DRAWN,
-    MAX_LANES,
-    MAX_NAME,
-    MAX_POINTS,
-    MIN_POINTS,
     MODEL_KINDS,
     NORM_POSITIONS,
     NORMS,
@@ -22,34 +34,34 @@ from regviz.specs.experiment import (
     OWN_KIND,
     SEQUENCE_KINDS,
     SEQUENCE_LENGTH,
-    SMALL_REMAINDER,
     AugmentationSpec,
-    Check,
     DataSpec,
     EarlyStoppingSpec,
-    Experiment,
     ModelSpec,
-    OwnDataGone,
-    Point,
     RegularizationSpec,
-    SpecError,
     TrainingSpec,
-    batch_ends,
-    canonical_key,
-    did_you_mean,
-    experiments_from_json,
-    experiments_from_value,
-    experiments_to_json,
     field_names,
-    from_link,
-    is_name,
     known_paths,
+)
+from regviz.specs.links import (
+    OwnDataGone,
+    from_link,
     pack_link,
-    parse_json,
-    rounded,
     to_link,
     to_small,
     unpack_link,
+)
+from regviz.specs.own import (
+    MAX_CLASSES,
+    MAX_COORDINATE,
+    MAX_DRAWN,
+    MAX_POINTS,
+    MIN_POINTS,
+    Point,
+    rounded,
+)
+from regviz.specs.rows import (
+    Field,
 )
 
 __all__ = [
@@ -57,6 +69,7 @@ __all__ = [
     "ALPHABET",
     "DATA_KINDS",
     "DROPOUT_KINDS",
+    "FIELDS",
     "IMAGE_KINDS",
     "IMAGE_SIDE",
     "MAX_CLASSES",
@@ -80,6 +93,7 @@ __all__ = [
     "DataSpec",
     "EarlyStoppingSpec",
     "Experiment",
+    "Field",
     "ModelSpec",
     "OwnDataGone",
     "Point",

@@ -8,9 +8,11 @@ glyph for it. :func:`clean` is the one rule for all formats.
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Sequence
+from typing import Any
 
 MOST_MARKS = 4
 """Combining marks on one letter: more are left out, or they would cover the lines above."""
@@ -105,3 +107,21 @@ def listed(parts: Sequence[str]) -> str:
 def escaped(text: str) -> str:
     """Return text for a figure of Plotly's, which takes ``<``, ``>`` and ``&`` for HTML."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def written(value: Any) -> str:
+    """Return a value as short text that reads back: ``0``, ``5e-6``, ``0.02``, ``all``.
+
+    Numbers have six significant digits, whole numbers all of theirs. Other values are written as
+    the command line takes them, in JSON.
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or not isinstance(value, float):
+        return json.dumps(value)
+    text = f"{value:e}" if 0 < abs(value) < 1e-3 else f"{value:g}"
+    if "e" not in text:
+        return text
+    mantissa, exponent = text.split("e")
+    mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
+    return f"{mantissa}e{int(exponent)}"
