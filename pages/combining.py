@@ -138,7 +138,7 @@ def contents() -> lesson.Lesson:
         ),
         lanes=lanes_of,
         subject=lesson.Subject(
-            "Every technique", lambda e: e.regularization.any or e.model.norm is not None
+            "Every technique", lambda e: e.regularized or e.model.norm is not None
         ),
         labels_for=names,
     )

@@ -94,7 +94,7 @@ def contents() -> lesson.Lesson:
         models=("cnn",),
         data=("digits",),
         subject=lesson.Subject(
-            "Every technique", lambda e: e.regularization.any or e.model.norm is not None
+            "Every technique", lambda e: e.regularized or e.model.norm is not None
         ),
     )
 

@@ -208,7 +208,7 @@ def _moved() -> None:
 
 def _words(experiment: Experiment) -> _Words:
     preset = presets.matching(experiment)
-    return _Words(None if preset is None else preset.name, experiment.regularization.any)
+    return _Words(None if preset is None else preset.name, experiment.regularized)
 
 
 def _shown() -> Experiment:

@@ -17,6 +17,7 @@ from regviz.results.sweeps import FIELDS, MEASURES, Axis, Outcome, Sweep
 from regviz.slides import SWEEP, words
 from regviz.slides import sweep as sweep_slide
 from regviz.specs import Experiment, SpecError
+from regviz.specs.text import compact
 from regviz.ui import charts, compare, controls, layout, live, notice, own_data, run, slides
 from regviz.ui.verdicts import loss_text
 
@@ -108,7 +109,7 @@ def _range(i: int, path: str, alone: bool) -> Axis:
         f"{field.label}, from and to",
         stops,
         asked[ends],
-        format_func=sweeps.written,
+        format_func=compact,
         key=_widget(ends),
         help="Evenly spaced on a log scale; 0 is added as the first value." if field.zero else None,
     )

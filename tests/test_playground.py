@@ -25,6 +25,7 @@ from regviz import specs
 from regviz.engine.engine import Engine, shared_engine
 from regviz.results import presets
 from regviz.specs import EarlyStoppingSpec, Experiment, SpecError
+from regviz.specs.text import compact
 from regviz.ui import controls, run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -218,7 +219,7 @@ def test_values_of_widgets_say_the_experiment(
 
 
 def test_strengths_are_short() -> None:
-    assert [controls.strength(v) for v in (0.0, 1e-6, 5e-5, 2.5e-4, 0.02, 1.0, 1000.0)] == [
+    assert [compact(v) for v in (0.0, 1e-6, 5e-5, 2.5e-4, 0.02, 1.0, 1000.0)] == [
         *("0", "1e-6", "5e-5", "2.5e-4", "0.02", "1", "1000"),
     ]
 

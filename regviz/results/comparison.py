@@ -23,15 +23,15 @@ from numpy.typing import NDArray
 from regviz import specs
 from regviz.frames import Frame
 from regviz.results import metrics
-from regviz.specs import Experiment, SpecError
-from regviz.specs.text import listed
+from regviz.specs import FIELDS, OWN_FIELDS, Experiment, Field, SpecError
+from regviz.specs.fields import GROUPS, OPTIMIZER_NAMES, SEEDS
+from regviz.specs.text import compact, listed
 
 MOST = 6
-MAX_SEEDS = 10
+MAXSEEDS = 10
 MAX_NAME = 40
 MOST_SETTINGS = 3
 """Settings that a name says at most; techniques it says all."""
-_SEEDS = 2**31  # training.seed is below
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,8 @@ class Comparison:
             raise SpecError(
                 f"comparison: got {len(self.entries)} configurations; give 1 to {MOST}."
             )
-        if not 1 <= self.seeds <= MAX_SEEDS:
-            raise SpecError(f"seeds: got {self.seeds}; give 1 to {MAX_SEEDS}.")
+        if not 1 <= self.seeds <= MAXSEEDS:
+            raise SpecError(f"seeds: got {self.seeds}; give 1 to {MAXSEEDS}.")
 
     @classmethod
     def of(cls, experiments: Sequence[Experiment], seeds: int = 1) -> Comparison:
@@ -102,7 +102,7 @@ class Comparison:
     def lanes(self) -> tuple[Experiment, ...]:
         """Every configuration with every seed, the seed fastest."""
         return tuple(
-            e if not k else e.replace("training.seed", (e.training.seed + k) % _SEEDS)
+            e if not k else e.replace("training.seed", (e.training.seed + k) % SEEDS)
             for e in self.experiments
             for k in range(self.seeds)
         )
@@ -258,90 +258,85 @@ START = Comparison.of(
 # --- names: by what differs -------------------------------------------------------------------
 
 
-def _g(value: float) -> str:
-    if value and abs(value) < 1e-3:
-        mantissa, exponent = f"{value:e}".split("e")
-        return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
-    return f"{value:g}"
+def _get(e: Experiment, path: str) -> Any:
+    value: Any = e
+    for name in path.split("."):
+        value = getattr(value, name, None)
+    return value
 
 
 def _dropout(e: Experiment) -> str:
     r = e.regularization
     rates = r.dropout if isinstance(r.dropout, tuple) else (r.dropout,)
     kind = "" if r.dropout_kind == "standard" else f"{r.dropout_kind} "
-    return f"{kind}dropout {'/'.join(map(_g, rates))}" if any(e.dropout_rates) else ""
+    return f"{kind}dropout {'/'.join(map(compact, rates))}" if any(e.dropout_rates) else ""
 
 
 def _early(e: Experiment) -> str:
     rule = e.regularization.early_stopping
     if rule is None:
         return ""
-    more = f" Δ{_g(rule.min_delta)}" if rule.min_delta else ""
+    more = f" Δ{compact(rule.min_delta)}" if rule.min_delta else ""
     kept = "" if rule.restore_best_weights else ", last weights"
     return f"early stopping {rule.patience}{more}{kept}"
 
 
 def _augmented(e: Experiment) -> str:
-    changes = e.regularization.augmentation
-    if changes is None:
-        return ""
-    words = {"degrees": "turn", "translate": "shift", "horizontal_flip": "flip"}
-    return " ".join(
-        f"{words.get(f.name, f.name)} {_g(getattr(changes, f.name))}"
-        for f in dataclasses.fields(changes)
-        if getattr(changes, f.name)
-    )
+    values = {
+        row: _get(e, row.path)
+        for row in FIELDS.values()
+        if row.path.startswith("regularization.augmentation.")
+    }
+    return " ".join(row.named(value) for row, value in values.items() if value)
 
 
-def _strength(path: str, word: str) -> Callable[[Experiment], str]:
-    def say(e: Experiment) -> str:
-        value = getattr(e.regularization, path)
-        return f"{word} {_g(value)}" if value else ""
-
-    return say
-
-
-_TECHNIQUES: dict[str, Callable[[Experiment], str]] = {
-    "dropout": _dropout,
-    "input dropout": _strength("input_dropout", "input dropout"),
-    "recurrent dropout": _strength("recurrent_dropout", "recurrent dropout"),
-    "attention dropout": _strength("attention_dropout", "attention dropout"),
-    "residual dropout": _strength("residual_dropout", "residual dropout"),
-    "L1": _strength("l1", "L1"),
-    "L2": _strength("l2", "L2"),
-    "weight decay": _strength("weight_decay", "weight decay"),
-    "smoothing": _strength("label_smoothing", "smoothing"),
-    "input noise": _strength("input_noise", "input noise"),
-    "augmentation": _augmented,
-    "early stopping": _early,
-    "norm": lambda e: f"{e.model.norm} norm" if e.model.norm else "",
+_SPECIAL: dict[str, Callable[[Experiment], str]] = {
+    "regularization.dropout": _dropout,
+    "regularization.early_stopping": _early,
+    "regularization.augmentation": _augmented,
+    "model.hidden": lambda e: "–".join(map(str, e.model.hidden)) or "linear",
+    "model.norm_position": lambda e: f"norm {e.model.norm_position}" if e.model.norm else "",
+    "training.optimizer": lambda e: OPTIMIZER_NAMES[e.training.optimizer],
+    "data.val_fraction": lambda e: f"{compact(100 * e.data.val_fraction)} % validation",
 }
-"""What may be on or off, and how it is called where it is on; "" where it is off."""
+"""Fields whose names need other fields, or more than a pattern; a dropout kind is part of its
+dropout."""
 
-_OPTIMIZERS = {"sgd": "SGD", "adam": "Adam", "adamw": "AdamW"}
-_SETTINGS: tuple[Callable[[Experiment], str], ...] = (
-    lambda e: e.data.kind,
-    lambda e: e.model.kind,
-    lambda e: "–".join(map(str, e.model.hidden)) or "linear",
-    lambda e: e.model.activation,
-    lambda e: f"norm {e.model.norm_position}" if e.model.norm else "",
-    lambda e: f"weights × {_g(e.model.init_scale)}",
-    lambda e: f"tokens {e.model.embedding}" if e.data.kind == "order" else "",
-    lambda e: f"{e.model.heads} heads" if e.model.kind == "transformer" else "",
-    lambda e: _OPTIMIZERS[e.training.optimizer],
-    lambda e: f"momentum {_g(e.training.momentum)}" if e.training.optimizer == "sgd" else "",
-    lambda e: f"lr {_g(e.training.lr)}",
-    lambda e: "full batch" if e.training.batch_size is None else f"batch {e.training.batch_size}",
-    lambda e: f"{e.training.epochs} epochs",
-    lambda e: f"{e.data.n_samples} samples",
-    lambda e: f"noise {_g(e.data.noise)}",
-    lambda e: f"label noise {_g(e.data.label_noise)}",
-    lambda e: f"{e.data.irrelevant_features} irrelevant",
-    lambda e: f"{_g(100 * e.data.val_fraction)} % validation",
-    lambda e: f"data seed {e.data.seed}",
-    lambda e: f"seed {e.training.seed}",
+
+def _say(row: Field, e: Experiment) -> str:
+    """Return a field as the name of a run has it; "" if it is off or the run does not use it."""
+    if row.path in _SPECIAL:
+        return _SPECIAL[row.path](e)
+    value = _get(e, row.path)
+    if row.can_be_off and not row.is_on(value):
+        return ""
+    if row.models and e.model.kind not in row.models and not row.can_be_off:
+        return ""
+    if row.only_with and _get(e, row.only_with[0]) not in row.only_with[1]:
+        return ""
+    return row.named(value)
+
+
+_ALONE = [
+    row
+    for row in FIELDS.values()
+    if row.path.rpartition(".")[0] in GROUPS and row.tail not in (*OWN_FIELDS, "dropout_kind")
+]
+"""The fields that get a part of a name."""
+_TECHNIQUES = sorted(
+    (row for row in _ALONE if row.can_be_off), key=lambda row: row.group != "regularization"
 )
-"""What every experiment has one way or another; "" where it means nothing."""
+"""What may be on or off: the techniques that regularize, then the others."""
+_ORDER = ("model", "training", "data")
+_SETTINGS = sorted(
+    (row for row in _ALONE if not row.can_be_off),
+    key=lambda row: (
+        (2, 0) if row.tail == "seed" else
+        (0, 0) if row.path == "data.kind" else
+        (1, _ORDER.index(row.group))
+    ),
+)  # fmt: skip
+"""What every experiment has one way or another: data set, model, training, data, seeds."""
 
 
 def names_of(experiments: Sequence[Experiment]) -> list[str]:
@@ -350,18 +345,18 @@ def names_of(experiments: Sequence[Experiment]) -> list[str]:
 
     Equal experiments get equal names. One alone, or all alike, are called by all they have.
     """
-    on = {name: [say(e) for e in experiments] for name, say in _TECHNIQUES.items()}
+    on = {row.short_name: [_say(row, e) for e in experiments] for row in _TECHNIQUES}
     kinds = {text for text in on["norm"] if text}
-    if len(kinds) == 1:  # which norm goes without saying
+    if len(kinds) == 1:  # there is one kind of norm: its name says nothing
         on["norm"] = ["norm" if text else "" for text in on["norm"]]
     differing = {name: texts for name, texts in on.items() if len(set(texts)) > 1}
-    said = [[say(e) for e in experiments] for say in _SETTINGS]
+    said = [[_say(row, e) for e in experiments] for row in _SETTINGS]
     settings = [texts for texts in said if len(set(texts) - {""}) > 1]
     names = []
     for i, e in enumerate(experiments):
         parts = [texts[i] for texts in differing.values() if texts[i]]
         if differing and not parts:
-            nothing = not e.regularization.any
+            nothing = not e.regularized
             parts = ["no regularization"] if nothing else [f"no {', no '.join(differing)}"]
         others = []
         for texts in settings:

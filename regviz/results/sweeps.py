@@ -7,9 +7,9 @@ arrays of that shape. All of it is pure, and knows neither torch nor a page.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import itertools
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,72 +18,43 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from regviz import specs
 from regviz.frames import Frame
 from regviz.results import metrics
 from regviz.specs import MAX_LANES, Experiment, SpecError
+from regviz.specs.fields import PARTS
+from regviz.specs.rows import Range
+from regviz.specs.text import compact
 
 MAX_VALUES = 64
 MAX_SIDE = 16
 MAX_SEEDS = 10
 
 
-@dataclass(frozen=True)
-class Field:
-    """A field that may be swept: what it is called, and where its values usually lie.
-
-    Values are spaced evenly, or evenly in the logarithm where ``log``; ``zero`` puts 0, which no
-    logarithmic range holds, before them. ``whole`` values are whole numbers. ``more`` says that
-    a larger value regularizes more, which the one-standard-error choice needs to know.
-    """
+@dataclass(frozen=True, kw_only=True)
+class Field(Range):
+    """A field that may be swept: its name on the screen and its usual range."""
 
     path: str
     label: str
-    low: float
-    high: float
-    log: bool = False
-    zero: bool = False
-    whole: bool = False
-    more: bool = True
-    least: float = 0.0
-    most: float = math.inf
 
-    @property
-    def stops(self) -> tuple[float, ...]:
-        """Where a range may begin and end: 1, 2, 5 in each decade, or even steps."""
-        if self.log:
-            first = math.floor(math.log10(self.low)) - 1
-            last = math.ceil(math.log10(self.high)) + 1
-            grid = (float(f"{m}e{e}") for e in range(first, last) for m in (1, 2, 5))
-            return tuple(value for value in grid if self.least <= value <= self.most)
-        step = 1.0 if self.whole else 0.05
-        top = min(self.most, 2 * self.high)
-        return tuple(round(i * step, 2) for i in range(round(top / step) + 1))
+
+_FIRST = ("regularization.l2", "regularization.l1", "regularization.weight_decay")
+"""The penalties lead the list: how strong one should be is the question of the Sweep page."""
+
+
+def _place(row: specs.Field) -> tuple[int, bool]:
+    first = _FIRST.index(row.path) if row.path in _FIRST else len(_FIRST)
+    return first, row.group != "regularization"
 
 
 FIELDS: dict[str, Field] = {
-    field.path: field
-    for field in (
-        Field("regularization.l2", "L2 λ", 1e-5, 1.0, log=True, zero=True),
-        Field("regularization.l1", "L1 λ", 1e-6, 0.1, log=True, zero=True),
-        Field("regularization.weight_decay", "Weight decay", 1e-6, 1e-2, log=True, zero=True),
-        Field("regularization.dropout", "Dropout p", 0.0, 0.9, most=0.95),
-        Field("regularization.label_smoothing", "Label smoothing ε", 0.0, 0.5, most=0.9),
-        Field("regularization.input_noise", "Input noise σ", 0.0, 1.0, most=10),
-        Field(
-            "regularization.early_stopping.patience",
-            "Patience",
-            0,
-            40,
-            whole=True,
-            more=False,
-            most=1000,
-        ),
-        Field("data.noise", "Noise", 0.0, 0.6, more=False, most=10),
-        Field("data.label_noise", "Label noise", 0.0, 0.4, more=False, most=0.5),
-        Field("training.lr", "Learning rate", 1e-4, 0.1, log=True, more=False, least=1e-9),
-    )
+    row.path: Field(**dataclasses.asdict(row.sweep), path=row.path, label=row.label)
+    for row in sorted(specs.FIELDS.values(), key=_place)
+    if row.sweep is not None
 }
-"""What can be swept, by path; the labels are those of the controls."""
+"""The fields that can be swept, by path, as the table of fields has them: penalties, other
+techniques, then settings."""
 
 
 @dataclass(frozen=True)
@@ -95,9 +66,9 @@ class Axis:
 
     @property
     def field(self) -> Field:
-        """What is known of the field; of one that only the command line sweeps, its name."""
+        """The swept field; one that only the command line sweeps has no usual range."""
         name = self.path.rsplit(".", 1)[-1].replace("_", " ").capitalize()
-        return FIELDS.get(self.path) or Field(self.path, name, 0.0, 1.0, more=False)
+        return FIELDS.get(self.path) or Field(0.0, 1.0, more=False, path=self.path, label=name)
 
     @property
     def label(self) -> str:
@@ -107,22 +78,7 @@ class Axis:
     @property
     def texts(self) -> tuple[str, ...]:
         """Each value as text: ``0``, ``1e-6``, ``0.35``."""
-        return tuple(written(value) for value in self.values)
-
-
-def written(value: Any) -> str:
-    """Return a number as short as it reads back: ``0``, ``5e-6``, ``0.02``; other values as the
-    command line takes them."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return value if isinstance(value, str) else json.dumps(value)
-    text = f"{value:.4g}"
-    if "e" not in text and 0 < abs(value) < 1e-3:
-        text = f"{value:.4e}"
-    if "e" not in text:
-        return text
-    mantissa, exponent = text.split("e")
-    mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
-    return f"{mantissa}e{int(exponent)}"
+        return tuple(compact(value) for value in self.values)
 
 
 def spread(path: str, low: float, high: float, count: int) -> Axis:
@@ -244,7 +200,7 @@ def found_in(experiments: Sequence[Experiment]) -> Sweep:
         If they are not all values of one or two fields, with the same seeds each.
     """
     flat = [_flat(e.to_dict()) for e in experiments]
-    paths = [p for p in dict.fromkeys(itertools.chain(*flat)) if p not in _GROUPS]
+    paths = [p for p in dict.fromkeys(itertools.chain(*flat)) if p not in PARTS]
     columns = {p: [of.get(p) for of in flat] for p in paths}
     columns = {p: c for p, c in columns.items() if any(value != c[0] for value in c)}
     seeds = len(dict.fromkeys(columns.pop("training.seed", [0])))
@@ -265,9 +221,6 @@ def found_in(experiments: Sequence[Experiment]) -> Sweep:
         "sweep: these runs are not all values of one or two fields, each with the same seeds; give "
         "what `regviz sweep` writes for one spec."
     )
-
-
-_GROUPS = ("regularization.early_stopping", "regularization.augmentation")
 
 
 def _flat(mapping: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -318,7 +271,6 @@ MEASURES: Mapping[str, str] = {
     "best_epoch": "Best epoch",
 }
 """What can be looked at, by its name in :class:`Outcome`."""
-LOWER_IS_BETTER = {"val_loss": True, "train_loss": True, "val_accuracy": False, "gap": True}
 
 
 @dataclass(frozen=True)

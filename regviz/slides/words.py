@@ -13,50 +13,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from regviz.results import metrics
-from regviz.specs import OWN_FIELDS, OWN_KIND, Experiment, experiments_to_json, to_link
+from regviz.specs import FIELDS, OWN_FIELDS, OWN_KIND, Experiment, experiments_to_json, to_link
+from regviz.specs.fields import PARTS
 from regviz.specs.text import clean, shortened
 
 if TYPE_CHECKING:
     from regviz.slides import Runs, Slide
 
-_NAMES = {
-    "data.n_samples": "{} points",
-    "data.noise": "noise σ = {}",
-    "data.label_noise": "label noise {}",
-    "data.irrelevant_features": "{} irrelevant inputs",
-    "data.val_fraction": "validation share {}",
-    "data.seed": "data seed {}",
-    "model.kind": "{}",
-    "model.activation": "{}",
-    "model.norm": "{} norm",
-    "model.norm_position": "norm {} the activation",
-    "model.init_scale": "initial weights × {}",
-    "regularization.dropout": "dropout p = {}",
-    "regularization.dropout_kind": "{} dropout",
-    "regularization.input_dropout": "input dropout p = {}",
-    "regularization.l1": "L1 λ = {}",
-    "regularization.l2": "L2 λ = {}",
-    "regularization.weight_decay": "weight decay {}",
-    "regularization.label_smoothing": "label smoothing ε = {}",
-    "regularization.input_noise": "input noise σ = {}",
-    "regularization.early_stopping.patience": "early stopping, patience {}",
-    "regularization.early_stopping.min_delta": "min delta {}",
-    "regularization.recurrent_dropout": "recurrent dropout p = {}",
-    "regularization.attention_dropout": "attention dropout p = {}",
-    "regularization.residual_dropout": "residual dropout p = {}",
-    "training.optimizer": "{}",
-    "training.lr": "learning rate {}",
-    "training.batch_size": "batch size {}",
-    "training.epochs": "{} epochs",
-    "training.seed": "seed {}",
-    "training.momentum": "momentum {}",
-}
-_SPECIAL = {
-    ("model.norm", None): "no norm",
-    ("training.batch_size", None): "full batch",
-    ("regularization.early_stopping.restore_best_weights", False): "last weights kept",
-    ("regularization.early_stopping.restore_best_weights", True): "best weights restored",
-}
 _ALWAYS = ("data.kind", "data.seed", "model.hidden", "training.seed")
 _OFF = (None, 0, 0.0, False)
 
@@ -69,7 +32,7 @@ def flat(experiment: Experiment) -> dict[str, Any]:
         for name, value in mapping.items():
             if isinstance(value, dict):
                 walk(f"{prefix}{name}.", value)
-            elif f"{prefix}{name}" != "regularization.early_stopping" and name not in OWN_FIELDS:
+            elif f"{prefix}{name}" not in PARTS and name not in OWN_FIELDS:
                 out[prefix + name] = value
 
     walk("", experiment.to_dict())
@@ -80,24 +43,10 @@ _DEFAULTS = flat(Experiment.from_dict({"regularization": {"early_stopping": {"pa
 
 
 def phrase(path: str, value: Any) -> str:
-    """Return one setting as people write it: ``dropout p = 0.5``."""
+    """Return one setting as a caption shows it: ``dropout p = 0.5``."""
     if path == "model.hidden":
         return f"hidden units {'-'.join(map(str, value))}" if value else "a linear model"
-    try:
-        special = _SPECIAL.get((path, value))
-    except TypeError:  # a list
-        special = None
-    if special is not None:
-        return special
-    if isinstance(value, list):
-        shown = ", ".join(f"{entry:g}" for entry in value)
-    elif isinstance(value, float):
-        shown = f"{value:g}"
-    else:
-        shown = str(value)
-    pattern = _NAMES.get(path)
-    name = path.rsplit(".", 1)[-1].replace("_", " ")
-    return pattern.format(shown) if pattern else f"{name} {shown}"
+    return FIELDS[path].caption(value)
 
 
 def varied(experiments: Sequence[Experiment]) -> list[str]:
@@ -113,22 +62,25 @@ def techniques(experiment: Experiment) -> list[str]:
 
 
 def is_on(path: str, value: Any) -> bool:
-    """Whether a field's value switches a technique on; early stopping's patience stands for it."""
-    if not path.startswith("regularization.") or path.endswith("dropout_kind"):
-        return False
-    if path.startswith("regularization.early_stopping."):
-        return path.endswith("patience")
-    return any(value) if isinstance(value, list) else value not in _OFF
+    """Whether a field's value switches a technique on that regularizes.
+
+    The patience of early stopping stands for the whole rule.
+    """
+    return FIELDS[path].regularizes and FIELDS[path].is_on(value)
+
+
+def _is_of_technique(path: str) -> bool:
+    return FIELDS[path].group == "regularization" or FIELDS[path].regularizes
 
 
 def labels(experiments: Sequence[Experiment]) -> tuple[str, ...]:
     """Return a name for each experiment: the settings in which they differ."""
     paths = varied(experiments)
-    regularized = bool(paths) and all(path.startswith("regularization.") for path in paths)
+    regularized = bool(paths) and all(map(_is_of_technique, paths))
     out: list[str] = []
     for e in experiments:
         of = flat(e)
-        if len(experiments) == 1 or (regularized and not e.regularization.any):
+        if len(experiments) == 1 or (regularized and not e.regularized):
             text = ", ".join(techniques(e)) or "no regularization"
         else:
             # that early stopping is on says enough, unless its details are what differs
@@ -142,15 +94,15 @@ def labels(experiments: Sequence[Experiment]) -> tuple[str, ...]:
                     or of[path] != _DEFAULTS[path]
                 )
             ]
-            ours = [path for path in own if path.startswith("regularization.")]
+            ours = [path for path in own if _is_of_technique(path)]
             on = [path for path in ours if of[path] not in _OFF]
             # a technique that is off is named only where nothing else names the run
-            if ours and not e.regularization.any:
+            if ours and not e.regularized:
                 on = []
             elif not on:
                 on = ours
             texts = [phrase(p, of[p]) for p in (*on, *(p for p in own if p not in ours))]
-            if ours and not e.regularization.any:
+            if ours and not e.regularized:
                 texts.insert(0, "no regularization")
             text = ", ".join(texts)
         out.append(text or "run")
@@ -185,7 +137,7 @@ def title(experiments: Sequence[Experiment]) -> str:
     paths = varied(experiments)
     told = [text for text in techniques(experiments[-1]) if text]
     if len(experiments) > 2 and paths:
-        names = [re.sub(r" ?=? ?\{\}|\{\}", "", _NAMES.get(p, "")).strip(" ,") for p in paths]
+        names = [re.sub(r" ?=? ?\{\}|\{\}", "", FIELDS[p].phrase).strip(" ,") for p in paths]
         fallback = (p.rsplit(".", 1)[-1].replace("_", " ") for p in paths)
         known = [name or other for name, other in zip(names, fallback, strict=True)]
         what = " and ".join(known[:2]) if len(known) <= 2 else f"{len(experiments)} configurations"

@@ -150,7 +150,7 @@ class DataSpec(Group):
         control=Slider(50, 2000, 50, name="samples"),
         variants=(Slider(100, 1700, 50, name="images", label="Images"),),
         help="Training and validation together.",
-        only_with=("data.kind", DATA_KINDS),
+        generated=True,
         no_sweep=_BY_COMMAND,
     )
     noise: float = row(
@@ -178,7 +178,7 @@ class DataSpec(Group):
             ),
         ),
         help="How far the points scatter around their class's shape.",
-        only_with=("data.kind", DATA_KINDS),
+        generated=True,
         sweep=Range(0.0, 0.6, more=False, most=10),
     )
     label_noise: float = row(

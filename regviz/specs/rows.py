@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from regviz.specs.checks import Check
-from regviz.specs.text import written
+from regviz.specs.text import compact
 
 # --- controls -----------------------------------------------------------------------------------
 
@@ -163,6 +163,8 @@ class Field:
     only_with
         Another field and the values of it that this one needs: ``("training.optimizer",
         ("sgd",))``. With other values the control is not drawn and names leave the field out.
+    generated
+        Own data has one value of it, so that its control is drawn for generated data only.
     part_of
         The technique that it belongs to where techniques are trained one by one.
     """
@@ -192,6 +194,7 @@ class Field:
     models: tuple[str, ...] = ()
     data: tuple[str, ...] = ()
     only_with: tuple[str, tuple[Any, ...]] | None = None
+    generated: bool = False
     part_of: str = ""
 
     def at(self, path: str) -> Field:
@@ -255,7 +258,7 @@ class Field:
     def named(self, value: Any) -> str:
         """Return a value as the name of a run shows it: ``dropout 0.5``."""
         special = self.phrases.get(value) if value is None else None
-        return special if special is not None else self.name.format(written(value))
+        return special if special is not None else self.name.format(compact(value))
 
 
 def _plain(value: Any) -> str:

@@ -109,7 +109,7 @@ def escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def written(value: Any) -> str:
+def compact(value: Any) -> str:
     """Return a value as short text that reads back: ``0``, ``5e-6``, ``0.02``, ``all``.
 
     Numbers have six significant digits, whole numbers all of theirs. Other values are written as

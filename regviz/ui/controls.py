@@ -1,45 +1,43 @@
 """The controls panel: widgets on one side, one :class:`~regviz.specs.Experiment` on the other.
 
-Every field of an experiment has a widget, and every value that a file or a link may hold can be
-shown: one that lies between the stops of its slider becomes a stop of its own, so that what was
-loaded is what is trained. Values live in a plain mapping in the session state, because widgets
-that are not drawn (another page, a hidden option) lose theirs.
+Most controls are drawn from their row in :data:`regviz.specs.FIELDS`: label, stops, tooltip and
+place in the panel. The others have code here: layers and their units, dropout, early stopping, the
+data set.
+
+Every value that a file or a link may hold can be shown: a value between the stops of its slider
+becomes one more stop, so that what was loaded is what is trained. Values live in a mapping in the
+session state, because Streamlit forgets the value of a widget that is not drawn (on another page,
+or behind an option that is off).
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
 import streamlit as st
 
 from regviz.specs import (
-    ACTIVATIONS,
-    NORM_POSITIONS,
-    NORMS,
-    OPTIMIZERS,
+    FIELDS,
     OWN_FIELDS,
     OWN_KIND,
     AugmentationSpec,
     DataSpec,
     Experiment,
+    Field,
     SpecError,
 )
 from regviz.specs.cautions import cautions
+from regviz.specs.fields import ALL, GROUPS
+from regviz.specs.rows import Choice, Control, Custom, Number, Slider, Stops, Switch
+from regviz.specs.text import compact
 from regviz.ui import turns
 
-LAMBDAS = (0.0, *(float(f"{m}e{e}") for e in range(-6, 0) for m in (1, 2, 5)), 1.0)
-"""Stops of penalty strengths: 0, then three a decade from 1e-6 to 1."""
-LEARNING_RATES = (*(float(f"{m}e{e}") for e in range(-5, 3) for m in (1, 2, 5)), 1000.0)
-MIN_DELTAS = (0.0, *(float(f"{m}e{e}") for e in range(-5, -1) for m in (1, 2, 5)), 0.1)
-INIT_SCALES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
-ALL = "all"
-"""The full batch, ``None`` in an experiment."""
-BATCH_SIZES = (2, 4, 8, 16, 32, 64, 128, 256, ALL)
 WIDTHS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+CHANNELS = (4, 8, 16, 32)
 MOST_LAYERS = 8
 
 DATA_NAMES = {
@@ -50,82 +48,72 @@ DATA_NAMES = {
     "blobs": "blobs",
     "linear": "linear rule",
 }
-_DROPOUT_PLACES = (
-    ("regularization.recurrent_dropout", "Recurrent dropout p", "0.2–0.3"),
-    ("regularization.attention_dropout", "Attention dropout p", "0.1"),
-    ("regularization.residual_dropout", "Residual dropout p", "0.1"),
-)
-"""Dropout of sequence models: where, the control's label, and the usual range beside it."""
 _EARLY = "regularization.early_stopping"
 _AUGMENTATION = "regularization.augmentation"
+_CODED = ("model.hidden", "regularization.dropout", _EARLY, _AUGMENTATION)
+"""Fields whose values are spread over several widgets."""
 _SHAPING = ("layers", "training.epochs")
-"""Sliders that decide which controls there are, or how far a chart's axes go."""
+"""Sliders that decide which controls there are, or how long a chart's axes are."""
 _SCOPE, _PANELS = "controls.scope", "controls.panels"
-"""Session keys of the panel that is being drawn, and of each page's own."""
+"""Session keys: the panel being drawn, and the panels of all pages."""
 
 
 @dataclass
 class _Panel:
-    """A page's controls: the value of each, and what was last loaded into them."""
+    """A page's controls: the value of each, and the values that were last loaded into them."""
 
-    prefix: str  # of its widgets' keys
-    keys: set[str] = field(default_factory=set)  # of those drawn since something was loaded
+    prefix: str  # of the widgets' keys
+    keys: set[str] = field(default_factory=set)  # of the widgets drawn since the last load
     values: dict[str, Any] = field(default_factory=lambda: dict(_DEFAULTS))
     loaded: dict[str, Any] | None = None
     loads: int = 0
     cautions: dict[str, str] = field(default_factory=dict)  # by path
-    moved: Callable[[], None] | None = None  # called when a slider of little consequence is
+    moved: Callable[[], None] | None = None  # callback of sliders outside _SHAPING
 
 
-def strength(value: float) -> str:
-    """Return a number as the stops of a log slider show it: ``0``, ``5e-6``, ``0.02``."""
-    if value and abs(value) < 1e-3:
-        mantissa, exponent = f"{value:e}".split("e")
-        return f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
-    return f"{value:g}"
+def _get(e: Experiment, path: str) -> Any:
+    value: Any = e
+    for name in path.split("."):
+        value = getattr(value, name)
+    return value
 
 
 def to_values(experiment: Experiment) -> dict[str, Any]:
-    """Return the value of every widget that shows ``experiment``, by its path.
+    """Return the value of every widget that shows ``experiment``, by path.
 
-    The paths are the experiment's own, except for the lists: ``layers`` and ``units.i`` are
-    ``model.hidden``; ``per_layer`` says whether dropout is one rate or ``p.i`` for each layer.
-    ``own`` holds somebody's own data as they are; what follows from them has no widget, so that
-    it keeps its value for other data.
+    The paths are the experiment's own, except for lists: ``layers`` and ``units.i`` are
+    ``model.hidden``; ``per_layer`` says whether dropout is one rate ``p`` or ``p.i`` for each
+    layer. ``own`` holds own data unchanged. The number of samples and the noise, which follow from
+    own data, are left out: their widgets keep the values for generated data.
     """
-    mapping = experiment.to_dict()
     own = experiment.data.points is not None
-    if own:
-        for name in (*OWN_FIELDS, "n_samples", "noise"):
-            mapping["data"].pop(name, None)
-    values: dict[str, Any] = {}
-    for group, parts in mapping.items():
-        values |= {f"{group}.{name}": value for name, value in parts.items()}
+    fixed = OWN_FIELDS + (("n_samples", "noise") if own else ())
+    values = {
+        path: _get(experiment, path)
+        for path, row in FIELDS.items()
+        if path.count(".") == 1
+        and path not in _CODED
+        and not (row.group == "data" and row.tail in fixed)
+    }
     if own:
         values["own"] = experiment.data
-    values.setdefault("training.momentum", experiment.training.momentum)
-    values.setdefault("model.init_scale", experiment.model.init_scale)
-    for path in ("model.embedding", "model.heads", *(path for path, *_ in _DROPOUT_PLACES)):
-        group, name = path.split(".")
-        values.setdefault(path, getattr(getattr(experiment, group), name))
     values["training.batch_size"] = experiment.training.batch_size or ALL
 
-    stop = values.pop(_EARLY)
-    values["early"] = stop is not None
-    if stop is not None:
-        values |= {f"{_EARLY}.{name}": value for name, value in stop.items()}
-
-    values.pop(_AUGMENTATION, None)
+    stop = experiment.regularization.early_stopping
     changes = experiment.regularization.augmentation or AugmentationSpec()
-    values |= {f"{_AUGMENTATION}.{f.name}": getattr(changes, f.name) for f in fields(changes)}
+    values["early"] = stop is not None
+    for path, row in FIELDS.items():
+        if path.startswith(f"{_EARLY}.") and stop is not None:
+            values[path] = getattr(stop, row.tail)
+        elif path.startswith(f"{_AUGMENTATION}."):
+            values[path] = getattr(changes, row.tail)
 
-    hidden = values.pop("model.hidden")
-    values["layers"] = len(hidden)
-    values |= {f"units.{i}": units for i, units in enumerate(hidden)}
+    values["layers"] = len(experiment.model.hidden)
+    values |= {f"units.{i}": units for i, units in enumerate(experiment.model.hidden)}
 
-    rates = values.pop("regularization.dropout")
-    values["per_layer"] = isinstance(rates, list)
-    if isinstance(rates, list):
+    rates = experiment.regularization.dropout
+    values["per_layer"] = isinstance(rates, tuple)
+    if isinstance(rates, tuple):
         values |= {f"p.{i}": rate for i, rate in enumerate(rates)}
     else:
         values["p"] = rates
@@ -133,20 +121,15 @@ def to_values(experiment: Experiment) -> dict[str, Any]:
 
 
 def from_values(values: Mapping[str, Any]) -> Experiment:
-    """Return the experiment that the widgets' values say; the inverse of :func:`to_values`.
+    """Return the experiment that the widgets show; the inverse of :func:`to_values`.
 
     Raises
     ------
     SpecError
         If the values do not fit together.
     """
-    groups: dict[str, dict[str, Any]] = {
-        "data": {},
-        "model": {},
-        "regularization": {},
-        "training": {},
-    }
-    values = dict(values)  # the page's next run may draw its controls already
+    groups: dict[str, dict[str, Any]] = {group: {} for group in GROUPS}
+    values = dict(values)  # a copy: the page's next run may already be drawing its controls
     for path, value in values.items():
         group, _, name = path.partition(".")
         if group in groups and "." not in name:
@@ -162,16 +145,13 @@ def from_values(values: Mapping[str, Any]) -> Experiment:
         [values[f"p.{i}"] for i in range(layers)] if values["per_layer"] and layers else values["p"]
     )
     if values["early"]:
-        groups["regularization"]["early_stopping"] = {
-            name: values[f"{_EARLY}.{name}"]
-            for name in ("patience", "min_delta", "restore_best_weights")
-        }
-    groups["regularization"]["augmentation"] = {
-        path.removeprefix(f"{_AUGMENTATION}."): value
-        for path, value in values.items()
-        if path.startswith(f"{_AUGMENTATION}.")
-    }
+        groups["regularization"]["early_stopping"] = _part(_EARLY, values)
+    groups["regularization"]["augmentation"] = _part(_AUGMENTATION, values)
     return Experiment.from_dict(groups)
+
+
+def _part(path: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {at.removeprefix(f"{path}."): values[at] for at in FIELDS if at.startswith(f"{path}.")}
 
 
 _DEFAULTS: dict[str, Any] = to_values(
@@ -269,13 +249,12 @@ def panel(
     _catch_up()
     _take_care()
     _panel().moved = moved
-    names = list(WIDGETS)
-    for group, (first, last) in _GROUPS.items():
+    for group, controls in _GROUPS.items():
         is_open = group == "Regularization"
         with st.expander(group, expanded=is_open, key=f"group-{group.lower()}"):
-            for name in names[names.index(first) : names.index(last) + 1]:
+            for name, draw in controls.items():
                 turns.give_way()
-                WIDGETS[name]()
+                draw()
                 if after and name in after:
                     after[name]()
     return from_values(_memory())
@@ -390,7 +369,7 @@ def _stops(
     *,
     help: str | None = None,
     on_change: Callable[[], None] | None = None,
-    show: Callable[[Any], str] = strength,
+    show: Callable[[Any], str] = compact,
 ) -> None:
     """A slider over given stops, and over the loaded value where that is not one of them."""
     panel = _panel()
@@ -445,59 +424,63 @@ def _whole(label: str, path: str, low: int, high: int, *, help: str | None = Non
     _memory()[path] = int(value)
 
 
-# --- the groups -------------------------------------------------------------------------------
+# --- controls from the table ------------------------------------------------------------------
 
 
-def _dropout() -> None:
+def _draw(row: Field, control: Control) -> None:
+    """Draw one control of a field, with its usual range and a word of caution below it."""
     values = _memory()
-    layers = values["layers"]
-    p_help = (
-        "The probability that a hidden unit is dropped in a training step; what stays is scaled "
-        "by 1/(1-p), and nothing is dropped when the model is used. Usual: 0.3-0.5 on hidden "
-        "layers, the last one (before the output layer) included, 0.1-0.3 on inputs, none on the "
-        "output itself."
-    )
-    if values["per_layer"] and layers:
-        for i in range(layers):
-            values.setdefault(f"p.{i}", values.get(f"p.{i - 1}", values["p"]))
-            _slider(f"Dropout p, layer {i + 1}", f"p.{i}", 0.0, 0.9, 0.05, help=p_help)
-    else:
-        _slider("Dropout p", "p", 0.0, 0.9, 0.05, help=p_help)
-    if values["model.kind"] == "mlp" and layers:
-        _usual("0.3–0.5 on hidden layers")
-    _caution("regularization.dropout")
+    if row.generated and values["data.kind"] == OWN_KIND:
+        return
+    if row.only_with is not None and values[row.only_with[0]] not in row.only_with[1]:
+        return
+    label = control.label or row.label
+    help = control.help or (row.help if row.tooltip else None)
+    on_change = _turn_on_early_stopping if row.path.startswith(f"{_EARLY}.") else None
+    if isinstance(control, Slider):
+        ends = control.low, control.high, control.step
+        _slider(label, row.path, *ends, help=help, on_change=on_change)
+    elif isinstance(control, Stops):
+        _stops(label, row.path, control.values, help=help, on_change=on_change)
+    elif isinstance(control, Choice):
+        _choice(label, row.path, control.options, show=control.text, help=help)
+    elif isinstance(control, Switch):
+        _switch(label, row.path, help=help)
+    elif isinstance(control, Number):
+        _whole(label, row.path, control.low, control.high, help=help)
+    _usual(row)
+    _caution(row.path)
 
 
-def _input_dropout() -> None:
-    _slider(
-        "Input dropout p",
-        "regularization.input_dropout",
-        0.0,
-        0.9,
-        0.05,
-        help="Dropout on the input features. Usual: 0.1-0.3, and only with many features.",
-    )
-    _usual("0.1–0.3, with many features")
-
-
-def _usual(text: str) -> None:
-    """Draw the usual range of the slider above it."""
-    st.html(f'<p class="rv-note rv-usual">typical {text}</p>')
+def _usual(row: Field) -> None:
+    """Draw the usual range of the slider above it, if there is one."""
+    if row.usual:
+        st.html(f'<p class="rv-note rv-usual">typical {row.usual}</p>')
 
 
 def _caution(path: str) -> None:
-    """Say below its control where another setting gets in the way of this one."""
-    said = _panel().cautions.get(path)
-    if said is not None:
-        st.html(f'<p class="rv-note rv-caution">{escape(said)}</p>')
+    """Say below a control which other setting conflicts with it."""
+    text = _panel().cautions.get(path)
+    if text is not None:
+        st.html(f'<p class="rv-note rv-caution">{escape(text)}</p>')
 
 
-def _with_caution(path: str, draw: Callable[[], None]) -> Callable[[], None]:
-    def widget() -> None:
-        draw()
-        _caution(path)
+# --- controls with code -----------------------------------------------------------------------
 
-    return widget
+
+def _dropout() -> None:
+    values, row = _memory(), FIELDS["regularization.dropout"]
+    layers = values["layers"]
+    if values["per_layer"] and layers:
+        for i in range(layers):
+            values.setdefault(f"p.{i}", values.get(f"p.{i - 1}", values["p"]))
+            label = f"{row.label}, layer {i + 1}"
+            _slider(label, f"p.{i}", 0.0, 0.9, 0.05, help=row.help)
+    else:
+        _slider(row.label, "p", 0.0, 0.9, 0.05, help=row.help)
+    if values["model.kind"] == "mlp" and layers:
+        _usual(row)
+    _caution(row.path)
 
 
 def _dropout_per_layer() -> None:
@@ -511,18 +494,9 @@ def _dropout_per_layer() -> None:
     _switch("A dropout rate for each layer", "per_layer", on_change=spread)
 
 
-def _data_set() -> None:
-    kinds = (*DATA_NAMES, *([OWN_KIND] if "own" in _memory() else []))
-    names = DATA_NAMES | {OWN_KIND: "own data"}
-    _choice("Data set", "data.kind", kinds, show=lambda k: names.get(k, k))
-
-
-def _of_made_data(
-    label: str, path: str, low: float, high: float, step: float, *, help: str
-) -> None:
-    """A slider for data that are made; own points are as many as they are, where they are."""
-    if _memory()["data.kind"] != OWN_KIND:
-        _slider(label, path, low, high, step, help=help)
+def _early_stopping() -> None:
+    row = FIELDS[_EARLY]
+    _switch(row.label, "early", help=row.help)
 
 
 def _turn_on_early_stopping() -> None:
@@ -535,360 +509,110 @@ def _turn_on_early_stopping() -> None:
     st.session_state[key] = True
 
 
+def _data_set() -> None:
+    kinds = (*DATA_NAMES, *([OWN_KIND] if "own" in _memory() else []))
+    names = DATA_NAMES | {OWN_KIND: "own data"}
+    _choice(FIELDS["data.kind"].label, "data.kind", kinds, show=lambda k: names.get(k, k))
+
+
+def _hidden_layers() -> None:
+    row, most = FIELDS["model.hidden"], max(MOST_LAYERS, _memory()["layers"])
+    _slider(row.label, "layers", 0, most, 1, help=row.help)
+
+
 def _units() -> None:
     values = _memory()
     columns = st.columns(2, gap="small")
     for i in range(values["layers"]):
         values.setdefault(f"units.{i}", values.get(f"units.{i - 1}", 64))
         with columns[i % 2]:
-            _stops(f"Units {i + 1}", f"units.{i}", WIDTHS, show=str)
+            _stops(f"Units {i + 1}", f"units.{i}", WIDTHS)
 
 
 def _channels() -> None:
     values = _memory()
     for i in range(values["layers"]):
         values.setdefault(f"units.{i}", values.get(f"units.{i - 1}", 16))
-        _stops(f"Channels {i + 1}", f"units.{i}", (4, 8, 16, 32), show=str)
+        _stops(f"Channels {i + 1}", f"units.{i}", CHANNELS)
 
 
-def _momentum() -> None:
-    if _memory()["training.optimizer"] == "sgd":
-        _slider("Momentum", "training.momentum", 0.0, 0.95, 0.05)
-
-
-def _dropout_place(path: str) -> None:
-    """Draw the control of one place where a sequence model drops, its usual range below it."""
-    label, usual = next(place[1:] for place in _DROPOUT_PLACES if place[0] == path)
-    _slider(label, path, 0.0, 0.9, 0.05, help=_DROPPED[path])
-    _usual(usual)
-
-
-_DROPPED = {
-    "regularization.recurrent_dropout": "The probability that a unit's state is dropped on its way "
-    "to the next step. One mask for the whole sequence, the same at every step.",
-    "regularization.attention_dropout": "The probability that an entry of the attention map is "
-    "dropped in a training step; the others are scaled by 1/(1-p).",
-    "regularization.residual_dropout": "The probability that an output of a sub-layer is dropped "
-    "in a training step, before it is added to the residual stream.",
+_OWN_CODE: dict[str, dict[str, Callable[[], None]]] = {
+    "data.kind": {"data_set": _data_set},
+    "model.hidden": {"hidden_layers": _hidden_layers, "units": _units},
+    "regularization.dropout": {"dropout": _dropout},
+    "regularization.input_dropout": {"dropout_per_layer": _dropout_per_layer},
+    _EARLY: {"early_stopping": _early_stopping},
 }
+"""Controls of the panel that have code, at the place of this field; those of a field that has a
+row's control as well follow it."""
+_ELSEWHERE: dict[str, Callable[[], None]] = {
+    "channels": _channels,
+    "convolutions": lambda: _slider("Convolutions", "layers", 1, 3, 1),
+    "blocks": lambda: _slider("Blocks", "layers", 1, 3, 1),
+}
+"""Controls with code that only lessons on images and sequences draw."""
 
+
+# --- all controls -----------------------------------------------------------------------------
+
+
+def _in_order(group: str) -> list[Field]:
+    """Return a group's rows in the order of the panel: each row that says so follows another."""
+    found: dict[str, list[Field]] = {"": []}  # the rows that follow a path directly
+    for row in FIELDS.values():
+        if row.group == group:
+            found.setdefault(row.after, []).append(row)
+
+    def with_followers(row: Field) -> list[Field]:
+        followers = found.get(row.path, [])
+        return [row, *(other for first in followers for other in with_followers(first))]
+
+    return [other for row in found[""] for other in with_followers(row)]
+
+
+def _of_row(row: Field) -> dict[str, Callable[[], None]]:
+    """Return the controls that a row has in the panel, by name."""
+    drawn = {}
+    if row.control is not None and not isinstance(row.control, Custom):
+        drawn[row.control_name] = functools.partial(_draw, row, row.control)
+    return drawn | _OWN_CODE.get(row.path, {})
+
+
+def _of_playground(row: Field) -> bool:
+    """Whether the Playground, which trains an mlp on points in the plane, uses a field."""
+    return (not row.models or "mlp" in row.models) and (
+        not row.data or bool(set(row.data) & set(DATA_NAMES))
+    )
+
+
+_GROUPS: dict[str, dict[str, Callable[[], None]]] = {
+    group.capitalize(): {
+        name: draw
+        for row in _in_order(group)
+        if _of_playground(row)
+        for name, draw in _of_row(row).items()
+    }
+    for group in ("regularization", "data", "model", "training")
+}
+"""The panel: the controls of each of its groups, by name and in order."""
 
 WIDGETS: dict[str, Callable[[], None]] = {
-    "dropout": _dropout,
-    "l1": _with_caution(
-        "regularization.l1",
-        lambda: _stops(
-            "L1 λ",
-            "regularization.l1",
-            LAMBDAS,
-            help="Adds λ·Σ|w| to the objective, by a proximal step, so weights become exactly 0 – "
-            "with Adam, AdamW or the full batch. Plain SGD on mini-batches leaves most of them "
-            "only near 0. Biases are not penalized.",
-        ),
-    ),
-    "l2": lambda: _stops(
-        "L2 λ",
-        "regularization.l2",
-        LAMBDAS,
-        help="Adds ½·λ·Σw² to the objective (with the ½, so the gradient is λ·w). Biases are not "
-        "penalized. With L1 as well it is the elastic net.",
-    ),
-    "weight_decay": lambda: _stops(
-        "Weight decay",
-        "regularization.weight_decay",
-        LAMBDAS,
-        help="What the optimizer of this run does under that name. SGD and Adam: λ·w is added to "
-        "the gradient (for SGD the same as L2, for Adam scaled like any gradient). AdamW: "
-        "decoupled, w shrinks by lr·λ·w each step. Biases are not decayed.",
-    ),
-    "label_smoothing": lambda: _slider(
-        "Label smoothing ε",
-        "regularization.label_smoothing",
-        0.0,
-        0.5,
-        0.05,
-        help="Targets 0 and 1 become ε/2 and 1-ε/2 (in general ε/K and 1-ε+ε/K).",
-    ),
-    "input_noise": lambda: _slider(
-        "Input noise σ",
-        "regularization.input_noise",
-        0.0,
-        1.0,
-        0.05,
-        help="Gaussian noise of this standard deviation on the inputs of every training step.",
-    ),
-    "early_stopping": lambda: _switch(
-        "Early stopping",
-        "early",
-        help="Stop when the validation loss has not improved for a while. Moving a slider below "
-        "switches it on.",
-    ),
-    "patience": _with_caution(
-        f"{_EARLY}.patience",
-        lambda: _slider(
-            "Patience",
-            f"{_EARLY}.patience",
-            0,
-            100,
-            1,
-            help="Epochs in a row without an improvement before the run stops.",
-            on_change=_turn_on_early_stopping,
-        ),
-    ),
-    "min_delta": lambda: _stops(
-        "Min delta",
-        f"{_EARLY}.min_delta",
-        MIN_DELTAS,
-        help="The validation loss must fall by more than this to count as an improvement.",
-        on_change=_turn_on_early_stopping,
-    ),
-    "restore_best_weights": lambda: _switch(
-        "Restore best weights",
-        f"{_EARLY}.restore_best_weights",
-        help="At the end of the run, go back to the weights of the best epoch; also where the run "
-        "reaches its last epoch without stopping.",
-    ),
-    "input_dropout": _input_dropout,
-    "dropout_per_layer": _dropout_per_layer,
-    "dropout_kind": _with_caution(
-        "regularization.dropout_kind",
-        lambda: _choice(
-            "Dropout kind",
-            "regularization.dropout_kind",
-            ("standard", "alpha"),
-            help="Alpha dropout keeps mean and variance of SELU networks, and of no others.",
-        ),
-    ),
-    "data_set": _data_set,
-    "samples": lambda: _of_made_data(
-        "Samples", "data.n_samples", 50, 2000, 50, help="Training and validation together."
-    ),
-    "noise": lambda: _of_made_data(
-        "Noise",
-        "data.noise",
-        0.0,
-        1.0,
-        0.05,
-        help="How far the points scatter around their class's shape.",
-    ),
-    "label_noise": lambda: _slider(
-        "Label noise",
-        "data.label_noise",
-        0.0,
-        0.5,
-        0.05,
-        help="Probability that a training label is wrong. Validation labels stay true.",
-    ),
-    "irrelevant_features": lambda: _slider(
-        "Irrelevant features",
-        "data.irrelevant_features",
-        0,
-        50,
-        1,
-        help="Inputs of pure noise, added to the two relevant ones.",
-    ),
-    "val_fraction": lambda: _slider("Validation fraction", "data.val_fraction", 0.1, 0.9, 0.05),
-    "data_seed": lambda: _whole(
-        "Data seed",
-        "data.seed",
-        0,
-        2**31 - 1,
-        help="Another seed draws other points of the same kind; for own data, another split.",
-    ),
-    "hidden_layers": lambda: _slider(
-        "Hidden layers",
-        "layers",
-        0,
-        max(MOST_LAYERS, _memory()["layers"]),
-        1,
-        help="0 is a linear model.",
-    ),
-    "units": _units,
-    "activation": lambda: _choice("Activation", "model.activation", ACTIVATIONS),
-    "init_scale": lambda: _stops(
-        "Initial weights ×",
-        "model.init_scale",
-        INIT_SCALES,
-        help="Multiplies the usual initial weights, not the biases. Far from 1 is usually a bad "
-        "start.",
-    ),
-    "norm": _with_caution(
-        "model.norm",
-        lambda: _choice(
-            "Normalization",
-            "model.norm",
-            (None, *NORMS),
-            show=lambda v: "none" if v is None else f"{v} norm",
-        ),
-    ),
-    "norm_position": lambda: _choice(
-        "Normalization position",
-        "model.norm_position",
-        NORM_POSITIONS,
-        show=lambda v: f"{v} the activation",
-    ),
-    "optimizer": lambda: _choice(
-        "Optimizer", "training.optimizer", OPTIMIZERS, show=_optimizer_name
-    ),
-    "lr": lambda: _stops(
-        "Learning rate",
-        "training.lr",
-        LEARNING_RATES,
-        help="The step size. If it is far too large, the run may diverge.",
-    ),
-    "momentum": _momentum,
-    "batch_size": _with_caution(
-        "training.batch_size",
-        lambda: _stops(
-            "Batch size",
-            "training.batch_size",
-            BATCH_SIZES,
-            show=str,
-            help="Training points in one step. A remainder of one point, or of at most a quarter "
-            "of the batch size, joins the last batch.",
-        ),
-    ),
-    "epochs": lambda: _slider("Epochs", "training.epochs", 10, 1000, 10),
-    "seed": lambda: _whole(
-        "Seed",
-        "training.seed",
-        0,
-        2**31 - 1,
-        help="Initial weights, batch order and dropout masks; the same for both models.",
-    ),
-    # of sequence models, beyond the panel's groups
-    **{path.partition(".")[2]: functools.partial(_dropout_place, path) for path in _DROPPED},
-    "token_noise": lambda: _slider(
-        "Noise",
-        "data.noise",
-        0.0,
-        1.0,
-        0.05,
-        help="The probability that a token is replaced by one drawn at random.",
-    ),
-    "token_width": lambda: _stops(
-        "Token width",
-        "model.embedding",
-        (4, 8, 16, 32),
-        show=str,
-        help="Length of each token's embedding.",
-    ),
-    "heads": lambda: _stops(
-        "Heads",
-        "model.heads",
-        (1, 2, 4),
-        show=str,
-        help="The heads split the token's width between them.",
-    ),
-    "blocks": lambda: _slider("Blocks", "layers", 1, 3, 1),
-    "layer_norm": lambda: _choice(
-        "Normalization",
-        "model.norm",
-        (None, "layer"),
-        show=lambda v: "none" if v is None else f"{v} norm",
-    ),
-    "block_norm_position": lambda: _choice(
-        "Normalization position",
-        "model.norm_position",
-        NORM_POSITIONS,
-        show=lambda v: {"before": "before a sub-layer", "after": "after its sum"}[v],
-    ),
-    # of images, beyond the panel's groups
-    "map_dropout_kind": _with_caution(
-        "regularization.dropout_kind",
-        lambda: _choice(
-            "Dropout kind",
-            "regularization.dropout_kind",
-            ("spatial", "standard"),
-            show=lambda v: {
-                "spatial": "whole maps (Dropout2d)",
-                "standard": "single units (Dropout)",
-            }.get(v, v),
-            help="Spatial dropout drops whole feature maps.",
-        ),
-    ),
-    "map_norm": lambda: _choice(
-        "Normalization",
-        "model.norm",
-        (None, "batch"),
-        show=lambda v: "none" if v is None else "batch norm (BatchNorm2d)",
-        help="Each map is normalized over the batch and all its positions.",
-    ),
-    "convolutions": lambda: _slider("Convolutions", "layers", 1, 3, 1),
-    "channels": _channels,
-    "images": lambda: _slider(
-        "Images", "data.n_samples", 100, 1700, 50, help="Training and validation together."
-    ),
-    "pixel_noise": lambda: _slider(
-        "Noise",
-        "data.noise",
-        0.0,
-        1.0,
-        0.05,
-        help="Standard deviation of the noise added once to every pixel; pixels are from 0 to 1.",
-    ),
-    "degrees": lambda: _stops(
-        "Degrees",
-        f"{_AUGMENTATION}.degrees",
-        (0.0, 5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 180.0),
-        show=lambda v: f"{v:g}",
-        help="Each training image is rotated by up to this angle, in either direction.",
-    ),
-    "translate": lambda: _slider(
-        "Translate",
-        f"{_AUGMENTATION}.translate",
-        0.0,
-        0.5,
-        0.05,
-        help="Shifted by up to this fraction of a side in both directions; the rest is cropped.",
-    ),
-    "scale": lambda: _slider(
-        "Scale",
-        f"{_AUGMENTATION}.scale",
-        0.0,
-        0.9,
-        0.05,
-        help="Enlarged by a factor from 1-scale to 1+scale.",
-    ),
-    "horizontal_flip": lambda: _slider(
-        "Horizontal flip",
-        f"{_AUGMENTATION}.horizontal_flip",
-        0.0,
-        1.0,
-        0.05,
-        help="The probability of a mirror image. A mirrored digit may no longer be a digit.",
-    ),
-    "brightness": lambda: _slider(
-        "Brightness",
-        f"{_AUGMENTATION}.brightness",
-        0.0,
-        1.0,
-        0.05,
-        help="Multiplied by a factor from 1-strength to 1+strength.",
-    ),
-    "contrast": lambda: _slider(
-        "Contrast",
-        f"{_AUGMENTATION}.contrast",
-        0.0,
-        1.0,
-        0.05,
-        help="Differences from the image's mean are multiplied by a factor from 1-strength to "
-        "1+strength.",
-    ),
+    **{name: draw for group in _GROUPS.values() for name, draw in group.items()},
+    **{
+        name: draw
+        for row in FIELDS.values()
+        if not _of_playground(row)
+        for name, draw in _of_row(row).items()
+    },
+    **{
+        control.name: functools.partial(_draw, row, control)
+        for row in FIELDS.values()
+        for control in row.variants
+        if not isinstance(control, Custom)
+    },
+    **_ELSEWHERE,
 }
-"""Every control by its name, in the order of the panel."""
-
-_GROUPS = {
-    "Regularization": ("dropout", "dropout_kind"),
-    "Data": ("data_set", "data_seed"),
-    "Model": ("hidden_layers", "norm_position"),
-    "Training": ("optimizer", "seed"),
-}
-"""The panel's groups: first and last control of each."""
-
-
-def _optimizer_name(kind: str) -> str:
-    return {"sgd": "SGD", "adam": "Adam", "adamw": "AdamW"}.get(kind, kind)
+"""Every control by its name, those of the panel first, in its order."""
 
 
 __all__ = [
@@ -902,7 +626,6 @@ __all__ = [
     "panel",
     "scope",
     "some",
-    "strength",
     "to_values",
     "use_own_data",
 ]

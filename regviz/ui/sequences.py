@@ -38,7 +38,7 @@ def verdict(frame: Frame, lanes: Lanes) -> str:
     plain, with_ = (metrics.read(lane) for lane in frame.lanes)
     if "diverged" in (plain.status, with_.status):
         return "A model diverged: try a lower learning rate."
-    if not lanes[1].regularization.any:
+    if not lanes[1].regularized:
         return "No regularization is switched on, so the two models are identical."
     if abs(with_.val_loss - plain.val_loss) < lesson.HARDLY:
         return "On new sequences the two models hardly differ so far."
