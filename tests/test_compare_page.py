@@ -182,9 +182,9 @@ def test_six_are_drawn_renamed_and_ranked(browser: Browser, app_server: AppServe
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.goto(f"{app_server.url}/compare?c={comparison.to_link(shown)}")
     status = page.locator(".st-key-run-status")
-    expect(status).to_contain_text(re.compile("finished|stopped"), timeout=60_000)
+    expect(status).to_contain_text(re.compile("finished|stopped"))
     for key in ("decision-boundary", "loss-curves", "weight-histogram"):
-        expect(page.locator(f".st-key-{key} .main-svg").first).to_be_visible(timeout=60_000)
+        expect(page.locator(f".st-key-{key} .main-svg").first).to_be_visible()
     expect(page.locator(".st-key-loss-curves .cartesianlayer .subplot")).to_have_count(6)
     expect(page.locator(".rv-ranking tbody tr")).to_have_count(6)
     # the scrubber marks the epoch in every panel and shows the weights of that moment
@@ -207,11 +207,11 @@ def test_six_are_drawn_renamed_and_ranked(browser: Browser, app_server: AppServe
     page.get_by_role("button", name="1 · no regularization").click()
     page.get_by_label("Name", exact=True).fill("plain")
     page.get_by_label("Name", exact=True).press("Enter")
-    expect(page.get_by_role("button", name="1 · plain")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("button", name="1 · plain")).to_be_visible()
     expect(page.locator(".rv-ranking")).to_contain_text("plain")
     expect(page.locator(".st-key-loss-curves .annotation").first).to_contain_text("plain")
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Reveal the test set").click()
-    expect(page.locator(".rv-ranking")).to_contain_text("test rank", timeout=60_000)
+    expect(page.locator(".rv-ranking")).to_contain_text("test rank")
     assert complaints == []
     page.close()

@@ -19,10 +19,11 @@ from regviz.labs import audio as augment_audio
 from regviz.labs import text as augment_text
 from regviz.scratch.recurrent import recurrent_dropout_lstm
 from regviz.wrong import l1, lstm_dropout
+from tests.app_pages import await_jobs
+from tests.browsing import PATIENCE
 from tests.charts import charts
 
 ROOT = Path(__file__).resolve().parents[1]
-WAIT = 60.0
 WALL = [name for name in LABS if name.startswith("wrong_")]
 
 
@@ -37,13 +38,14 @@ def opened(page: str, **state: Any) -> AppTest:
 
 def finished(at: AppTest) -> AppTest:
     """Run the page until its lab has ended."""
-    until = time.monotonic() + WAIT
+    until = time.monotonic() + PATIENCE
     while True:
         assert not at.exception
         assert not at.error
         if "<b>finished</b>" in html(at):
             return at
         assert time.monotonic() < until, html(at)
+        await_jobs(at)
         at.run()
 
 

@@ -27,10 +27,11 @@ from regviz.specs import EarlyStoppingSpec, Experiment
 from regviz.training.run import train
 from regviz.ui import lesson as lessons
 from regviz.ui import run
+from tests.app_pages import await_jobs
+from tests.browsing import PATIENCE
 from tests.charts import charts, titles
 
 ROOT = Path(__file__).resolve().parents[1]
-WAIT = 60.0
 ENDED = ("<b>finished</b>", "<b>stopped</b>", "<b>diverged</b>")
 SHORT = {"data": {"n_samples": 100}, "model": {"hidden": [8, 8]}, "training": {"epochs": 10}}
 
@@ -122,7 +123,7 @@ def opened(page: str, experiment: Experiment | None = None, **state: Any) -> App
 
 def finished(at: AppTest, also: Callable[[AppTest], bool] = lambda at: True) -> AppTest:
     """Run the page until its run has ended, and ``also`` is so."""
-    until = time.monotonic() + WAIT
+    until = time.monotonic() + PATIENCE
     while True:
         found = [h.value for h in at.html if "rv-status" in h.value and "<style" not in h.value]
         done = any(word in text for text in found for word in ENDED)
@@ -130,6 +131,7 @@ def finished(at: AppTest, also: Callable[[AppTest], bool] = lambda at: True) -> 
             assert done, found
             assert also(at)
             return at
+        await_jobs(at)
         at.run()
         assert not at.exception
 

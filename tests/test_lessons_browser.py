@@ -62,7 +62,7 @@ def ended(page: Page) -> None:
 
 def settled(page: Page) -> None:
     app = page.locator(".stApp")
-    expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=60_000)
+    expect(app).to_have_attribute("data-test-script-state", "notRunning")
 
 
 def lesson_ends_well(page: Page, section: str, title: str) -> None:
@@ -90,13 +90,13 @@ def test_the_self_check_waits_for_the_answer_and_compares(
 ) -> None:
     go(page, "Workshop", "Self-check")
     question = page.locator(".st-key-prediction")
-    expect(question).to_be_visible(timeout=60_000)
+    expect(question).to_be_visible()
     expect(page.locator(".st-key-run-status")).to_have_count(0)
     question.get_by_text("L2", exact=True).click()
     ended(page)
-    expect(page.get_by_text("this run shows")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("this run shows")).to_be_visible()
     page.get_by_role("radio", name="Smoothing").click()
-    expect(page.get_by_text("Answer first")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("Answer first")).to_be_visible()
     assert complaints == []
 
 
@@ -105,7 +105,7 @@ def test_the_sequence_lesson_leads_to_the_wrong_lstm(page: Page, complaints: lis
     ended(page)  # what that puts in stands above the button
     page.get_by_role("button", name="nn.LSTM(dropout=p): what goes wrong").click()
     wanted = page.get_by_role("radio", name="nn.LSTM(dropout=p)")
-    expect(wanted).to_be_checked(timeout=60_000)
+    expect(wanted).to_be_checked()
     assert complaints == []
 
 
@@ -130,7 +130,7 @@ def test_the_answer_is_seen_where_the_question_is_and_only_for_its_experiment(
     question, answer = page.locator(".st-key-prediction"), page.locator(".st-key-prediction-answer")
     # not by the mouse: a phone's menu may lie above
     question.locator("label", has_text=re.compile("^both lower$")).dispatch_event("click")
-    expect(answer).to_contain_text(re.compile("As you predicted|this run shows"), timeout=60_000)
+    expect(answer).to_contain_text(re.compile("As you predicted|this run shows"))
     page.evaluate("document.querySelector('.stMain').scrollTo(0, 0)")
     box = answer.bounding_box()
     assert box is not None
@@ -139,7 +139,7 @@ def test_the_answer_is_seen_where_the_question_is_and_only_for_its_experiment(
 
     other = page.get_by_role("button", name="Load this experiment").first
     other.dispatch_event("click")
-    expect(question).to_contain_text("for another experiment", timeout=60_000)
+    expect(question).to_contain_text("for another experiment")
     ended(page)
     expect(question).not_to_contain_text(re.compile("As you predicted|this run shows"))
     assert judged not in question.inner_text()
@@ -153,9 +153,9 @@ def test_a_damaged_link_s_notice_outlives_the_run_and_goes_when_dismissed(
     page = context.new_page()
     page.goto(f"{app_server.url}/dropout?e=nonsense")
     notice = page.locator(".st-key-link-notice")
-    expect(notice).to_contain_text("was it cut off?", timeout=60_000)
+    expect(notice).to_contain_text("was it cut off?")
     ended(page)
     expect(notice).to_contain_text("was it cut off?")
     notice.get_by_role("button", name="Dismiss").click()
-    expect(notice).to_have_count(0, timeout=60_000)
+    expect(notice).to_have_count(0)
     context.close()

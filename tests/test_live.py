@@ -19,6 +19,7 @@ from playwright.sync_api import BrowserContext, Page, TimeoutError, WebSocket, e
 from regviz.figures.palette import DARK, LIGHT
 from regviz.ui.live import ensure_plotly_js
 from tests.app_server import running_app
+from tests.browsing import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[1]
 LOSS = ".st-key-loss-curves .rv-gd"
@@ -152,7 +153,7 @@ def stage(live_page: tuple[str, Path], window: BrowserContext) -> Iterator[Stage
     url, control = live_page
     page = window.new_page()
     page.set_viewport_size({"width": 1280, "height": 900})
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(1000 * PATIENCE)
     stage = Stage(page, url, control)
     yield stage
     page.close()

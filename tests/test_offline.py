@@ -105,9 +105,9 @@ class Walk:
 
     def drawn(self, page: Page, title: str) -> None:
         """Wait until a page is drawn, with the scripts and fonts that it takes."""
-        expect(page).to_have_title(re.compile(f"^{re.escape(title)} ·"), timeout=60_000)
+        expect(page).to_have_title(re.compile(f"^{re.escape(title)} ·"))
         app = page.locator(".stApp")
-        expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=60_000)
+        expect(app).to_have_attribute("data-test-script-state", "notRunning")
         page.wait_for_function(DRAWN)
         expect(page.locator(".stException")).to_have_count(0)
         self.visited.append(title)

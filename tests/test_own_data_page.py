@@ -27,6 +27,7 @@ from regviz.tables.reading import read
 from regviz.ui import controls
 from regviz.ui import own_data as own_data_part
 from regviz.ui.own_data import GONE
+from tests.app_pages import await_jobs
 from tests.app_server import AppServer
 from tests.browsing import has_ended, settled
 from tests.test_playground import SHORT, control, in_the_history, open_app, shows_code, texts
@@ -78,6 +79,7 @@ def finish(at: AppTest) -> None:
     for _ in range(100):
         if "<b>finished</b>" in texts(at):
             return
+        await_jobs(at)
         at.run()
     raise AssertionError(texts(at))
 
@@ -433,7 +435,7 @@ class Guest:
 
     def finishes(self, points: int | None = None) -> None:
         status = self.page.locator(".st-key-run-status")
-        expect(status).to_contain_text("finished", timeout=60_000)
+        expect(status).to_contain_text("finished")
         if points is not None:
             expect(self.page.locator(".st-key-group-data")).to_contain_text(f"{points} points")
 
@@ -555,7 +557,7 @@ def test_three_classes_have_three_colours_and_their_names(
     page.wait_for_function("window.__regviz?.playground?.done")
     before = page.evaluate("window.__regviz.playground.run")
     page.get_by_role("button", name="Use the pasted table").click()
-    expect(page.get_by_role("button", name="Use this table")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("button", name="Use this table")).to_be_visible()
     guest.finishes(27)
     page.wait_for_function(
         """(before) => {
@@ -609,7 +611,7 @@ def test_a_table_is_chosen_from_mended_and_taken_on_a_phone(
         file = {"name": "iris.csv", "mimeType": "text/csv", "buffer": text.encode()}
         chooser.set_input_files(file)  # type: ignore[arg-type]
         if text is not IRIS:
-            expect(page.get_by_text("line 5 holds “oops")).to_be_visible(timeout=60_000)
+            expect(page.get_by_text("line 5 holds “oops")).to_be_visible()
     guest.finishes(30)
     expect(page.get_by_text("line 5 holds “oops")).to_have_count(0)
     preview = page.locator(".rv-preview")
@@ -621,7 +623,7 @@ def test_a_table_is_chosen_from_mended_and_taken_on_a_phone(
     use.scroll_into_view_if_needed()
     settled(page)
     use.click()
-    expect(page.get_by_role("button", name="Change columns")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("button", name="Change columns")).to_be_visible()
     assert guest.complaints == []
     guest.context.close()
 
@@ -648,7 +650,7 @@ def test_of_two_visitors_neither_meets_the_other_s_data(
     # the one's address opens nothing of the one's data for the other
     address = one.page.url
     two.page.goto(address)
-    expect(two.page.get_by_text("Your own data is gone")).to_be_visible(timeout=60_000)
+    expect(two.page.get_by_text("Your own data is gone")).to_be_visible()
     two.finishes()
     assert one.saw("Quokka")
     assert not one.saw("Axolotl")

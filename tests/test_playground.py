@@ -27,6 +27,8 @@ from regviz.results import presets
 from regviz.specs import EarlyStoppingSpec, Experiment, SpecError
 from regviz.specs.text import compact
 from regviz.ui import controls, run
+from tests.app_pages import await_jobs
+from tests.browsing import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[1]
 SHORT = Experiment.from_dict(
@@ -397,7 +399,7 @@ def test_the_code_shown_makes_the_same_twins() -> None:
 # --- the run ----------------------------------------------------------------------------------
 
 
-def wait_for(at: AppTest, word: str, seconds: float = 40) -> str:
+def wait_for(at: AppTest, word: str, seconds: float = PATIENCE) -> str:
     """Run the page until its status says ``word``; the status' text."""
     until = time.monotonic() + seconds
     while True:
@@ -405,6 +407,8 @@ def wait_for(at: AppTest, word: str, seconds: float = 40) -> str:
         if f"<b>{word}</b>" in status or time.monotonic() > until:
             assert f"<b>{word}</b>" in status
             return status
+        if word not in ("queued", "running"):
+            await_jobs(at)
         at.run()
         assert not at.exception
 

@@ -22,7 +22,7 @@ from regviz.results import presets
 from regviz.specs import Experiment
 from regviz.ui import layout
 from tests.app_server import AppServer, running_app
-from tests.browsing import has_ended, settled
+from tests.browsing import PATIENCE, has_ended, settled
 
 SIZE: ViewportSize = {"width": 1440, "height": 900}
 SMALL = Experiment.from_dict(
@@ -55,7 +55,7 @@ class Visitor:
     def __init__(self, context: BrowserContext, url: str) -> None:
         self.url = url
         self.page = context.new_page()
-        self.page.set_default_timeout(60_000)
+        self.page.set_default_timeout(1000 * PATIENCE)
         self.complaints: list[str] = []
         self.hosts: set[str] = set()
         self.page.on(
@@ -73,7 +73,7 @@ class Visitor:
     def status(self) -> Locator:
         return self.page.locator(".st-key-run-status")
 
-    def reaches(self, what: str | re.Pattern[str], seconds: float = 40) -> None:
+    def reaches(self, what: str | re.Pattern[str], seconds: float = PATIENCE) -> None:
         expect(self.status).to_contain_text(what, timeout=1000 * seconds)
 
     @property
@@ -209,7 +209,7 @@ def test_an_arrow_key_on_a_slider_starts_a_new_run(visitor: Visitor) -> None:
     visitor.quiet()
     before = visitor.numbers()
     visitor.slider("Dropout p").press("ArrowRight")
-    expect(visitor.table).not_to_have_text(before, use_inner_text=True, timeout=60_000)
+    expect(visitor.table).not_to_have_text(before, use_inner_text=True)
     visitor.reaches("epoch 60/60 finished")
     assert visitor.experiment() == SMALL.replace("regularization.dropout", 0.25)
     visitor.quiet()
@@ -267,21 +267,21 @@ def test_keys_for_who_presents(visitor: Visitor) -> None:
     scrubber = visitor.page.get_by_role("slider", name="Epoch", exact=True)
     expect(scrubber).to_have_value(str(at))
     keys.press("ArrowLeft")
-    expect(scrubber).not_to_have_value(str(at), timeout=60_000)
+    expect(scrubber).not_to_have_value(str(at))
     keys.press("r")
     visitor.reaches("running")
     keys.press("p")
     sidebar = visitor.page.locator(".stSidebar")
-    expect(sidebar).to_be_hidden(timeout=60_000)
+    expect(sidebar).to_be_hidden()
     keys.press("c")
-    expect(sidebar).to_be_visible(timeout=60_000)
+    expect(sidebar).to_be_visible()
     # what has the keyboard keeps its own keys
     here = visitor.page.url
     visitor.slider("L1 λ").press("ArrowRight")
     visitor.page.wait_for_url(lambda url: url != here)
     assert visitor.experiment().regularization.l1 == 1e-6
     keys.press("p")
-    expect(sidebar).to_be_visible(timeout=60_000)
+    expect(sidebar).to_be_visible()
     assert visitor.complaints == []
 
 
@@ -512,7 +512,7 @@ def test_another_page_and_back_finds_everything_as_it_was(visitor: Visitor) -> N
     moved = SMALL.replace("regularization.dropout", 0.25)
     # by its own numbers: "finished" may still be said of the run before
     loss = fit([moved])[0].to_dict()["history"]["train_loss"][-1]
-    expect(visitor.table).to_contain_text(f"{loss:.3f}", timeout=60_000)
+    expect(visitor.table).to_contain_text(f"{loss:.3f}")
     visitor.reaches("epoch 60/60 finished")
     visitor.quiet()
     numbers, picture = visitor.numbers(), visitor.picture()

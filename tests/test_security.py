@@ -184,7 +184,7 @@ def test_a_hostile_link_is_told_of_in_words(page: Page, app_server: AppServer, w
 
 def test_a_hostile_table_is_told_of_in_words(page: Page, app_server: AppServer) -> None:
     page.goto(f"{app_server.url}/?e={specs.to_link(SHORT)}")
-    expect(page.locator(".st-key-run-status")).to_contain_text("finished", timeout=60_000)
+    expect(page.locator(".st-key-run-status")).to_contain_text("finished")
     page.locator(".st-key-group-data summary").first.click()
     page.locator(".st-key-own-data summary").click()
     chooser = page.locator(".st-key-own-data-upload input[type=file]")
@@ -193,7 +193,7 @@ def test_a_hostile_table_is_told_of_in_words(page: Page, app_server: AppServer) 
     table = f"{MARKUP},<a href='https://elsewhere.example'>y</a>,class\n{rows}".encode()
     chooser.set_input_files({"name": name, "mimeType": "text/csv", "buffer": table})
     expect(page.locator(".st-key-group-data")).to_contain_text("30 points", timeout=30_000)
-    expect(page.locator(".st-key-run-status")).to_contain_text("finished", timeout=60_000)
+    expect(page.locator(".st-key-run-status")).to_contain_text("finished")
     assert_unharmed(page, app_server)
 
 
@@ -229,7 +229,7 @@ def test_a_visitor_who_clears_the_server_s_caches_stops_nobody_s_run(
     long = SHORT.replace("training.epochs", 3000).replace("model.hidden", [64, 64])
     page.goto(f"{app_server.url}/?e={specs.to_link(long)}")
     status = page.locator(".st-key-run-status")
-    expect(status).to_contain_text("running", timeout=60_000)
+    expect(status).to_contain_text("running")
     page.evaluate(
         """() => {
           window.epochs = []

@@ -17,7 +17,7 @@ from regviz.slides import Slide, process
 from regviz.specs import Experiment
 from regviz.ui import slides
 from tests.app_server import ROOT, AppServer
-from tests.browsing import settled
+from tests.browsing import PATIENCE, settled
 
 SMALL = Experiment.from_dict(
     {
@@ -40,7 +40,7 @@ def page(browser: Browser, app_server: AppServer) -> Iterator[Page]:
 
 
 def downloaded(page: Page, button: str) -> tuple[str, bytes]:
-    with page.expect_download(timeout=60_000) as download:
+    with page.expect_download(timeout=1000 * PATIENCE) as download:
         page.get_by_role("button", name=button, exact=True).click()
     return download.value.suggested_filename, download.value.path().read_bytes()
 
@@ -49,25 +49,25 @@ def test_a_picture_in_one_click_and_a_deck_from_the_tray(page: Page) -> None:
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.get_by_role("button", name="Export to slides").click()
-    page.get_by_role("button", name="Add to the deck").wait_for(timeout=60_000)
+    page.get_by_role("button", name="Add to the deck").wait_for(timeout=1000 * PATIENCE)
     name, picture = downloaded(page, "Download")
     assert name == "playground-l2-0.01.png"
     assert Image.open(io.BytesIO(picture)).size == (3840, 2160)
     page.get_by_role("button", name="Add to the deck").click()
-    expect(page.get_by_text("1 slide in the deck")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("1 slide in the deck")).to_be_visible()
     page.keyboard.press("Escape")
     page.locator(".stAppHeader").get_by_role("button", name="Tools", exact=True).click()
     page.get_by_role("menuitem", name="Slides", exact=True).click()
     picture_of_it = page.locator(".st-key-slide-picture-0 img")
-    expect(picture_of_it).to_be_visible(timeout=60_000)
+    expect(picture_of_it).to_be_visible()
     untitled = picture_of_it.get_attribute("src") or ""
     title = page.get_by_role("textbox", name="Title of slide 1")
     title.fill("What L2 does")
     title.press("Enter")
     # the server has heard of it
-    expect(picture_of_it).not_to_have_attribute("src", untitled, timeout=60_000)
+    expect(picture_of_it).not_to_have_attribute("src", untitled)
     app = page.locator(".stApp")
-    expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=60_000)
+    expect(app).to_have_attribute("data-test-script-state", "notRunning")
     name, deck = downloaded(page, "Download the deck")
     assert name == "regviz.pptx"
     slides = Presentation(io.BytesIO(deck)).slides

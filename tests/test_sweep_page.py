@@ -17,7 +17,9 @@ from streamlit.testing.v1 import AppTest
 from regviz import specs
 from regviz.results.sweeps import Sweep, spread
 from regviz.specs import Experiment
+from tests.app_pages import await_jobs
 from tests.app_server import AppServer
+from tests.browsing import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = Experiment.from_dict(
@@ -35,10 +37,11 @@ def opened(over: list[str], *, seeds: int = 1, base: Experiment = SMALL) -> AppT
 
 
 def finished(at: AppTest) -> AppTest:
-    until = time.monotonic() + 60
+    until = time.monotonic() + PATIENCE
     while "<b>finished</b>" not in html(at):
         assert not at.exception
         assert time.monotonic() < until, html(at)
+        await_jobs(at)
         at.run()
     return at
 
@@ -141,7 +144,7 @@ def test_what_a_limit_refuses_is_one_sentence_and_the_last_sweep_stays() -> None
 def test_cancel_keeps_what_has_been_trained() -> None:
     long = SMALL.replace("training.epochs", 4000)
     at = opened([f"{L2}~0.001~1~4"], base=long)
-    until = time.monotonic() + 60
+    until = time.monotonic() + PATIENCE
     while "Lowest validation loss" not in html(at):
         assert time.monotonic() < until
         at.run()
@@ -163,7 +166,7 @@ def page(browser: Browser, app_server: AppServer) -> Iterator[Page]:
     page = browser.new_page(viewport={"width": 1440, "height": 900})
     over = quote(f"{P}~0~0.5~3")
     page.goto(f"{app_server.url}/?e={specs.to_link(SMALL)}")  # the app, then its page
-    expect(page.locator(".st-key-run-status")).to_contain_text("finished", timeout=60_000)
+    expect(page.locator(".st-key-run-status")).to_contain_text("finished")
     page.goto(f"{app_server.url}/sweep?e={specs.to_link(SMALL)}&over={over}&seeds=1")
     yield page
     page.close()
@@ -174,9 +177,9 @@ def test_a_finished_sweep_is_scrubbed_without_the_server_and_a_click_opens_a_mod
 ) -> None:
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    expect(page.locator(".st-key-run-status")).to_contain_text("finished", timeout=60_000)
+    expect(page.locator(".st-key-run-status")).to_contain_text("finished")
     scrubber = page.get_by_role("slider", name="Dropout p", exact=True).last
-    expect(scrubber).to_be_visible(timeout=60_000)
+    expect(scrubber).to_be_visible()
     table = page.locator(".st-key-readout table")
     expect(table).to_contain_text("selected")
     sent: list[object] = []
@@ -192,8 +195,8 @@ def test_a_finished_sweep_is_scrubbed_without_the_server_and_a_click_opens_a_mod
     assert sent == []
     # its curve goes to a slide
     page.get_by_role("button", name="Export to slides").click()
-    page.get_by_role("button", name="Add to the deck").wait_for(timeout=60_000)
-    with page.expect_download(timeout=60_000) as download:
+    page.get_by_role("button", name="Add to the deck").wait_for(timeout=1000 * PATIENCE)
+    with page.expect_download(timeout=1000 * PATIENCE) as download:
         page.get_by_role("button", name="Download", exact=True).click()
     assert download.value.suggested_filename.startswith("sweep-validation-loss-over-dropout-p-")
     with Image.open(download.value.path()) as picture:
@@ -205,9 +208,7 @@ def test_a_finished_sweep_is_scrubbed_without_the_server_and_a_click_opens_a_mod
     box = point.bounding_box()
     assert box is not None
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    expect(page.get_by_role("heading", level=1)).to_have_text(
-        "What does regularization change?", timeout=60_000
-    )
+    expect(page.get_by_role("heading", level=1)).to_have_text("What does regularization change?")
     page.wait_for_url(lambda url: "e=" in url)
     link = parse_qs(urlsplit(page.url).query)["e"][0]
     assert specs.from_link(link) == SMALL.replace(P, 0.5)

@@ -281,7 +281,7 @@ def test_no_legend_lies_on_its_chart(opens: Opens, size: tuple[int, int]) -> Non
     page = opens("penalties", size, touch=size == PHONE)
     for chart in ("loss-curves", "weight-histogram", "weight-ridges", "input-groups"):
         plot = page.locator(f".st-key-{chart} .rv-gd")
-        expect(plot.locator(".legend .traces").first).to_be_attached(timeout=60_000)
+        expect(plot.locator(".legend .traces").first).to_be_attached()
         bottom, top = plot.evaluate(
             """gd => {
                 const top = gd.getBoundingClientRect().top + gd._fullLayout._size.t
