@@ -5,6 +5,10 @@ from __future__ import annotations
 from playwright.sync_api import Page, expect
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
+# seconds for what takes one to ten on an idle machine; trainers have the lowest priority, so beside
+# other tests a run of a second took 40
+PATIENCE = 120
+
 
 def settled(page: Page) -> None:
     """Wait until the server has nothing more to say, and the browser has every script for it: what

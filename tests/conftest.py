@@ -28,6 +28,7 @@ from websockets.sync.client import connect
 from websockets.typing import Origin, Subprotocol
 
 from tests.app_server import AppServer, StartApp, find_free_port, running_app
+from tests.browsing import PATIENCE
 
 # as the trainers have it, and before anything imports torch: on a busy machine a second thread
 # makes small models many times slower
@@ -43,7 +44,7 @@ install_import_hook(
 )
 
 # a chart's script is megabytes, and on a busy machine takes a browser far more than the usual 5 s
-expect.set_options(timeout=60_000)
+expect.set_options(timeout=1000 * PATIENCE)
 
 # deadlines measure the machine, and this one is shared
 settings.register_profile(
@@ -52,10 +53,26 @@ settings.register_profile(
 settings.load_profile("regviz")
 
 
+# from half a minute up on two idle cores; those that mostly wait are among those that compute
+LONGEST = (
+    "test_faults_of_trainers",
+    "test_lessons",
+    "test_faults_of_students",
+    "test_slides",
+    "test_engine",
+    "test_own_data_page",
+    "test_playground_browser",
+    "test_cli_serve",
+    "test_live",
+)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the file that takes longest, or one of two processes waits for it at the end."""
-    items.sort(key=lambda item: item.path.stem != "test_faults")
+    """Begin with the files that take longest, or one process works on one at the end while the
+    others have nothing to do."""
+    order = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(order)))
 
 
 @pytest.fixture
@@ -133,7 +150,7 @@ def window(
         color_scheme="light",
         accept_downloads=True,
     )
-    context.set_default_timeout(60_000)
+    context.set_default_timeout(1000 * PATIENCE)
     yield context
     context.close()
 
