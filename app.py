@@ -6,7 +6,6 @@ Run it with ``streamlit run app.py``.
 from __future__ import annotations
 
 import copy
-from pathlib import Path
 
 import streamlit as st
 
@@ -19,6 +18,7 @@ from regviz.ui import (
     errors,
     layout,
     live,
+    place,
     present,
     run,
     server,
@@ -27,7 +27,7 @@ from regviz.ui import (
     turns,
 )
 
-ICON = str(Path(__file__).parent / "static" / "icon.svg")
+ICON = str(place.folder() / "static" / "icon.svg")
 
 
 # what is to be imported before the heap is tidied

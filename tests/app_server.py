@@ -45,17 +45,18 @@ class AppServer:
 def running_app(
     command: tuple[str, ...],
     *,
+    program: str | Path = sys.executable,
     environment: dict[str, str] | None = None,
     cwd: Path = ROOT,
     path: str = "",
 ) -> Iterator[AppServer]:
-    """Start the app with ``python COMMAND`` on a free port, and end it by SIGTERM.
+    """Start the app with ``PROGRAM COMMAND`` on a free port, and end it by SIGTERM.
 
     ``path`` is where it lies on that port.
     """
     port = find_free_port()
     process = subprocess.Popen(
-        [sys.executable, *command],
+        [str(program), *command],
         cwd=cwd,
         env={
             **os.environ,

@@ -16,14 +16,13 @@ import stat
 import sys
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from types import CodeType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from regviz.engine import log
 from regviz.engine.engine import shared_engine
 from regviz.specs import SpecError
-from regviz.ui import sockets
+from regviz.ui import place, sockets
 
 if TYPE_CHECKING:
     from streamlit.runtime.state.safe_session_state import SafeSessionState
@@ -32,8 +31,6 @@ _log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 _made: dict[CodeType, Any] = {}
-
-APP = Path(__file__).resolve().parents[2] / "app.py"
 
 DEFAULTS = {
     "STREAMLIT_SERVER_FILE_WATCHER_TYPE": "none",  # who edits pages uses streamlit run
@@ -229,13 +226,11 @@ def serve(*, port: int | None = None, address: str | None = None) -> None:
     Raises
     ------
     SpecError
-        If a setting of the environment is wrong, nothing can listen at that place, or the pages
-        are not here: they are not part of the installed package.
+        If a setting of the environment is wrong, nothing can listen at that place, or the app's
+        files cannot be found or linked to (:func:`regviz.ui.place.entry_point`).
     """
     if os.name == "nt":
         raise SpecError("serve: needs Linux or macOS; on Windows use WSL 2, or the Docker image.")
-    if not APP.is_file():
-        raise SpecError(f"{APP}: not found; start the app from a checkout of the project.")
     log.setup()
     sockets.check_place(port, address)
     limit = sockets.raise_descriptor_limit()
@@ -255,7 +250,7 @@ def serve(*, port: int | None = None, address: str | None = None) -> None:
         given = [f"--{name}={value}" for name, value in options.items() if value is not None]
         watch.start()
         try:
-            cli.main(["run", str(APP), *given], standalone_mode=False)
+            cli.main(["run", str(place.entry_point()), *given], standalone_mode=False)
         except Exception as error:
             sentence = getattr(error, "format_message", None)  # click's: a wrong STREAMLIT_...
             if sentence is None:
