@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from regviz._version import __version__
 from regviz.cli import _parser
 from regviz.engine.limits import Limits
 
@@ -28,7 +29,7 @@ def project_files() -> list[str]:
     ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").split()
     skipped = {".git", *(line.strip("/") for line in ignored if line.endswith("/"))}
     folders = ["regviz", "pages", "tests", "docs", "benchmarks", "static", "deploy"]
-    folders += [".ci", ".streamlit"]
+    folders += [".ci", ".github", ".streamlit"]
     found = [path for folder in folders for path in (ROOT / folder).rglob("*")]
     found += list(ROOT.glob("*"))
     names = [path.relative_to(ROOT) for path in found if path.is_file()]
@@ -180,6 +181,7 @@ def test_the_image_gets_what_runs_and_nothing_else() -> None:
     assert "*" in lines
     assert all((ROOT / name).exists() for name in kept)
     apart = {"tests", "docs", "benchmarks", ".ci", "README.md", "Dockerfile", "pyproject.toml"}
+    apart |= {".github", "CHANGELOG.md", "CONTRIBUTING.md"}
     apart |= {"requirements-dev.txt", "deploy", "compose.yaml", "compose.replicas.yaml"}
     assert kept == {name.split("/")[0] for name in project_files()} - apart - {
         name for name in project_files() if name.startswith(".") and "/" not in name
@@ -190,6 +192,21 @@ def test_the_image_gets_what_runs_and_nothing_else() -> None:
 def test_the_test_commands_can_be_called(name: str) -> None:
     assert os.access(ROOT / name, os.X_OK)
     subprocess.run(["bash", "-n", name], cwd=ROOT, check=True)
+
+
+def test_a_commit_is_checked_as_the_tests_check_it() -> None:
+    hooks = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    entries = set(re.findall(r"entry: \.venv/bin/(.*)", hooks))
+    run = (ROOT / "tests/run").read_text(encoding="utf-8").replace(" --no-cache", "")
+    tools = "|".join({entry.split()[0] for entry in entries} | {"oxlint"})
+    assert entries == set(re.findall(rf'^ *"?((?:{tools})\b[^"\n]*)', run, re.MULTILINE))
+
+
+def test_a_release_has_its_section_in_the_changelog() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    sections = re.findall(r"^## \[(.*?)\]", changelog, re.MULTILINE)
+    assert sections[0] == "Unreleased"
+    assert __version__ in sections
 
 
 def test_no_file_names_a_package_index() -> None:
