@@ -82,7 +82,7 @@ class Case:
 
 
 def cases(*, quick: bool) -> list[Case]:
-    """Return the comparisons of the README's table."""
+    """Return the comparisons of docs/benchmarks.md."""
     base = Experiment()
     big = base.replace("model.hidden", [256, 512, 256])
     small = base.replace("model.hidden", [32, 32])

@@ -1,4 +1,4 @@
-"""The pictures and the deck of the README, made from ``docs/specs``; so can a lecture be.
+"""The pictures and the deck of docs/use.md, made from ``docs/specs``; so can a lecture be.
 
 ::
 
@@ -80,7 +80,7 @@ def trained(spec: str) -> Runs:
 
 def main(arguments: list[str] | None = None) -> None:
     """Make what the command line asks for."""
-    parser = argparse.ArgumentParser(description="Make the pictures of the README.")
+    parser = argparse.ArgumentParser(description="Make the pictures of docs/use.md.")
     parser.add_argument("folder", nargs="?", type=Path, default=DOCS)
     parser.add_argument("--only", default="", help="files with this in their names")
     options = parser.parse_args(arguments)

@@ -19,9 +19,11 @@ from regviz.cli import _parser
 from regviz.engine.limits import Limits
 
 ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
+USE = (ROOT / "docs/use.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README + USE, re.DOTALL)
 
 
 def project_files() -> list[str]:
@@ -56,12 +58,33 @@ def test_both_commands_are_on_the_first_screen() -> None:
     assert "tests/run" in first
 
 
-def test_every_file_that_the_readme_names_is_there() -> None:
-    named = set(re.findall(r"`([\w./-]+(?:\.(?:py|txt|json|toml)|/))`", README))
-    named |= set(re.findall(r"\]\(([\w./-]+)\)", README)) | {"tests/run"}
-    assert "specs/" in named
-    for name in named - {"spec.json", "result.json"}:
-        assert (ROOT / name).exists() or (ROOT / "regviz" / name).exists(), name
+@pytest.mark.parametrize(
+    "name",
+    ["README.md", "CONTRIBUTING.md", *sorted(f"docs/{path.name}" for path in DOCS.glob("*.md"))],
+)
+def test_every_file_that_a_document_names_is_there(name: str) -> None:
+    document = ROOT / name
+    text = re.sub(r"```.*?```", "", document.read_text(encoding="utf-8"), flags=re.DOTALL)
+    named = set(re.findall(r"`([\w./-]+(?:\.(?:py|txt|json|toml|js|css)|/))`", text))
+    own = {"spec.json", "result.json"} | {path for path in named if path.endswith("secrets.toml")}
+    for path in named - own:
+        places = (ROOT, ROOT / "regviz", ROOT / "tests")
+        assert any((place / path.lstrip("/")).exists() for place in places), path
+    for path in set(re.findall(r"\]\(([\w./-]+)\)", text)):
+        assert (document.parent / path).exists(), path
+
+
+def test_the_tour_names_what_is_in_the_code() -> None:
+    tour = (DOCS / "tour.md").read_text(encoding="utf-8")
+    source = "".join(
+        (ROOT / name).read_text(encoding="utf-8")
+        for name in project_files()
+        if name.startswith(("regviz/", "pages/")) and name.endswith((".py", ".js"))
+    )
+    named = re.findall(r"`(?:\w+\.)*(\w+)\(\)`|`(?:\w+\.)*?([A-Z]\w+)(?:\.\w+)?`", tour)
+    assert len(named) > 20
+    for name in {function or kind for function, kind in named}:
+        assert re.search(rf"(?:def|class|function) {name}\b", source), name
 
 
 def test_every_folder_has_its_line_in_the_architecture() -> None:
@@ -103,7 +126,7 @@ def test_the_settings_are_the_ones_that_are_read() -> None:
         if name.startswith("regviz/") and name.endswith(".py")
     )
     read = set(re.findall(r'"(REGVIZ_[A-Z_]+)"', source))
-    rows = dict(re.findall(r"^\| `(REGVIZ_[A-Z_]+)` \|.*\| (.*) \|$", README, re.MULTILINE))
+    rows = dict(re.findall(r"^\| `(REGVIZ_[A-Z_]+)` \|.*\| (.*) \|$", USE, re.MULTILINE))
     assert set(rows) == read
     defaults = {field.name: field.default for field in fields(Limits)}
     for name in ("epochs", "parameters", "seconds"):

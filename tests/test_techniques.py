@@ -16,7 +16,7 @@ from regviz.specs import DROPOUT_KINDS, NORMS, RegularizationSpec, field_names
 from regviz.specs.techniques import TECHNIQUES, Technique
 
 ROOT = Path(__file__).resolve().parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCUMENT = (ROOT / "docs/techniques.md").read_text(encoding="utf-8")
 every_technique = pytest.mark.parametrize("row", TECHNIQUES, ids=lambda row: row.name)
 
 
@@ -86,10 +86,10 @@ def test_every_field_of_regularization_and_every_kind_of_its_choices_has_a_row()
     assert rows["model.norm"] == [f"{norm} norm" for norm in NORMS]
 
 
-def test_the_readme_holds_the_same_table() -> None:
+def test_the_document_holds_the_same_table() -> None:
     lines = re.findall(
         r"^\| ([^|]+) \| `(pages/\w+\.py)` \| `([\w.:]+)` \| `([\w.:]+)` \| ([^|]+) \|$",
-        README,
+        DOCUMENT,
         re.MULTILINE,
     )
     assert lines == [
