@@ -150,9 +150,9 @@ def test_the_app_is_served_from_an_empty_folder_and_writes_nothing(
         assert server.get("app/static/plotly.min.js") == script.read_bytes()
         page = browser.new_page()
         # the first visitor comes in by a page's own address, before navigation has run
-        page.goto(f"{server.url}/dropout")
-        expect(page).to_have_title("Dropout · regviz")
-        page.wait_for_function(CURVE, timeout=60_000)  # Plotly draws what a trainer has trained
+        page.goto(f"{server.url}/dropout", timeout=180_000)
+        expect(page).to_have_title("Dropout · regviz", timeout=180_000)
+        page.wait_for_function(CURVE, timeout=180_000)  # Plotly draws what a trainer trained
         page.close()
         server.process.terminate()
         assert server.process.wait(20) == 0
