@@ -28,14 +28,14 @@ PIP = (getattr(sys, "_base_executable", sys.executable), "-m", "pip", "--python"
 # readers of tables and drawers of slides are started from the package, wherever it is
 PROCESSES = """
 import json
-from regviz.slides import Chart, Runs, Slide, apart
-from regviz.tables import apart as tables
+from regviz.slides import Chart, Runs, Slide, process
+from regviz.tables import process as tables
 
 assert len(tables.read("a,b\\n1,2\\n3,4\\n").columns) == 2
 line = {"type": "scatter", "mode": "lines", "x": [1, 2], "y": [1, 2]}
 axes = {axis: {"title": {"text": axis[0]}} for axis in ("xaxis", "yaxis")}
 chart = Chart("line", "A line", json.dumps({"data": [line], "layout": axes}), "A line")
-drawn = apart.render(Runs((), (), charts=(chart,)), Slide(figures=("line",)), "svg")
+drawn = process.render(Runs((), (), charts=(chart,)), Slide(figures=("line",)), "svg")
 assert drawn.endswith(b"</svg>\\n")
 """
 CURVE = """() => [...document.querySelectorAll('.st-key-loss-curves .rv-gd')].some(
