@@ -3,16 +3,14 @@
 from regviz.frames.frame import (
     HISTOGRAM_BINS,
     HISTORY,
-    MAX_STORED_FRAMES,
-    MAX_STORED_LANES,
     RELIABILITY_BINS,
     DataView,
     Frame,
-    FrameStore,
     LaneFrame,
     resample_boundary,
     resample_winners,
 )
+from regviz.frames.store import MAX_STORED_FRAMES, MAX_STORED_LANES, FrameStore
 
 __all__ = [
     "HISTOGRAM_BINS",

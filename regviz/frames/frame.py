@@ -8,14 +8,14 @@ nothing that comes in over a connection is ever unpickled.
 from __future__ import annotations
 
 import dataclasses
-import json
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from regviz.frames import codec
 
 HISTORY = (
     "train_loss",
@@ -29,9 +29,6 @@ HISTORY = (
 
 HISTOGRAM_BINS = 128
 RELIABILITY_BINS = 15
-MAX_STORED_FRAMES = 100
-MAX_STORED_LANES = 800
-"""Frames times lanes that are kept of a run."""
 _MAGIC = b"RVF1"
 
 
@@ -216,13 +213,7 @@ class Frame:
             place = {id(d): i for i, d in enumerate(unique)}
             header["data"] = [place[id(d)] for d in self.data]
         header["arrays"] = [[a.dtype.str, list(a.shape)] for a in arrays]
-        head = json.dumps(header, separators=(",", ":")).encode()
-        head += b" " * (-(len(_MAGIC) + 4 + len(head)) % 8)
-        parts = [_MAGIC, struct.pack("<I", len(head)), head]
-        for a in arrays:
-            raw = np.ascontiguousarray(a).tobytes()
-            parts += [raw, b"\0" * (-len(raw) % 8)]
-        return b"".join(parts)
+        return codec.pack(_MAGIC, header, arrays)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Frame:
@@ -234,23 +225,14 @@ class Frame:
             If ``data`` is not a whole frame.
         """
         try:
-            if data[:4] != _MAGIC:
-                raise ValueError("these bytes are not a frame")
-            (length,) = struct.unpack_from("<I", data, 4)
-            header = json.loads(data[8 : 8 + length])
-            arrays: list[NDArray[Any]] = []
-            at = 8 + length
-            for dtype, shape in header["arrays"]:
-                kind = np.dtype(dtype)
-                count = int(np.prod(shape, dtype=np.int64))
-                arrays.append(np.frombuffer(data, kind, count, at).reshape(shape))
-                at += count * kind.itemsize + (-count * kind.itemsize % 8)
+            header, at = codec.unpack(_MAGIC, data)
+            arrays = codec.arrays_from(data, at, header["arrays"])
             lanes = tuple(_unpack(LaneFrame, entry, arrays) for entry in header["lanes"])
             views = [_unpack(DataView, entry, arrays) for entry in header.get("views", [])]
             places = header.get("data")
             points = None if places is None else tuple(views[i] for i in places)
             return cls(header["epoch"], header["epochs"], lanes, points)
-        except (KeyError, IndexError, TypeError, struct.error) as error:
+        except (KeyError, IndexError, TypeError) as error:
             raise ValueError(f"these bytes are not a whole frame: {error!r}") from None
 
 
@@ -310,77 +292,3 @@ def resample_winners(winners: NDArray[np.uint8], most: int) -> NDArray[np.uint8]
         np.linspace(0, n - 1, min(n, most)).round().astype(np.int64) for n in winners.shape[1:]
     )
     return winners[:, rows][:, :, columns]
-
-
-class FrameStore:
-    """The frames of one run that are kept for scrubbing: a thinned list with a cap.
-
-    When ``cap`` frames are held, every second one is dropped and from then on only every second
-    frame is taken, and so on: the list stays evenly spaced however long the run is. The newest
-    frame is always the last entry. A stored frame's history is a slice of the newest one's, so a
-    long run does not hold its curves a hundred times. The more lanes, the fewer frames: a sweep
-    of a thousand models would else fill the memory.
-    """
-
-    def __init__(self, cap: int = MAX_STORED_FRAMES) -> None:
-        self._most = cap
-        self._kept: list[Frame] = []
-        self._every = 1
-        self._seen = 0
-        self.latest: Frame | None = None
-
-    def add(self, frame: Frame) -> None:
-        """Take in the newest frame."""
-        if frame.data is None and self.latest is not None:
-            frame = dataclasses.replace(frame, data=self.latest.data)
-        if self._seen % self._every == 0:
-            self._kept.append(_without_history(frame))
-            if len(self._kept) >= max(4, min(self._most, MAX_STORED_LANES // len(frame.lanes))):
-                self._kept = self._kept[::2]
-                self._every *= 2
-        self._seen += 1
-        self.latest = frame
-
-    def frames(self) -> list[Frame]:
-        """Return the kept frames in order, whole again, the newest last."""
-        latest = self.latest
-        if latest is None:
-            return []
-        kept = [_with_history(frame, latest) for frame in self._kept]
-        if not kept or kept[-1].epoch != latest.epoch or latest.done:
-            kept = [f for f in kept if f.epoch < latest.epoch]
-            kept.append(latest)
-        return kept
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes that the arrays of this store hold."""
-        frames = [*self._kept, *([self.latest] if self.latest is not None else [])]
-        return sum(
-            value.nbytes
-            for frame in frames
-            for lane in frame.lanes
-            for value in vars(lane).values()
-            if isinstance(value, np.ndarray)
-        )
-
-
-def _without_history(frame: Frame) -> Frame:
-    empty = np.empty((len(HISTORY), 0), np.float32)
-    # copied out: an unpacked frame's arrays are views that would keep all of its bytes alive
-    lanes = []
-    for lane in frame.lanes:
-        fields: dict[str, Any] = {**vars(lane), "history": empty}
-        for name, value in fields.items():
-            if isinstance(value, np.ndarray):
-                fields[name] = value.copy()
-        lanes.append(LaneFrame(**fields))
-    return dataclasses.replace(frame, lanes=tuple(lanes), data=None)
-
-
-def _with_history(frame: Frame, latest: Frame) -> Frame:
-    lanes = tuple(
-        dataclasses.replace(lane, history=newest.history[:, : lane.epoch])
-        for lane, newest in zip(frame.lanes, latest.lanes, strict=True)
-    )
-    return dataclasses.replace(frame, lanes=lanes, data=latest.data)

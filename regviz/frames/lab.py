@@ -5,14 +5,14 @@ NumPy only. As with :class:`regviz.frames.Frame`, nothing that comes in is ever 
 
 from __future__ import annotations
 
-import json
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from regviz.frames import codec
 
 Value = float | str | list[Any]
 """A number, a word, or a list (of lists) of them."""
@@ -59,11 +59,6 @@ class LabFrame:
         """Whether this is the last look."""
         return self.step >= self.steps
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes that the arrays hold."""
-        return sum(a.nbytes for a in self.arrays.values())
-
     def to_bytes(self) -> bytes:
         """Pack the frame: magic, header length, JSON header, arrays."""
         header = {
@@ -72,15 +67,10 @@ class LabFrame:
             "values": dict(self.values),
             "arrays": [[k, a.dtype.str, list(a.shape)] for k, a in self.arrays.items()],
         }
-        head = json.dumps(header, separators=(",", ":")).encode()
-        head += b" " * (-(len(_MAGIC) + 4 + len(head)) % 8)
-        parts = [_MAGIC, struct.pack("<I", len(head)), head]
         for a in self.arrays.values():
             if a.dtype.kind not in _PLAIN:
                 raise TypeError(f"a lab's array is of numbers, not of {a.dtype}")
-            raw = np.ascontiguousarray(a).tobytes()
-            parts += [raw, b"\0" * (-len(raw) % 8)]
-        return b"".join(parts)
+        return codec.pack(_MAGIC, header, self.arrays.values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> LabFrame:
@@ -91,20 +81,13 @@ class LabFrame:
         ValueError
             If ``data`` is not a whole frame.
         """
-        if data[:4] != _MAGIC:
-            raise ValueError("these bytes are not a frame of a lab")
         try:
-            (length,) = struct.unpack_from("<I", data, 4)
-            header = json.loads(data[8 : 8 + length])
-            arrays: dict[str, NDArray[Any]] = {}
-            at = 8 + length
-            for name, dtype, shape in header["arrays"]:
-                kind = np.dtype(dtype)
-                count = int(np.prod(shape, dtype=np.int64))
-                arrays[name] = np.frombuffer(data, kind, count, at).reshape(shape)
-                at += count * kind.itemsize + (-count * kind.itemsize % 8)
+            header, at = codec.unpack(_MAGIC, data)
+            names = [name for name, _, _ in header["arrays"]]
+            found = codec.arrays_from(data, at, [entry[1:] for entry in header["arrays"]])
+            arrays = dict(zip(names, found, strict=True))
             return cls(header["step"], header["steps"], arrays, header["values"])
-        except (KeyError, IndexError, TypeError, ValueError, struct.error) as error:
+        except (KeyError, IndexError, TypeError, ValueError) as error:
             raise ValueError(f"these bytes are not a whole frame of a lab: {error!r}") from None
 
 

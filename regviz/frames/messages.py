@@ -22,9 +22,7 @@ The other end of this module is ``regviz/ui/live.js``.
 from __future__ import annotations
 
 import hashlib
-import json
 import math
-import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,7 +30,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from regviz.frames import DataView, Frame, LaneFrame, resample_boundary, resample_winners
+from regviz.frames import DataView, Frame, LaneFrame, codec, resample_boundary, resample_winners
 
 MAGIC = b"RVL1"
 CURVES = ("train_loss", "val_loss", "train_loss_train_mode", "train_accuracy", "val_accuracy")
@@ -156,21 +154,18 @@ class _Message:
     """Collects arrays for one message."""
 
     def __init__(self) -> None:
-        self._parts: list[bytes] = []
-        self._size = 0
-        self._arrays: dict[str, Any] = {}
+        self._arrays: dict[str, NDArray[Any]] = {}
 
     def add(self, name: str, array: NDArray[Any]) -> None:
-        raw = np.ascontiguousarray(array).tobytes()
-        self._arrays[name] = [array.dtype.str, list(array.shape), self._size]
-        self._parts += [raw, b"\0" * (-len(raw) % 8)]
-        self._size += len(raw) + -len(raw) % 8
+        self._arrays[name] = array
 
     def to_bytes(self, header: dict[str, Any]) -> bytes:
-        header["arrays"] = self._arrays
-        head = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
-        head += b" " * (-(8 + len(head)) % 8)
-        return b"".join([MAGIC, struct.pack("<I", len(head)), head, *self._parts])
+        """Pack the message; the header gets ``arrays``: of each name type, shape and offset."""
+        header["arrays"], offset = {}, 0
+        for name, array in self._arrays.items():
+            header["arrays"][name] = [array.dtype.str, list(array.shape), offset]
+            offset += codec.padded_size(array)
+        return codec.pack(MAGIC, header, self._arrays.values(), allow_nan=False)
 
 
 def pack_waiting(channel: str, run: str, *, state: str) -> bytes:
@@ -332,21 +327,14 @@ def pack_figures(channel: str, figures: Mapping[str, tuple[str, str]]) -> bytes:
 def stamp(message: bytes, feed: str, session: str, number: int) -> bytes:
     """Return a message that says by whom it was sent, and which one of a session's it is: the
     browser, which may get it twice or late, then knows what it has seen."""
-    (length,) = struct.unpack_from("<I", message, 4)
-    sent = json.dumps({"sent": [feed, session, number]}, separators=(",", ":")).encode()
-    head = sent[:-1] + b"," + message[9 : 8 + length]
-    head += b" " * (-(8 + len(head)) % 8)
-    return b"".join([MAGIC, struct.pack("<I", len(head)), head, message[8 + length :]])
+    return codec.prepend(message, {"sent": [feed, session, number]})
 
 
 def unpack(data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Return header and arrays of a message: what the browser reads, for tests and tools."""
-    if data[:4] != MAGIC:
-        raise ValueError("these bytes are not a live message")
-    (length,) = struct.unpack_from("<I", data, 4)
-    header = json.loads(data[8 : 8 + length])
+    header, start = codec.unpack(MAGIC, data)
     arrays = {
-        name: np.frombuffer(data, dtype, math.prod(shape), 8 + length + offset).reshape(shape)
+        name: codec.array_at(data, start + offset, dtype, shape)
         for name, (dtype, shape, offset) in header["arrays"].items()
     }
     return header, arrays
