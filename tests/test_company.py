@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 import signal
@@ -15,8 +16,8 @@ from regviz.engine.engine import Engine
 from regviz.engine.limits import Limits
 from regviz.frames import Frame
 from regviz.specs import Experiment, canonical_key
-from regviz.trainer import trainer
-from regviz.trainer.trainer import COMPANY_LANES, Scheduler
+from regviz.trainer.policy import Policy
+from regviz.trainer.scheduler import Scheduler
 from regviz.training.run import Company, Run
 
 SMALL: dict[str, Any] = {
@@ -181,7 +182,9 @@ def test_runs_that_do_not_fit_are_refused() -> None:
 class Desk:
     """A scheduler that lets runs join, what it has sent, and the companies that came about."""
 
-    def __init__(self, join: Callable[[Sequence[Run]], Company] = Company) -> None:
+    def __init__(
+        self, join: Callable[[Sequence[Run]], Company] = Company, policy: Policy | None = None
+    ) -> None:
         self.companies: list[Company] = []
         self.sent: list[tuple[dict[str, Any], bytes]] = []
 
@@ -189,7 +192,9 @@ class Desk:
             self.companies.append(join(runs))
             return self.companies[-1]
 
-        self.scheduler = Scheduler(Run, lambda head, body: self.sent.append((head, body)), noting)
+        self.scheduler = Scheduler(
+            Run, lambda head, body: self.sent.append((head, body)), noting, policy
+        )
 
     def start(self, job: int, experiments: Sequence[Experiment], **more: object) -> None:
         head = {"kind": "start", "job": job, "pause_at": None, "after": 0, "max_seconds": 60.0}
@@ -226,12 +231,9 @@ def test_requests_of_one_shape_are_trained_together_and_each_is_shown() -> None:
         assert_alike(desk.last(i), to_the_end(Run(request)))
 
 
-def test_alone_nobody_waits_and_a_late_one_joins_the_next_start(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(trainer, "HOLD_SECONDS", 60.0)  # whatever else this machine does
-    monkeypatch.setattr(trainer, "MOST_HOLD_SECONDS", 60.0)
-    desk = Desk()
+def test_alone_nobody_waits_and_a_late_one_joins_the_next_start() -> None:
+    # whatever else this machine does
+    desk = Desk(policy=Policy(hold_seconds=60.0, max_hold_seconds=60.0))
     desk.start(1, long(l2=0.01))
     desk.go_on(until=lambda: desk.epoch(1) > 1)
     for late in (2, 3):
@@ -245,15 +247,14 @@ def test_alone_nobody_waits_and_a_late_one_joins_the_next_start(
     assert desk.ended(1, 2, 3)
 
 
-def test_a_company_has_room_for_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trainer, "HOLD_SECONDS", 60.0)  # whatever else this machine does
-    monkeypatch.setattr(trainer, "MOST_HOLD_SECONDS", 60.0)
-    desk = Desk()
-    requests = [[experiment(regularization={"l2": 1e-4 * i})] for i in range(COMPANY_LANES + 3)]
+def test_a_company_has_room_for_so_many() -> None:
+    # whatever else this machine does
+    desk = Desk(policy=Policy(hold_seconds=60.0, max_hold_seconds=60.0))
+    requests = [[experiment(regularization={"l2": 1e-4 * i})] for i in range(Policy.max_lanes + 3)]
     for i, request in enumerate(requests, start=1):
         desk.start(i, request)
     desk.go_on(until=lambda: bool(desk.companies))
-    assert max(c.lanes for c in desk.companies) <= COMPANY_LANES
+    assert max(c.lanes for c in desk.companies) <= Policy.max_lanes
     desk.go_on()
     assert len(desk.companies) == 2
     assert desk.ended(*range(1, len(requests) + 1))
@@ -357,10 +358,9 @@ def test_a_killed_trainer_loses_nobody_of_a_company() -> None:
         engine.close()
 
 
-def test_in_a_crowd_the_next_ones_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("CROWD_HOLD_SECONDS", "HOLD_SECONDS", "MOST_HOLD_SECONDS"):
-        monkeypatch.setattr(trainer, name, 60.0)
-    desk = Desk()
+def test_in_a_crowd_the_next_ones_are_waited_for() -> None:
+    held = Policy(crowd_hold_seconds=60.0, hold_seconds=60.0, max_hold_seconds=60.0)
+    desk = Desk(policy=held)
     assert desk.scheduler.rest() == math.inf
     for job in (1, 2):
         desk.start(job, twins(l2=0.01 * job), crowded=True)
@@ -372,7 +372,7 @@ def test_in_a_crowd_the_next_ones_are_waited_for(monkeypatch: pytest.MonkeyPatch
     desk.start(3, [experiment(model={"hidden": [9]})])  # of another shape, and no crowd said
     desk.go_on(until=lambda: desk.ended(3))
     assert not desk.companies
-    monkeypatch.setattr(trainer, "CROWD_HOLD_SECONDS", 0.0)
+    desk.scheduler.policy = dataclasses.replace(held, crowd_hold_seconds=0.0)
     desk.go_on()
     assert len(desk.companies) == 1
     for job in (1, 2):
@@ -384,9 +384,9 @@ def test_many_who_ask_are_a_crowd_and_one_who_asks_often_is_none() -> None:
     try:
         for i in range(8):
             engine.submit(twins(l2=0.01 * i), "one owner")
-        assert not engine._is_crowded()
+        assert not engine.fleet.is_crowded
         jobs = [engine.submit(twins(l1=0.01 * i), f"owner {i}") for i in range(5)]
-        assert engine._is_crowded()
+        assert engine.fleet.is_crowded
         for job in jobs:  # they are waited for, and then trained
             while True:
                 version = job.version
@@ -397,9 +397,8 @@ def test_many_who_ask_are_a_crowd_and_one_who_asks_often_is_none() -> None:
         engine.close()
 
 
-def test_nobody_is_held_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trainer, "HOLD_SECONDS", 0.0)
-    desk = Desk()
+def test_nobody_is_held_for_long() -> None:
+    desk = Desk(policy=Policy(hold_seconds=0.0))
     first, second = (
         [e.replace("training.epochs", 5000) for e in twins(l2=k)] for k in (0.01, 0.02)
     )

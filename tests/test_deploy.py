@@ -13,7 +13,7 @@ import yaml
 
 from regviz.cli import _parser
 from regviz.engine import limits
-from regviz.engine.engine import _MEMORY
+from regviz.engine.settings import TRAINER_MEMORY
 from regviz.ui.sockets import MOST_DESCRIPTORS
 from tests.app_server import ROOT
 
@@ -75,7 +75,7 @@ def test_the_trainers_of_a_container_fit_into_its_memory() -> None:
     server = services(SERVER)["server"]
     memory = gibibytes(server["mem_limit"])
     trainers = int(re.search(r"(\d+)", server["cpus"])[1])  # type: ignore[index]  # one per core
-    most = _MEMORY["cpu"] >> 30
+    most = TRAINER_MEMORY["cpu"] >> 30
     assert memory >= limits.SERVER_MEMORY / (1 << 30) + trainers * most
     page = text("docs/deploy.md")
     assert f"| 8501, {trainers}, {memory:g}g |" in page

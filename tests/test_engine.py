@@ -17,10 +17,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from regviz.engine import engine as engine_module
-from regviz.engine.engine import IN_PROGRESS, Engine, Job, _Cache
+from regviz.engine import settings as settings_module
+from regviz.engine.cache import Cache
+from regviz.engine.engine import IN_PROGRESS, Engine, Job
 from regviz.engine.limits import Limits
 from regviz.engine.processes import TrainerProcess
+from regviz.engine.settings import Settings
 from regviz.frames import Frame, LaneFrame
 from regviz.specs import Experiment, SpecError
 
@@ -116,6 +118,11 @@ def trainer_pid(engine: Engine) -> int:
     """Return the only trainer's process id, once it is ready."""
     eventually(lambda: engine.trainers()[0].ready)
     return engine.trainers()[0].pid
+
+
+def change(patch: pytest.MonkeyPatch, engine: Engine, **settings: Any) -> None:
+    """Change settings of an engine's fleet while it runs."""
+    patch.setattr(engine.fleet, "settings", dataclasses.replace(engine.fleet.settings, **settings))
 
 
 @pytest.fixture(scope="module")
@@ -338,9 +345,9 @@ def test_the_cache_forgets_the_longest_unused(engine: Engine, owner: Owner) -> N
     for _ in range(3):
         job = engine.submit(twins(SHORT), owner())
         finish(job)
-        runs.append(job._run)
+        runs.append(job.work)
     size = max(run.nbytes for run in runs)
-    cache = _Cache(2 * size)
+    cache = Cache(2 * size)
     cache.put(runs[0])
     cache.put(runs[1])
     assert cache.get(runs[0].key) is runs[0]  # now the second is the longest unused
@@ -350,7 +357,7 @@ def test_the_cache_forgets_the_longest_unused(engine: Engine, owner: Owner) -> N
     for _ in range(5):
         cache.put(runs[0])  # the same again takes no more room
     assert cache.get(runs[2].key) is runs[2]
-    tiny = _Cache(size // 2)
+    tiny = Cache(size // 2)
     tiny.put(runs[0])
     assert tiny.get(runs[0].key) is None
 
@@ -492,7 +499,7 @@ def test_a_hung_trainer_is_replaced(
     seen(job)
     pid = trainer_pid(engine)
     with monkeypatch.context() as patch:  # the next one may take its time
-        patch.setattr(engine, "_hang_seconds", 3.0)
+        change(patch, engine, hang_seconds=3.0)
         os.kill(pid, signal.SIGSTOP)
         until(job, lambda: job.reason != "", "loss")
     assert gone(pid)
@@ -505,7 +512,7 @@ def test_a_hung_trainer_is_replaced(
 def test_a_trainer_that_waits_for_a_processor_is_seen_to(engine: Engine, owner: Owner) -> None:
     pid = trainer_pid(engine)
     seen(engine.submit(twins(LONG), owner()))
-    process = engine._seats[0].process
+    process = engine.fleet.slots[0].process
     assert process is not None
     everywhere = os.sched_getaffinity(pid)
     with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as other:
@@ -525,9 +532,9 @@ def test_a_trainer_that_others_keep_from_the_processor_is_not_taken_for_hung(
     job = engine.submit(twins(LONG), owner())
     seen(job)
     pid = trainer_pid(engine)
-    process = engine._seats[0].process
+    process = engine.fleet.slots[0].process
     assert process is not None
-    monkeypatch.setattr(engine, "_hang_seconds", 2.0)
+    change(monkeypatch, engine, hang_seconds=2.0)
     monkeypatch.setattr(TrainerProcess, "waited", lambda _: time.monotonic())  # all the time
     os.kill(pid, signal.SIGSTOP)
     eventually(lambda: time.monotonic() - process.heard > 4.0)
@@ -542,7 +549,7 @@ def test_a_run_that_takes_too_much_memory_fails_and_its_neighbour_does_not(
     engine: Engine, owner: Owner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trainer_pid(engine)
-    monkeypatch.setattr(engine, "_memory_bytes", engine.trainers()[0].memory + (150 << 20))
+    change(monkeypatch, engine, memory_bytes=engine.trainers()[0].memory + (150 << 20))
     monkeypatch.setattr(engine, "limits", Limits(total_parameters=10**9))
     neighbour = engine.submit(twins(LONG), owner())
     seen(neighbour)
@@ -637,7 +644,7 @@ def test_no_trainer_survives_its_server(end: str, tmp_path: Path) -> None:
 
 _IMPORTS = """
 import sys
-import regviz.engine.engine, regviz.engine.limits, regviz.engine.processes, regviz.engine.wire
+import regviz.engine.engine, regviz.engine.log
 heavy = {"torch", "sklearn", "scipy", "pandas", "streamlit", "plotly"}
 print(sorted(heavy & set(sys.modules)))
 """
@@ -693,9 +700,8 @@ def test_the_environment_says_how_many(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_from_three_cores_on_one_is_left_to_the_server(
     monkeypatch: pytest.MonkeyPatch, cores: int, trainers: int
 ) -> None:
-    monkeypatch.delenv("REGVIZ_TRAINERS", raising=False)
-    monkeypatch.setattr(engine_module, "_cores", lambda: cores)
-    assert engine_module._count(0) == trainers
+    monkeypatch.setattr(settings_module, "available_cores", lambda: cores)
+    assert Settings.from_environment({}).trainers == trainers
 
 
 def test_there_is_one_trainer_per_visible_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -704,6 +710,6 @@ def test_there_is_one_trainer_per_visible_gpu(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(sys, "executable", "/bin/false")  # none of them shall really start
     engine = Engine(device="cuda", limits=Limits())
     try:
-        assert [seat.gpu for seat in engine._seats] == ["0", "2"]
+        assert [slot.gpu for slot in engine.fleet.slots] == ["0", "2"]
     finally:
         engine.close()

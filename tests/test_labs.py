@@ -23,7 +23,8 @@ from regviz.engine.engine import IN_PROGRESS, Engine, Job, LabJob
 from regviz.engine.limits import Limits
 from regviz.labs import LABS, Choice, LabFrame, Number, Whole
 from regviz.specs import Experiment, SpecError
-from regviz.trainer.trainer import EARLY_FRAME_SECONDS, Scheduler
+from regviz.trainer.policy import Policy
+from regviz.trainer.scheduler import Scheduler
 from regviz.training.run import Run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -210,7 +211,7 @@ def test_frames_of_a_lab_come_early_and_at_most_ten_a_second() -> None:
     assert desk.frames(1)[0].step == 1
     desk.until_idle()
     times = [at for head, body, at in desk.sent if body and head["state"] == "running"]
-    assert all(b - a > EARLY_FRAME_SECONDS for a, b in itertools.pairwise(times))
+    assert all(b - a > Policy.early_frame_seconds for a, b in itertools.pairwise(times))
     assert desk.frames(1)[-1].done
 
 
@@ -296,7 +297,7 @@ def test_equal_labs_share_one_run(engine: Engine, owner: str) -> None:
     parameters = {**LONG, "steps": 10_000, "seed": next(_seeds)}
     first = engine.submit_lab("noise_ridge", parameters, owner, slot="a")
     second = engine.submit_lab("noise_ridge", parameters, owner, slot="b")
-    assert first._run is second._run
+    assert first.work is second.work
     first.cancel()
     assert first.state == "cancelled"
     assert finish(second).done

@@ -112,7 +112,7 @@ def test_the_web_side_loads_without_torch_and_scikit_learn(path: Path) -> None:
 
 
 def test_the_training_side_loads_without_streamlit_and_plotly() -> None:
-    loaded = loaded_by("import regviz.trainer.trainer; from regviz import fit, train")
+    loaded = loaded_by("import regviz.trainer.process; from regviz import fit, train")
     assert "torch" in loaded
     assert not loaded & {"streamlit", "plotly", "pandas", "torch._dynamo"}
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from regviz.engine import engine as engine_module
 from regviz.engine.engine import Engine, Job
 from regviz.frames import Frame, reuse
 from regviz.frames.reuse import LEAST_FRAMES, TrainedLane
@@ -100,15 +99,15 @@ def test_images_of_classes_come_to_the_nodes_of_all() -> None:
     assert theirs.winners.shape == other.winners.shape == coarse.lanes[0].winners.shape  # type: ignore[union-attr]
 
 
-def test_looks_are_where_all_were_looked_at_or_had_ended() -> None:
+def test_common_epochs_are_where_each_lane_has_a_frame_or_has_ended() -> None:
     often, seldom = trained([PLAIN], 0, every=1), trained([PLAIN], 0, every=2)
-    assert reuse.looks({}) == []
-    assert reuse.looks({0: seldom}) == list(range(2, 24, 2))
-    assert reuse.looks({0: often, 1: seldom}) == list(range(2, 24, 2))
+    assert reuse.common_epochs({}) == []
+    assert reuse.common_epochs({0: seldom}) == list(range(2, 24, 2))
+    assert reuse.common_epochs({0: often, 1: seldom}) == list(range(2, 24, 2))
     ended = trained([STOPPED], 0)
     last = ended.frames[-1].epoch
     assert last < 24
-    assert [e for e in reuse.looks({0: ended, 1: seldom}) if e >= last] == [
+    assert [e for e in reuse.common_epochs({0: ended, 1: seldom}) if e >= last] == [
         e for e in range(2, 24, 2) if e >= last
     ]
 
@@ -124,14 +123,9 @@ def test_too_few_looks_are_no_picture_that_moves() -> None:
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
-    engine = Engine(trainers=1)
+    engine = Engine(trainers=1, reuse_from=0)
     yield engine
     engine.close()
-
-
-@pytest.fixture(autouse=True)
-def crowded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_module, "_CROWDED", 0)
 
 
 LONG = PLAIN.replace("training.epochs", 600)
@@ -153,7 +147,7 @@ def test_a_twin_s_plain_lane_is_not_trained_again(engine: Engine) -> None:
     finish(first)
     wanted = [LONG, LONG.replace("regularization.l2", 0.01)]
     second = engine.submit(wanted, "b")
-    assert [e["regularization"]["l2"] for e in json.loads(second._run.wanted)] == [0.01]
+    assert [e["regularization"]["l2"] for e in json.loads(second.work.wanted)] == [0.01]
     assert second.experiments == tuple(wanted)
     assert_alike(finish(second), frames_of(wanted)[-1])
     seen = {frame.epoch for frame in first.frames()}
@@ -166,14 +160,14 @@ def test_who_pauses_trains_all_lanes(engine: Engine) -> None:
     finish(engine.submit([seeded], "a"))
     wanted = [seeded.replace("training.epochs", 600), seeded.replace("regularization.l2", 0.02)]
     job = engine.submit(wanted, "b")
-    assert list(job._run.trained) == [0]
+    assert list(job.work.trained) == [0]
     job.pause()
     while True:
         version = job.version
         if job.state in ("paused", "finished"):
             break
         assert job.wait(120, after=version)
-    assert not job._run.trained
+    assert not job.work.trained
     job.resume()
     assert_alike(finish(job), frames_of(wanted)[-1])
 
@@ -181,9 +175,9 @@ def test_who_pauses_trains_all_lanes(engine: Engine) -> None:
 def test_with_little_to_do_everything_is_trained(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine_module, "_CROWDED", 4)
+    monkeypatch.setattr(engine, "settings", dataclasses.replace(engine.settings, reuse_from=4))
     seeded = LONG.replace("training.seed", 6)
     finish(engine.submit([seeded], "a"))
     job = engine.submit([seeded, seeded.replace("regularization.l2", 0.02)], "b")
-    assert not job._run.trained
+    assert not job.work.trained
     finish(job)

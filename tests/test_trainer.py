@@ -16,7 +16,8 @@ import pytest
 from regviz.engine import wire
 from regviz.frames import Frame
 from regviz.specs import Experiment, canonical_key
-from regviz.trainer.trainer import EARLY_FRAME_SECONDS, EARLY_FRAMES, FRAME_SECONDS, Scheduler
+from regviz.trainer.policy import Policy
+from regviz.trainer.scheduler import Scheduler
 from regviz.training.run import Run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -28,9 +29,9 @@ SMALL = Experiment.from_dict(
 class Desk:
     """A scheduler of real runs, and what it has sent."""
 
-    def __init__(self) -> None:
+    def __init__(self, policy: Policy | None = None) -> None:
         self.sent: list[tuple[dict[str, Any], bytes, float]] = []
-        self.scheduler = Scheduler(Run, self._send)
+        self.scheduler = Scheduler(Run, self._send, policy=policy)
 
     def _send(self, head: dict[str, Any], body: bytes) -> None:
         self.sent.append((head, body, time.perf_counter()))
@@ -83,12 +84,12 @@ def test_first_frame_comes_with_the_first_epoch_and_alone_carries_the_data() -> 
 def test_frames_are_ends_of_epochs_at_a_pace_that_slows_down() -> None:
     desk = Desk()
     desk.start(1, [SMALL.replace("training.epochs", 20_000)])
-    while len(desk.frames(1)) < EARLY_FRAMES + 5:
+    while len(desk.frames(1)) < Policy.early_frames + 5:
         desk.turn()
     times = [at for _, body, at in desk.sent if body]
     gaps = [b - a for a, b in itertools.pairwise(times)]
-    assert min(gaps) > EARLY_FRAME_SECONDS
-    assert min(gaps[EARLY_FRAMES:]) > FRAME_SECONDS
+    assert min(gaps) > Policy.early_frame_seconds
+    assert min(gaps[Policy.early_frames :]) > Policy.frame_seconds
     epochs = [frame.epoch for frame in desk.frames(1)]
     assert epochs == sorted(set(epochs))
 
@@ -108,12 +109,9 @@ def test_a_new_run_comes_first_and_a_short_one_ends_behind_long_ones() -> None:
     assert all("finished" not in desk.states(job) for job in (1, 2, 3))
 
 
-def test_of_equal_short_runs_one_ends_after_the_other_and_long_ones_go_on_side_by_side(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_of_equal_short_runs_one_ends_after_the_other_and_long_ones_go_on_side_by_side() -> None:
     def turns(seconds: float) -> list[int | None]:
-        monkeypatch.setattr("regviz.trainer.trainer.SOON", seconds)
-        desk = Desk()
+        desk = Desk(Policy(soon=seconds))
         for job in (1, 2, 3):
             desk.start(job, [SMALL.replace("training.epochs", 400)])
         taken = []

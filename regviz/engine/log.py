@@ -1,8 +1,8 @@
-"""What a server tells about itself: one line on standard error for each event.
+"""The server's log: one line on standard error for each event.
 
-``REGVIZ_LOG`` is ``text``, for a person who reads along, or ``json``, one object a line, for a
-program that collects them. No line names a visitor: no address, no session, nothing of an
-experiment or of somebody's data. What failed carries a number that the page shows, too.
+``REGVIZ_LOG`` is ``text``, for a terminal, or ``json``, one object a line, for a program that
+collects logs. No line identifies a user: no address, no session, nothing of an experiment or of
+own data. A failure has a reference that the page shows, too.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from regviz.specs import SpecError
 FORMATS = ("text", "json")
 
 MOST_A_MINUTE = 5
-"""Lines of one kind that others may write in a minute: a client can cause as many as it likes."""
+"""Lines of one kind a minute from the loggers below: a client can cause as many as it likes."""
 
 _FROM_OUTSIDE = (
     "streamlit.net_util",
@@ -32,19 +32,19 @@ _FROM_OUTSIDE = (
     "uvicorn.error",
     "asyncio",
 )
-"""Who writes of what a client has sent."""
-_LONGEST = 500  # characters of a line of theirs: some quote what was sent
+"""Loggers of the libraries that report what a client has sent."""
+_LONGEST = 500  # characters of a line of those: some quote what was sent
 
-_OTHERS = ("streamlit", "uvicorn", "websockets")  # who also writes where the server runs
+_OTHERS = ("streamlit", "uvicorn", "websockets")  # other loggers of a server
 
 
 def setup() -> None:
-    """Have the lines written; what is written already changes its form only.
+    """Set the log up; called again, it only sets the format.
 
     Raises
     ------
     SpecError
-        If ``REGVIZ_LOG`` is neither of :data:`FORMATS`.
+        If ``REGVIZ_LOG`` is not one of :data:`FORMATS`.
     """
     name = os.environ.get("REGVIZ_LOG", "").strip() or "text"
     if name not in FORMATS:
@@ -66,20 +66,20 @@ def setup() -> None:
 
 
 def event(logger: logging.Logger, name: str, /, level: int = logging.INFO, **facts: Any) -> None:
-    """Write one line: what happened, and numbers or words that belong to it."""
+    """Log one event and its facts, numbers or words, as one line."""
     logger.log(level, name, extra={"facts": facts})
 
 
 class Sparing(logging.Filter):
-    """Lets a few lines of one kind through in a minute, and counts the others.
+    """Lets a few lines of one kind through a minute, and counts the rest.
 
-    A damaged message is the client's fault and has one line; of other failures the first in a
-    minute has its traceback.
+    A damaged message is the client's fault and takes one line; of other errors the first in a
+    minute keeps its traceback.
 
     Parameters
     ----------
     clock
-        Seconds.
+        Returns seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -100,7 +100,7 @@ class Sparing(logging.Filter):
             if seen >= MOST_A_MINUTE:
                 self._kinds[kind] = (began, seen, left_out + 1)
                 return False
-            if len(self._kinds) >= 500:  # some lines are not made of a pattern and its values
+            if len(self._kinds) >= 500:  # some libraries format their lines before they log them
                 self._kinds.clear()
             self._kinds[kind] = (began, seen + 1, 0)
         text = record.getMessage()
@@ -119,7 +119,7 @@ class Sparing(logging.Filter):
 
 
 def _is_damaged(error: BaseException) -> bool:
-    """Whether a client has sent what is no message: bytes that cannot be read, or text."""
+    """Whether a client has sent bytes that are no message, or text."""
     at = error.__traceback__
     while at is not None and at.tb_next is not None:
         at = at.tb_next
@@ -163,7 +163,7 @@ class _Json(logging.Formatter):
             line["traceback"] = self.formatException(record.exc_info)
         try:
             return json.dumps(line, ensure_ascii=False, default=str, allow_nan=False)
-        except ValueError:  # NaN is no JSON, and other programs read these lines
+        except ValueError:  # NaN is not JSON, and other programs read these lines
             line = {k: str(v) if isinstance(v, float) else v for k, v in line.items()}
             return json.dumps(line, ensure_ascii=False, default=repr)
 

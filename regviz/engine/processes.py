@@ -1,10 +1,10 @@
-"""One trainer process as the engine sees it: started, spoken to, watched, ended.
+"""One trainer process as the engine sees it: start, messages, memory, waiting time, end.
 
-The process is started with ``subprocess`` (multiprocessing's own ways would run the page script
-again in the child) and inherits one end of a socket pair, which closes with either side's death,
-has no name that others could connect to, and leaves nothing behind (POSIX only). Two threads
-serve it: one writes, so that nobody who submits waits for a trainer that does not read; one
-reads, so that half a message from a trainer that was stopped holds up nobody else.
+The process is started with ``subprocess`` (multiprocessing would run the page script again in the
+child) and inherits one end of a socket pair, which closes when either process ends, has no name
+that other processes could connect to, and leaves no file behind (POSIX only). Two threads serve
+it: one writes, so that a request does not wait for a trainer that does not read; one reads, so
+that half a message from a stopped trainer does not hold up the other trainers.
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ OnEnd = Callable[["TrainerProcess"], None]
 class TrainerProcess:
     """A started trainer.
 
-    Make it on a thread that lives as long as the trainer shall: the kernel ends the process with
-    the thread that started it.
+    Make it on a thread that outlives the trainer: the kernel ends the process with the thread that
+    started it.
 
     Parameters
     ----------
     device
         ``auto``, ``cpu`` or ``cuda``.
     gpu
-        The only GPU that the process shall see, as ``CUDA_VISIBLE_DEVICES`` names it.
+        The only GPU that the process sees, as ``CUDA_VISIBLE_DEVICES`` names it.
     on_message
         Called with (self, head, body) on the reading thread.
     on_end
@@ -61,10 +61,10 @@ class TrainerProcess:
         self.device = device
         self.ready = False
         self.started = self.heard = time.monotonic()
-        self.why = ""  # it was ended, or could not start
-        self.state = ""  # as the system calls it, at the last look
+        self.why = ""  # reason why it was ended, or could not start
+        self.state = ""  # the system's letter for it, at the last call of waited()
         self._waited = self._spent = 0.0
-        self._looked = self.started
+        self._measured = self.started
         self._on_message, self._on_end = on_message, on_end
         self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._connection, theirs = multiprocessing.Pipe()
@@ -96,7 +96,7 @@ class TrainerProcess:
         self._reader.start()
 
     def send(self, head: dict[str, Any], body: bytes = b"") -> None:
-        """Send a message, some time soon; one that can no longer arrive is dropped."""
+        """Queue a message for the writing thread; one that can no longer arrive is dropped."""
         self._outbox.put(wire.pack(head, body))
 
     def kill(self, why: str = "") -> None:
@@ -105,7 +105,7 @@ class TrainerProcess:
         self._process.kill()
 
     def wait(self, timeout: float) -> bool:
-        """Wait until the process is gone and reaped; whether it is."""
+        """Wait until the process is gone and reaped; return whether it is."""
         self._reader.join(timeout)
         return not self._reader.is_alive()
 
@@ -125,13 +125,13 @@ class TrainerProcess:
         return f"it ended with exit code {code}"
 
     def current_job(self) -> int:
-        """Return the number of the job that was trained last, 0 where that is not known."""
+        """Return the number of the job that it trained last, 0 where that is not known."""
         if self._marker is None:
             return 0
         return int.from_bytes(os.pread(self._marker, 8, 0), "little")
 
     def memory(self) -> int:
-        """Return the resident memory in bytes, 0 where the system does not tell."""
+        """Return the resident memory in bytes, 0 where the system does not report it."""
         try:
             with open(f"/proc/{self.pid}/statm", "rb") as file:
                 return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -139,10 +139,10 @@ class TrainerProcess:
             return 0
 
     def waited(self) -> float:
-        """Return the seconds for which the process was kept waiting, by others who had the
-        processor or by a disk; 0 where the system does not tell (Linux does). What passes between
-        two calls counts as waiting, but for the processor time spent in it, where the process is
-        ready to compute, or waits for a disk, at the second of them."""
+        """Return the seconds for which the process waited for a processor or a disk; 0 where the
+        system does not report it (Linux does). The time between two calls counts as waiting, less
+        the processor time spent in it, if at the second call the process is ready to run or waits
+        for a disk."""
         try:
             with open(f"/proc/{self.pid}/stat", "rb") as file:
                 fields = file.read().rpartition(b")")[2].split()
@@ -152,8 +152,8 @@ class TrainerProcess:
             return self._waited
         now = time.monotonic()
         if self.state in ("R", "D"):
-            self._waited += max(0.0, now - self._looked - (spent - self._spent))
-        self._looked, self._spent = now, spent
+            self._waited += max(0.0, now - self._measured - (spent - self._spent))
+        self._measured, self._spent = now, spent
         return self._waited
 
     def _read(self) -> None:
@@ -163,13 +163,13 @@ class TrainerProcess:
                 self.heard = time.monotonic()
                 self._on_message(self, *wire.unpack(message))
         except (EOFError, OSError):
-            pass  # the process closed its end, or died
+            pass  # the process closed its end, or ended
         except Exception:
             _log.exception("A message of trainer %d could not be taken in.", self.pid)
         finally:
             self._process.kill()
             self._process.wait()
-            # only now: closed under the writer, its descriptor could be somebody else's by then
+            # only now: closed while the writer uses it, the descriptor could become another file's
             self._outbox.put(None)
             self._writer.join()
             self._on_end(self)
@@ -188,7 +188,7 @@ class TrainerProcess:
 
 
 def _environment(gpu: str | None) -> dict[str, str]:
-    """Return the trainer's environment: one thread, and the package found from anywhere."""
+    """Return the trainer's environment: one thread, and the package found from any folder."""
     path = os.environ.get("PYTHONPATH")
     env = {
         **os.environ,

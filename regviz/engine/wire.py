@@ -1,6 +1,6 @@
 """Messages between the web process and a trainer: a line of JSON, then raw bytes.
 
-Nothing that comes in over a connection is ever unpickled: use ``send_bytes`` and ``recv_bytes``.
+Nothing received is ever unpickled: use ``send_bytes`` and ``recv_bytes``.
 
 To a trainer: ``start`` (with the experiments, or a lab and its parameters, as canonical JSON),
 ``pause_at`` and ``cancel``.

@@ -1,4 +1,4 @@
-"""Frames: what one look at a run needs, in NumPy, and the bytes it travels in."""
+"""Frames: a run at one moment, as NumPy arrays, and their bytes."""
 
 from regviz.frames.frame import (
     HISTOGRAM_BINS,

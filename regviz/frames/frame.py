@@ -1,8 +1,8 @@
-"""Frames: what one look at a run needs, in NumPy, and the bytes it travels in.
+"""Frames: a run at one moment, as NumPy arrays, and their bytes.
 
 A frame holds one :class:`LaneFrame` for each experiment, in the order they were given. Frames go
-from trainer processes to the web process as JSON header plus raw little-endian arrays, so that
-nothing that comes in over a connection is ever unpickled.
+from trainer processes to the web process in the format of :mod:`regviz.frames.codec`, so that
+nothing received is ever unpickled.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class DataView:
     """The points of a data set, as a picture shows them (at most 2,000, thinned evenly).
 
     ``x`` is float32 (points, 2): the first two input features; ``y`` uint8 (points,): the labels
-    that training sees (label noise included); ``is_val`` bool (points,): validation points.
+    used in training (label noise included); ``is_val`` bool (points,).
     ``extent`` is (x0 low, x0 high, x1 low, x1 high) of the boundary grid. Of data that are
     sequences, ``sequences`` is uint8 (6, time): the first validation sequences' tokens, and
     ``sequence_labels`` uint8 (6,); else None. Of data that are images, ``images`` is float32 (10,
@@ -87,7 +87,7 @@ class LaneFrame:
         uint32 (layers, 128): counts of the non-zero weights in 128 equal bins over
         ``[-limit, limit]``; biases are not in it.
     limits
-        float32 (layers,): that limit, a power of two, so that bins of two lanes merge exactly.
+        float32 (layers,): that limit, a power of two, so that the bins of two lanes merge exactly.
     zeros
         int64 (layers,): weights that are exactly 0.
     norms
@@ -95,18 +95,18 @@ class LaneFrame:
     l1_norms
         float64 (layers,): sum of absolute values of each weight matrix.
     input_mean, input_std
-        float32 (layers,): mean and standard deviation of what each layer gets as input, over the
-        training set, eval mode.
+        float32 (layers,): mean and standard deviation of each layer's inputs over the training
+        set, eval mode.
     boundary
         uint8 (grid, grid) or None: round(255·P(class 1)) (row = x1 ascending, column = x0); other
         inputs at 0. None without a plane of inputs or with more than two classes.
     winners
-        uint8 (2, grid, grid) or None: of the same grid with more than two classes, k + 16·l and
-        round(255·p), where k is the most probable class, p its probability, at least 1/K, and l =
-        round(15·√d) says how far it is ahead of the second, d = p - p₂: so a line between classes
-        can be drawn between nodes. Of images None: two pixels are no plane to look at.
+        uint8 (2, grid, grid) or None: on the same grid, with more than two classes, k + 16·l and
+        round(255·p), where k is the most probable class, p its probability (at least 1/K) and
+        l = round(15·√d) its lead over the second, d = p - p₂: so a line between classes can be
+        drawn between nodes. None for images, whose inputs have no plane.
     reliability
-        float32 (3, 15): count, sum of confidences and number right of the validation set in 15
+        float32 (3, 15): count, sum of confidences and correct count of the validation set in 15
         bins (lo, hi] of the top-label probability; the reliability diagram and the ECE follow.
     input_norms
         float32 (inputs,) or None: Euclidean norm of the weights that leave each input feature, 0
@@ -115,28 +115,28 @@ class LaneFrame:
         float32 (6,) or None: P(class 1) of the view's ``sequences``, eval mode. In a run's last
         frame only, and only of a sequence model.
     attention
-        float32 (2, 6, blocks, heads, time, time) or None: where each token of those sequences
-        looks, in eval mode and in train mode with one draw of the attention dropout's masks
-        (other dropout off), by the same weights. In a transformer's last frame only.
+        float32 (2, 6, blocks, heads, time, time) or None: attention weights of each token of
+        those sequences, in eval mode and in train mode with one draw of the attention dropout's
+        masks (other dropout off), by the same weights. In a transformer's last frame only.
     probabilities
         float32 (2, 10, classes) or None: class probabilities of the view's ``images``, in eval
         mode and in train mode with one draw of dropout's masks (batch norm as in eval mode), by
-        the same weights. This and the rest: in a CNN's last frame only, of a run of few lanes.
+        the same weights. This and the maps: in a CNN's last frame only, in a run of few lanes.
     maps
-        float32 (2, 10, numbers) or None: the maps that leave each layer, laid flat one layer
+        float32 (2, 10, numbers) or None: the feature maps of each layer, flattened, one layer
         after the other; ``map_shapes`` are the layers' (channels, side).
     map_kept
         float32 (10, all channels) or None: the share of each map that train mode kept.
     rights
         uint32 (3, 2, classes) or None: of the training points, of the validation points, and of
         those validation points that are neither copies of a training point nor of one another
-        (in their own inputs): for each class as labelled, how many the model is right on in eval
-        mode, and how many there are. None of networks other than an ``mlp`` that still train, and
-        of lanes that come from a file.
+        (in their own inputs): for each labelled class the number classified correctly in eval
+        mode, and the number of points. None for networks other than an ``mlp`` that still train,
+        and for lanes that come from a file.
     test
         float32 (2,) or None: loss and accuracy on the locked test set, eval mode, by the weights
-        that the frame shows. In the last frame only, of a run of at most 64 lanes. Whoever shows
-        it says so first: it is to be looked at once.
+        that the frame shows. In the last frame only, in a run of at most 64 lanes. A page asks
+        before it shows it: a test set is used once.
     """
 
     status: str
@@ -175,7 +175,7 @@ class LaneFrame:
         return self.history[HISTORY.index(name)]
 
     def feature_maps(self, layer: int) -> NDArray[np.float32]:
-        """Return the maps that leave a layer, (2, images, channels, side, side): eval, train."""
+        """Return a layer's feature maps, (2, images, channels, side, side): eval, train."""
         if self.maps is None:
             raise ValueError("feature_maps: got a frame without maps; ask a CNN's last frame.")
         sizes = [channels * side**2 for channels, side in self.map_shapes]
@@ -189,7 +189,7 @@ class Frame:
     """All lanes at one moment. ``epoch`` is the furthest lane's; ``epochs`` the most asked for.
 
     ``data`` holds each lane's points (equal data sets are one object); on the wire only a run's
-    first frame carries it, and the receiver hands it on to the later ones.
+    first frame carries it, and the store adds it to the later ones.
     """
 
     epoch: int
@@ -239,7 +239,7 @@ class Frame:
 def _pack(value: Any, arrays: list[NDArray[Any]]) -> dict[str, Any]:
     """Describe a dataclass for the header; its arrays go into ``arrays``, by number.
 
-    An ``extension`` is written only where there is one.
+    A field marked ``extension`` is written only where it is not None.
     """
     out: dict[str, Any] = {}
     for f in dataclasses.fields(value):
@@ -269,7 +269,7 @@ def _unpack(cls: type[Any], entry: dict[str, Any], arrays: Sequence[NDArray[Any]
 def resample_boundary(boundary: NDArray[np.uint8], most: int) -> NDArray[np.uint8]:
     """Return the boundary on at most ``most`` x ``most`` nodes, evenly over the same extent.
 
-    Linear between the nodes there were: contours stay where they are.
+    Linear between the old nodes: contours stay where they are.
     """
     out = boundary.astype(np.float32)
     for axis, n in enumerate(boundary.shape):
@@ -284,9 +284,9 @@ def resample_boundary(boundary: NDArray[np.uint8], most: int) -> NDArray[np.uint
 
 
 def resample_winners(winners: NDArray[np.uint8], most: int) -> NDArray[np.uint8]:
-    """Return an image of classes on at most ``most`` x ``most`` nodes, evenly over its extent.
+    """Return a map of classes on at most ``most`` x ``most`` nodes, evenly over its extent.
 
-    Each is the nearest of the nodes there were: between two classes there is no third.
+    Each takes the nearest old node's value: there is nothing between two classes.
     """
     rows, columns = (
         np.linspace(0, n - 1, min(n, most)).round().astype(np.int64) for n in winners.shape[1:]

@@ -1,6 +1,6 @@
-"""What one look at a lab needs: named arrays and named values, and the bytes they travel in.
+"""Frames of labs: named arrays and named values, and their bytes.
 
-NumPy only. As with :class:`regviz.frames.Frame`, nothing that comes in is ever unpickled.
+NumPy only. As with :class:`regviz.frames.Frame`, nothing received is ever unpickled.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ class LabFrame:
     Attributes
     ----------
     step, steps
-        How far it is, from 1, and how far it goes. What ``steps`` counts is the lab's own affair.
+        The current step, from 1, and the last one. Each lab has its own unit of a step.
     arrays
-        Everything to draw, by name. After :meth:`from_bytes` they are read-only.
+        The arrays to draw, by name. After :meth:`from_bytes` they are read-only.
     values
-        Everything to say, by name; a number that is not known yet is NaN.
+        The values to state, by name; a number that is not known yet is NaN.
     """
 
     step: int
@@ -56,7 +56,7 @@ class LabFrame:
 
     @property
     def done(self) -> bool:
-        """Whether this is the last look."""
+        """Whether this is the last frame."""
         return self.step >= self.steps
 
     def to_bytes(self) -> bytes:
@@ -91,11 +91,11 @@ class LabFrame:
             raise ValueError(f"these bytes are not a whole frame of a lab: {error!r}") from None
 
 
-def looks(steps: int, most: int = 150) -> NDArray[np.int64]:
-    """Return at which of the steps 1…``steps`` to look: dense at first, and never far apart.
+def observed_steps(steps: int, most: int = 150) -> NDArray[np.int64]:
+    """Return at which of the steps 1…``steps`` a lab makes frames: densely at first.
 
-    At most about twice ``most``: evenly on a log axis, where curves are steep, and evenly on a
-    plain one, so that no stretch of computing between two looks is long.
+    At most about twice ``most``: evenly on a log axis, since curves are steep at first, and evenly
+    on a linear one, so that the time between two frames is short.
     """
     even = np.linspace(1, steps, most)
     return np.unique(np.concatenate([np.geomspace(1, steps, most), even]).round().astype(np.int64))

@@ -1,20 +1,20 @@
-"""Frames as the small messages that the browser draws: what a picture shows, and no more.
+"""The messages that the browser draws: what the charts show of frames, reduced in size.
 
-A message is ``RVL1``, the length of a JSON header (uint32, little-endian), the header, padded to
-8 bytes, and raw little-endian arrays; the header's ``arrays`` gives type, shape and offset of
-each by name. A frame of two lanes stays below 20 kB:
+A message has the format of :mod:`regviz.frames.codec` and the magic number ``RVL1``; its header's
+``arrays`` gives type, shape and offset of each array by name. A frame of two lanes stays below
+20 kB:
 
-- a boundary is uint8, at most 64 x 64 while the run goes on, whole when it is done; of more than
-  two classes it is two such pictures in one array, as :attr:`LaneFrame.winners` says (two lanes
+- a boundary is uint8, at most 64 x 64 while the run goes on, whole when it is done; with more than
+  two classes it is two such images in one array, as :attr:`LaneFrame.winners` says (two lanes
   then stay below 28 kB);
 - curves are float16 (losses to three digits), at most 300 points each;
 - histograms have 128 bins over limits that all lanes of a layer share; limits are powers of two,
   so bins add up exactly;
-- points are uint16 over the extent of their picture, at most 1,000 of them.
+- points are uint16 over the extent of their chart, at most 1,000 of them.
 
-A sweep is one message: a frame, whole, for each value, its boundaries of at most 80 x 80 and its
-curves of 200 points; 21 values of two lanes are some 450 kB. Figures that change as a whole travel
-as Plotly's JSON, once for each theme.
+A sweep is one message: a whole frame for each value, with boundaries of at most 80 x 80 and curves
+of 200 points; 21 values of two lanes are some 450 kB. Figures that change as a whole are sent as
+Plotly's JSON, once for each theme.
 
 The other end of this module is ``regviz/ui/live.js``.
 """
@@ -34,7 +34,7 @@ from regviz.frames import DataView, Frame, LaneFrame, codec, resample_boundary, 
 
 MAGIC = b"RVL1"
 CURVES = ("train_loss", "val_loss", "train_loss_train_mode", "train_accuracy", "val_accuracy")
-"""The curves that travel, in this order."""
+"""The curves that are sent, in this order."""
 
 CURVE_POINTS = 300
 LIVE_GRID = 64
@@ -44,7 +44,7 @@ STORED_GRID = 64
 LAST_GRID = 256
 SWEEP_GRID = 80
 SWEEP_NODES = 42 * SWEEP_GRID**2
-"""Of all boundaries of a sweep together; more values or lanes get coarser ones."""
+"""Nodes of all boundaries of a sweep together; more values or lanes get coarser ones."""
 SWEEP_POINTS = 200
 
 Cell = str | tuple[str, str]
@@ -53,7 +53,7 @@ Cell = str | tuple[str, str]
 
 @dataclass(frozen=True)
 class Table:
-    """Numbers beside a picture, as text: one heading for each column, then the rows."""
+    """Numbers beside a chart, as text: one heading for each column, then the rows."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
@@ -66,9 +66,9 @@ TableOf = Callable[[Frame], Table]
 
 
 def thin(n: int, most: int = CURVE_POINTS, keep: Sequence[int] = ()) -> NDArray[np.int64]:
-    """Return at most ``most`` indices, evenly over ``range(n)``, first and last always among them.
+    """Return at most ``most`` indices, evenly over ``range(n)``, the first and the last included.
 
-    Those in ``keep`` (a best epoch, a stop) are taken besides.
+    Those in ``keep`` (a best epoch, a stop) are included, too.
     """
     if n <= most:
         return np.arange(n)
@@ -79,7 +79,7 @@ def thin(n: int, most: int = CURVE_POINTS, keep: Sequence[int] = ()) -> NDArray[
 def merge_histograms(
     counts: Sequence[NDArray[np.uint32]], limits: Sequence[float], bins: int = BINS
 ) -> tuple[NDArray[np.uint32], float]:
-    """Bring one layer's histograms of several lanes to common bins, without losing a weight.
+    """Bring one layer's histograms of several lanes to common bins; no count is lost.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def shrink_boundary(boundary: NDArray[np.uint8], most: int) -> NDArray[np.uint8]
 
 
 def half_precision(values: NDArray[np.float32]) -> NDArray[np.float16]:
-    """Round to float16; what is too large for it becomes infinite, which draws as a gap."""
+    """Round to float16; too large values become infinite, which is drawn as a gap."""
     with np.errstate(over="ignore"):
         return values.astype(np.float16)
 
@@ -169,7 +169,7 @@ class _Message:
 
 
 def pack_waiting(channel: str, run: str, *, state: str) -> bytes:
-    """Pack word that there is no frame (yet): the charts keep what they show."""
+    """Pack the state of a run without a frame: the charts keep what they show."""
     return _Message().to_bytes({"channel": channel, "run": run, "state": state})
 
 
@@ -184,10 +184,10 @@ def pack_frame(
     name: str = "",
     pooled: bool = False,
 ) -> bytes:
-    """Pack one frame whole: pictures, curves so far, points and numbers.
+    """Pack one frame: boundaries, histograms, curves so far, points and numbers.
 
-    ``name`` says what was trained, for the files that pictures are saved to; ``pooled`` adds each
-    lane's weights of all layers in one histogram.
+    ``name`` describes the run in the names of saved pictures; ``pooled`` adds one histogram of all
+    layers' weights for each lane.
     """
     message = _Message()
     header = _head(channel, run, frame, state) | {"name": name}
@@ -258,12 +258,12 @@ def pack_sweep(
     start
         Which value the slider points at to begin with.
     files
-        For each value the name that saved pictures begin with.
+        For each value the beginning of the names of saved pictures.
 
     Returns
     -------
     bytes
-        The message; its header's ``id`` follows from all of its content.
+        The message; its header's ``id`` is a digest of all of its content.
 
     Raises
     ------
@@ -304,7 +304,7 @@ def pack_sweep(
     header["sweep"] = {"name": name, "values": list(values), "start": start, "entries": entries}
     if views:
         header["views"] = [_described(view) for _, view in views.values()]
-        # where each value has data of its own (its noise is what is swept), fewer points of each
+        # where the values have different data (a sweep over noise), fewer points of each
         most = MAX_POINTS if len(views) <= 2 else MAX_POINTS // 4
         for i, view in views.values():
             _points(message, i, view, most)
@@ -313,8 +313,8 @@ def pack_sweep(
 
 
 def pack_figures(channel: str, figures: Mapping[str, tuple[str, str]]) -> bytes:
-    """Pack whole figures as Plotly's JSON: of each name the light one and the dark one, where
-    that is another."""
+    """Pack whole figures as Plotly's JSON: the light one of each name, and the dark one where it
+    differs."""
     message = _Message()
     for i, texts in enumerate(figures.values()):
         for theme, text in zip(("light", "dark"), texts, strict=True):
@@ -325,13 +325,13 @@ def pack_figures(channel: str, figures: Mapping[str, tuple[str, str]]) -> bytes:
 
 
 def stamp(message: bytes, feed: str, session: str, number: int) -> bytes:
-    """Return a message that says by whom it was sent, and which one of a session's it is: the
-    browser, which may get it twice or late, then knows what it has seen."""
+    """Return a message that names its feed, its session and its number in the session: a browser
+    may get a message twice or late, and then ignores it."""
     return codec.prepend(message, {"sent": [feed, session, number]})
 
 
 def unpack(data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """Return header and arrays of a message: what the browser reads, for tests and tools."""
+    """Return header and arrays of a message, as the browser reads them; for tests and tools."""
     header, start = codec.unpack(MAGIC, data)
     arrays = {
         name: codec.array_at(data, start + offset, dtype, shape)
@@ -374,7 +374,7 @@ def _picture(
     most: int,
     shrink: Callable[[NDArray[np.uint8], int], NDArray[np.uint8]] = shrink_boundary,
 ) -> dict[str, Any]:
-    """What changes with the epoch: boundaries, histograms, exact zeros."""
+    """Add what changes with the epoch (boundaries, histograms) and describe it for the header."""
     lanes = frame.lanes
     for i, lane in enumerate(lanes):
         if lane.boundary is not None:
@@ -392,7 +392,7 @@ def _picture(
 
 
 def _layers(message: _Message, prefix: str, lanes: Sequence[LaneFrame]) -> list[dict[str, Any]]:
-    """Common bins for each layer that all lanes have: lanes of one page share their shapes."""
+    """Add common histograms of each layer that all lanes have, and describe them."""
     out = []
     for layer in range(min(len(lane.layers) for lane in lanes)):
         limits = [float(lane.limits[layer]) for lane in lanes]
@@ -414,9 +414,9 @@ def _layers(message: _Message, prefix: str, lanes: Sequence[LaneFrame]) -> list[
 def pooled_histograms(
     lanes: Sequence[LaneFrame],
 ) -> tuple[NDArray[np.int64], float]:
-    """Return each lane's weights of all layers as one histogram, (lanes, bins), and their limit.
+    """Return one histogram of all layers' weights for each lane, (lanes, bins), and their limit.
 
-    Unlike the layers' own, they can stand beside each other where the lanes' shapes differ.
+    Unlike the histograms of layers, these can be compared where the lanes' shapes differ.
     """
     rows = [row for lane in lanes for row in lane.histogram]
     merged, limit = merge_histograms(rows, [float(v) for lane in lanes for v in lane.limits])
@@ -466,7 +466,7 @@ def _points(message: _Message, i: int, view: DataView, most: int) -> None:
 
 
 def _content(view: DataView) -> bytes:
-    """Bytes that tell data sets apart: runs of a sweep may hold equal ones of their own."""
+    """Bytes that are equal for equal data sets: each run of a sweep has its own objects."""
     parts = (view.x, view.y, view.is_val, np.array(view.extent))
     return b"".join(part.tobytes() for part in parts)
 

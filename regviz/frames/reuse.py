@@ -1,10 +1,9 @@
-"""Lanes that are trained already: what somebody asks for is often half there.
+"""Lanes that are trained already: half of a request is often there.
 
-Whoever moves a strength asks for a new twin beside the same plain model as before. Where many ask
-at a time, the plain one is taken from a finished run, and only the other is trained. Runs are
-deterministic, so it is what training again would give; it is shown at the epochs at which its own
-run was looked at, and the new lanes are looked at then, so that a frame shows all lanes at one
-epoch.
+A user who moves a strength asks for a new twin beside the same plain model as before. On a busy
+server the plain lane is taken from a finished run, and only the other is trained. Runs are
+deterministic, so it is what training again would give. Its frames exist at some epochs only; the
+new lanes get theirs at the same epochs, so that a frame shows all lanes at one epoch.
 """
 
 from __future__ import annotations
@@ -16,9 +15,9 @@ from dataclasses import dataclass
 from regviz.frames import DataView, Frame, LaneFrame, resample_boundary, resample_winners
 
 LEAST_FRAMES = 6
-"""Looks that a lane must have had: with fewer, what is trained beside it would hardly move."""
+"""Frames that a lane must have: with fewer, the picture of the lane beside it would hardly move."""
 MOST_LANES = 6
-"""Lanes of a run that gives or takes some: frames of more hold less of each lane."""
+"""Lanes of a run that gives or takes lanes: frames of larger runs hold less of each lane."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class TrainedLane:
 
     @classmethod
     def of(cls, frames: list[Frame], lane: int) -> TrainedLane | None:
-        """Return a lane of a run's stored frames; None where they are too few or too bare."""
+        """Return a lane of a run's stored frames; None where they are too few."""
         if len(frames) < LEAST_FRAMES:
             return None
         last = frames[-1]
@@ -40,24 +39,24 @@ class TrainedLane:
         return cls(tuple(f.lanes[lane] for f in frames), last.data[lane], last.epochs)
 
     @property
-    def looks(self) -> list[int]:
-        """Epochs at which it was looked at while it was trained."""
+    def frame_epochs(self) -> list[int]:
+        """Epochs of its frames while it was trained."""
         return [frame.epoch for frame in self.frames[:-1]]
 
     def at(self, epoch: int) -> LaneFrame:
-        """Return the lane at an epoch, or where it was looked at last before that; its end, once
-        it had ended."""
+        """Return the lane's newest frame up to an epoch, or its first; its last frame from the
+        epoch on at which it ended."""
         if epoch >= self.frames[-1].epoch:
             return self.frames[-1]
         return next((f for f in reversed(self.frames) if f.epoch <= epoch), self.frames[0])
 
 
-def looks(lanes: Mapping[int, TrainedLane]) -> list[int]:
-    """Return the epochs at which all lanes were looked at, or had ended."""
+def common_epochs(lanes: Mapping[int, TrainedLane]) -> list[int]:
+    """Return the epochs at which each lane has a frame, or has ended."""
     if not lanes:
         return []
-    every = set().union(*(lane.looks for lane in lanes.values()))
-    ends = [(lane, set(lane.looks)) for lane in lanes.values()]
+    every = set().union(*(lane.frame_epochs for lane in lanes.values()))
+    ends = [(lane, set(lane.frame_epochs)) for lane in lanes.values()]
     return sorted(
         epoch
         for epoch in every
@@ -68,7 +67,7 @@ def looks(lanes: Mapping[int, TrainedLane]) -> list[int]:
 def completed(frame: Frame, lanes: Mapping[int, TrainedLane]) -> Frame:
     """Return a frame of new lanes with the trained ones in their places.
 
-    Boundaries are brought to the coarsest one's nodes, so that they can be compared.
+    Boundaries are resampled to the coarsest one's nodes, so that they can be compared.
     """
     if frame.done:
         trained = {i: lane.frames[-1] for i, lane in lanes.items()}

@@ -15,13 +15,13 @@ MAX_STORED_LANES = 800
 
 
 class FrameStore:
-    """The frames of one run that are kept for scrubbing: a thinned list with a cap.
+    """The frames of one run that are kept for scrubbing: a thinned list of bounded length.
 
     When ``cap`` frames are held, every second one is dropped and from then on only every second
     frame is taken, and so on: the list stays evenly spaced however long the run is. The newest
     frame is always the last entry. A stored frame's history is a slice of the newest one's, so a
-    long run does not hold its curves a hundred times. The more lanes, the fewer frames: a sweep
-    of a thousand models would else fill the memory.
+    long run does not hold its curves a hundred times. The more lanes, the fewer frames: otherwise
+    a sweep of a thousand models would fill the memory.
     """
 
     def __init__(self, cap: int = MAX_STORED_FRAMES) -> None:
@@ -44,7 +44,7 @@ class FrameStore:
         self.latest = frame
 
     def frames(self) -> list[Frame]:
-        """Return the kept frames in order, whole again, the newest last."""
+        """Return the kept frames in order, with history and data, the newest last."""
         latest = self.latest
         if latest is None:
             return []
@@ -69,7 +69,7 @@ class FrameStore:
 
 def _without_history(frame: Frame) -> Frame:
     empty = np.empty((len(HISTORY), 0), np.float32)
-    # copied out: an unpacked frame's arrays are views that would keep all of its bytes alive
+    # copied: an unpacked frame's arrays are views that would keep all of its bytes in memory
     lanes = []
     for lane in frame.lanes:
         fields: dict[str, Any] = {**vars(lane), "history": empty}

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regviz.data.datasets import stream
-from regviz.frames.lab import LabFrame, looks
+from regviz.frames.lab import LabFrame, observed_steps
 
 Array = NDArray[np.float64]
 
@@ -55,7 +55,7 @@ def early_stopping_ridge(
     solution = q @ np.ones(n_eigenvalues)
     w = np.zeros(n_eigenvalues)
     dense = np.geomspace(1e-6, 1.0, 4000)
-    at = looks(steps)
+    at = observed_steps(steps)
     gap, alpha = np.empty(len(at)), np.empty(len(at))
     look, largest_bound = 0, 0.0
     for t in range(1, steps + 1):

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regviz.data.datasets import stream
-from regviz.frames.lab import LabFrame, looks
+from regviz.frames.lab import LabFrame, observed_steps
 from regviz.scratch.label_smoothing import cross_entropy, logit_gap, soft_targets
 
 Array = NDArray[np.float64]
@@ -37,7 +37,7 @@ def label_smoothing_gap(
     positive = target[0][target[0] > 0]
     smallest = float(-(positive * np.log(positive)).sum())
     closed = logit_gap(n_classes, epsilon)
-    at = looks(steps)
+    at = observed_steps(steps)
     gaps, losses = np.empty((len(at), _SAMPLES)), np.empty(len(at))
     look = 0
     for t in range(1, steps + 1):

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from regviz.data.datasets import stream
-from regviz.frames.lab import LabFrame, looks
+from regviz.frames.lab import LabFrame, observed_steps
 from regviz.labs.ridge import ridge
 from regviz.nn.layers import Parameters
 from regviz.nn.optimizers import SGD, Strengths
@@ -102,7 +102,7 @@ def l1_path(
     target = np.linalg.solve(root, moments["correlated"])
     shrunk = np.stack([ridge(root.T, target, k) for k in lambdas["correlated"]])
     picture, values = _geometry(strength)
-    at = looks(steps, 80)
+    at = observed_steps(steps, 80)
     for t in range(1, steps + 1):
         stack.step()
         if t not in at:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regviz.data.datasets import stream
-from regviz.frames.lab import LabFrame, looks
+from regviz.frames.lab import LabFrame, observed_steps
 from regviz.scratch.dropout import dropout_forward
 
 Array = NDArray[np.float64]
@@ -107,7 +107,7 @@ def _descend(
     # half of what is stable for the expected loss: each step's own X̃ is a little larger
     lr = 0.5 * n / np.linalg.eigvalsh(x.T @ x + np.diag(strength))[-1]
     w, total = np.zeros(d), np.zeros((steps + 1, d))
-    at = looks(steps, 200)
+    at = observed_steps(steps, 200)
     path, averaged, gap = np.empty((len(at), d)), np.empty((len(at), d)), np.empty(len(at))
     look = 0
     for t in range(1, steps + 1):

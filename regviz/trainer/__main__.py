@@ -1,6 +1,6 @@
-"""Start a trainer process: ``python -m regviz.trainer``; the engine does it."""
+"""Start a trainer process: ``python -m regviz.trainer``; the engine does this."""
 
-from regviz.trainer.trainer import main
+from regviz.trainer.process import main
 
 if __name__ == "__main__":
     main()
