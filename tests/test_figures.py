@@ -377,7 +377,7 @@ def test_an_image_of_classes_travels_as_it_is_and_stays_small() -> None:
     frame = frames_of(EPOCHS - 1)
     lanes = tuple(
         dataclasses.replace(
-            lane, boundary=None, winners=rng.integers(0, 10, (2, 64, 64)).astype(np.uint8)
+            lane, boundary=None, class_map=rng.integers(0, 10, (2, 64, 64)).astype(np.uint8)
         )
         for lane in frame.lanes
     )
@@ -385,11 +385,11 @@ def test_an_image_of_classes_travels_as_it_is_and_stays_small() -> None:
     packed = packing.pack_frame("c", "r", frame, with_points=False)
     header, arrays = packing.unpack(packed)
     for i, lane in enumerate(lanes):
-        np.testing.assert_array_equal(arrays[f"b{i}"], lane.winners)
+        np.testing.assert_array_equal(arrays[f"b{i}"], lane.class_map)
     assert "none" not in header["frame"]
     assert len(packed) <= 28_000
     _, arrays = packing.unpack(packing.pack_bundle("c", "r", [frame, frame]))
-    np.testing.assert_array_equal(arrays["1.b0"], lanes[0].winners)
+    np.testing.assert_array_equal(arrays["1.b0"], lanes[0].class_map)
     sweep = packing.pack_sweep("c", "r", [frame] * 21, values=["1"] * 21, name="x")
     assert len(sweep) <= 600_000
 

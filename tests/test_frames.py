@@ -22,7 +22,7 @@ from regviz.frames import (
     Frame,
     FrameStore,
     LaneFrame,
-    resample_winners,
+    resample_class_map,
 )
 
 
@@ -120,7 +120,7 @@ def test_whatever_the_numbers_they_arrive(
 def test_images_of_classes_travel_and_cost_others_nothing() -> None:
     frame = make_frame(3)
     image = np.stack([np.arange(16).reshape(4, 4) % 3, np.arange(16).reshape(4, 4) + 85])
-    lane = dataclasses.replace(frame.lanes[0], boundary=None, winners=image.astype(np.uint8))
+    lane = dataclasses.replace(frame.lanes[0], boundary=None, class_map=image.astype(np.uint8))
     both = dataclasses.replace(frame, lanes=(lane, frame.lanes[1]))
     assert_same(Frame.from_bytes(both.to_bytes()), both)
     assert b"winners" not in frame.to_bytes()
@@ -134,7 +134,7 @@ def test_images_of_classes_travel_and_cost_others_nothing() -> None:
 def test_a_coarser_image_of_classes_holds_nodes_of_the_finer(most: int) -> None:
     rng = np.random.default_rng(0)
     image = rng.integers(0, 200, (2, 5, 7)).astype(np.uint8)
-    coarse = resample_winners(image, most)
+    coarse = resample_class_map(image, most)
     assert coarse.shape == (2, min(5, most), min(7, most))
     np.testing.assert_array_equal(coarse[:, [0, 0, -1, -1], [0, -1, 0, -1]],
                                   image[:, [0, 0, -1, -1], [0, -1, 0, -1]])  # fmt: skip

@@ -344,8 +344,9 @@ def test_the_picture_is_what_the_network_itself_finds_most_probable(
     for lane in range(2):
         frame_of = frame.lanes[lane]
         assert frame_of.boundary is None
-        assert frame_of.winners is not None
-        best, level, sure = frame_of.winners[0] & 15, frame_of.winners[0] >> 4, frame_of.winners[1]
+        assert frame_of.class_map is not None
+        best, level = frame_of.class_map[0] & 15, frame_of.class_map[0] >> 4
+        sure = frame_of.class_map[1]
         n = len(best)
         xx0, xx1 = np.meshgrid(np.linspace(a, b, n), np.linspace(c, d, n))
         x = np.zeros((2, n * n, 2 + irrelevant), np.float32)

@@ -91,12 +91,12 @@ def test_images_of_classes_come_to_the_nodes_of_all() -> None:
     )
     lane = trained([plain], 0, every=1)
     (mine,) = frames_of([plain.replace("regularization.l2", 0.1)])[0].lanes
-    assert mine.winners is not None
-    coarse = Frame(1, 24, (dataclasses.replace(mine, winners=mine.winners[:, ::2, ::2]),))
+    assert mine.class_map is not None
+    coarse = Frame(1, 24, (dataclasses.replace(mine, class_map=mine.class_map[:, ::2, ::2]),))
     theirs, other = reuse.completed(coarse, {0: lane}).lanes
-    assert theirs.winners is not None
-    assert other.winners is not None
-    assert theirs.winners.shape == other.winners.shape == coarse.lanes[0].winners.shape  # type: ignore[union-attr]
+    assert theirs.class_map is not None
+    assert other.class_map is not None
+    assert theirs.class_map.shape == other.class_map.shape == coarse.lanes[0].class_map.shape  # type: ignore[union-attr]
 
 
 def test_common_epochs_are_where_each_lane_has_a_frame_or_has_ended() -> None:

@@ -908,25 +908,25 @@ def test_the_difference_of_three_classes_is_refused_in_one_sentence(three: Runs)
 
 
 def test_the_plane_is_coloured_by_the_class_at_each_node(three: Runs) -> None:
-    winners = three.last.lanes[0].winners
-    assert winners is not None
-    image = classes.image(winners, 3, LIGHT)
+    class_map = three.last.lanes[0].class_map
+    assert class_map is not None
+    image = classes.image(class_map, 3, LIGHT)
     nodes = image[::6, ::6]
-    assert nodes.shape == (*winners.shape[1:], 3)
-    best, sure = winners[0] & 15, winners[1] / 255
+    assert nodes.shape == (*class_map.shape[1:], 3)
+    best, sure = class_map[0] & 15, class_map[1] / 255
     certain = sure > 0.99
     assert certain.any()
     areas = np.array([[int(a[i : i + 2], 16) for i in (1, 3, 5)] for a in LIGHT.areas]) / 255
     np.testing.assert_allclose(nodes[certain], areas[best[certain]], atol=0.02)
-    assert len(classes.sides(winners, 3)) == len(np.unique(best)) - 1
+    assert len(classes.sides(class_map, 3)) == len(np.unique(best)) - 1
 
 
 def test_a_run_of_two_classes_stands_beside_one_of_three(three: Runs, twins: Runs) -> None:
     boundary = twins.last.lanes[0].boundary
     assert boundary is not None
-    winners = classes.winners_of(twins.last.lanes[0])
-    assert winners is not None
-    np.testing.assert_array_equal(winners[0] & 15, boundary > 127)
-    np.testing.assert_array_equal(winners[1], np.maximum(boundary, 255 - boundary))
+    class_map = classes.class_map_of(twins.last.lanes[0])
+    assert class_map is not None
+    np.testing.assert_array_equal(class_map[0] & 15, boundary > 127)
+    np.testing.assert_array_equal(class_map[1], np.maximum(boundary, 255 - boundary))
     assert twins.kinds == 2
     assert three.kinds == 3

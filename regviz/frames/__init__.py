@@ -8,7 +8,7 @@ from regviz.frames.frame import (
     Frame,
     LaneFrame,
     resample_boundary,
-    resample_winners,
+    resample_class_map,
 )
 from regviz.frames.store import MAX_STORED_FRAMES, MAX_STORED_LANES, FrameStore
 
@@ -23,5 +23,5 @@ __all__ = [
     "FrameStore",
     "LaneFrame",
     "resample_boundary",
-    "resample_winners",
+    "resample_class_map",
 ]

@@ -100,7 +100,7 @@ class LaneFrame:
     boundary
         uint8 (grid, grid) or None: round(255·P(class 1)) (row = x1 ascending, column = x0); other
         inputs at 0. None without a plane of inputs or with more than two classes.
-    winners
+    class_map
         uint8 (2, grid, grid) or None: on the same grid, with more than two classes, k + 16·l and
         round(255·p), where k is the most probable class, p its probability (at least 1/K) and
         l = round(15·√d) its lead over the second, d = p - p₂: so a line between classes can be
@@ -167,7 +167,9 @@ class LaneFrame:
     map_shapes: tuple[tuple[int, int], ...] = ()
     map_kept: NDArray[np.float32] | None = None
     test: NDArray[np.float32] | None = None
-    winners: NDArray[np.uint8] | None = field(default=None, metadata={"extension": True})
+    class_map: NDArray[np.uint8] | None = field(
+        default=None, metadata={"extension": True, "name": "winners"}
+    )
     rights: NDArray[np.uint32] | None = field(default=None, metadata={"extension": True})
 
     def curve(self, name: str) -> NDArray[np.float32]:
@@ -239,24 +241,28 @@ class Frame:
 def _pack(value: Any, arrays: list[NDArray[Any]]) -> dict[str, Any]:
     """Describe a dataclass for the header; its arrays go into ``arrays``, by number.
 
-    A field marked ``extension`` is written only where it is not None.
+    A field marked ``extension`` is written only where it is not None; one with a ``name`` keeps
+    that name in the bytes.
     """
     out: dict[str, Any] = {}
     for f in dataclasses.fields(value):
         entry = getattr(value, f.name)
+        name = f.metadata.get("name", f.name)
         if isinstance(entry, np.ndarray):
-            out[f.name] = {"array": len(arrays)}
+            out[name] = {"array": len(arrays)}
             arrays.append(entry)
         elif entry is None and f.metadata.get("extension"):
             continue
         else:
-            out[f.name] = entry
+            out[name] = entry
     return out
 
 
 def _unpack(cls: type[Any], entry: dict[str, Any], arrays: Sequence[NDArray[Any]]) -> Any:
     out: dict[str, Any] = {}
-    for name, value in entry.items():
+    names = {f.metadata["name"]: f.name for f in dataclasses.fields(cls) if "name" in f.metadata}
+    for key, value in entry.items():
+        name = names.get(key, key)
         if isinstance(value, dict):
             out[name] = arrays[value["array"]]
         elif isinstance(value, list):
@@ -283,12 +289,12 @@ def resample_boundary(boundary: NDArray[np.uint8], most: int) -> NDArray[np.uint
     return out.round().astype(np.uint8)
 
 
-def resample_winners(winners: NDArray[np.uint8], most: int) -> NDArray[np.uint8]:
+def resample_class_map(class_map: NDArray[np.uint8], most: int) -> NDArray[np.uint8]:
     """Return a map of classes on at most ``most`` x ``most`` nodes, evenly over its extent.
 
     Each takes the nearest old node's value: there is nothing between two classes.
     """
     rows, columns = (
-        np.linspace(0, n - 1, min(n, most)).round().astype(np.int64) for n in winners.shape[1:]
+        np.linspace(0, n - 1, min(n, most)).round().astype(np.int64) for n in class_map.shape[1:]
     )
-    return winners[:, rows][:, :, columns]
+    return class_map[:, rows][:, :, columns]

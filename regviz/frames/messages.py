@@ -5,7 +5,7 @@ A message has the format of :mod:`regviz.frames.codec` and the magic number ``RV
 20 kB:
 
 - a boundary is uint8, at most 64 x 64 while the run goes on, whole when it is done; with more than
-  two classes it is two such images in one array, as :attr:`LaneFrame.winners` says (two lanes
+  two classes it is two such images in one array, as :attr:`LaneFrame.class_map` says (two lanes
   then stay below 28 kB);
 - curves are float16 (losses to three digits), at most 300 points each;
 - histograms have 128 bins over limits that all lanes of a layer share; limits are powers of two,
@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from regviz.frames import DataView, Frame, LaneFrame, codec, resample_boundary, resample_winners
+from regviz.frames import DataView, Frame, LaneFrame, codec, resample_boundary, resample_class_map
 
 MAGIC = b"RVL1"
 CURVES = ("train_loss", "val_loss", "train_loss_train_mode", "train_accuracy", "val_accuracy")
@@ -281,7 +281,7 @@ def pack_sweep(
     if not 0 <= start < len(values):
         raise ValueError(f"pack_sweep: got start={start}; give one of 0 to {len(values) - 1}.")
     pictures = len(frames) * counts[0]
-    if any(lane.winners is not None for frame in frames for lane in frame.lanes):
+    if any(lane.class_map is not None for frame in frames for lane in frame.lanes):
         pictures *= 2
     grid = int(max(40, min(SWEEP_GRID, math.sqrt(SWEEP_NODES / pictures))))
     message = _Message()
@@ -379,14 +379,14 @@ def _picture(
     for i, lane in enumerate(lanes):
         if lane.boundary is not None:
             message.add(f"{prefix}b{i}", shrink(lane.boundary, most))
-        elif lane.winners is not None:
-            message.add(f"{prefix}b{i}", resample_winners(lane.winners, most))
+        elif lane.class_map is not None:
+            message.add(f"{prefix}b{i}", resample_class_map(lane.class_map, most))
     entry: dict[str, Any] = {
         "epoch": frame.epoch,
         "restored": [lane.restored for lane in lanes],
         "layers": _layers(message, prefix, lanes),
     }
-    if any(lane.boundary is None and lane.winners is None for lane in lanes):
+    if any(lane.boundary is None and lane.class_map is None for lane in lanes):
         entry["none"] = why_no_boundary(frame.data)
     return entry
 

@@ -12,7 +12,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from regviz.frames import DataView, Frame, LaneFrame, resample_boundary, resample_winners
+from regviz.frames import DataView, Frame, LaneFrame, resample_boundary, resample_class_map
 
 LEAST_FRAMES = 6
 """Frames that a lane must have: with fewer, the picture of the lane beside it would hardly move."""
@@ -87,12 +87,12 @@ def completed(frame: Frame, lanes: Mapping[int, TrainedLane]) -> Frame:
             else dataclasses.replace(lane, boundary=resample_boundary(lane.boundary, min(sizes)))
             for lane in together
         ]
-    sizes = {lane.winners.shape[1] for lane in together if lane.winners is not None}
+    sizes = {lane.class_map.shape[1] for lane in together if lane.class_map is not None}
     if len(sizes) > 1:
         together = [
             lane
-            if lane.winners is None
-            else dataclasses.replace(lane, winners=resample_winners(lane.winners, min(sizes)))
+            if lane.class_map is None
+            else dataclasses.replace(lane, class_map=resample_class_map(lane.class_map, min(sizes)))
             for lane in together
         ]
     return Frame(

@@ -327,7 +327,7 @@ class Runs:
         """How many classes the boundaries show: more than two where any is an image of them."""
         views = self.last.data or ()
         shown = zip(self.last.lanes, views, strict=False)
-        return max((v.n_classes for lane, v in shown if lane.winners is not None), default=2)
+        return max((v.n_classes for lane, v in shown if lane.class_map is not None), default=2)
 
     @property
     def class_names(self) -> tuple[str, ...]:

@@ -21,27 +21,27 @@ _FINER = 6
 _LEAST = 1e-3
 
 
-def winners_of(lane: LaneFrame) -> NDArray[np.uint8] | None:
+def class_map_of(lane: LaneFrame) -> NDArray[np.uint8] | None:
     """Return a lane's image of classes, (2, grid, grid), also of one that has two; else None."""
     if lane.boundary is None:
-        return lane.winners
+        return lane.class_map
     one = lane.boundary > 127
     sure = np.where(one, lane.boundary, 255 - lane.boundary).astype(float)
     lead = np.round(15 * np.sqrt(2 * sure / 255 - 1))
     return np.stack([one + 16 * lead, sure]).astype(np.uint8)
 
 
-def leads(winners: NDArray[np.uint8], kinds: int) -> NDArray[np.float64]:
+def leads(class_map: NDArray[np.uint8], kinds: int) -> NDArray[np.float64]:
     """Return how far each class is ahead at each node, (classes, grid, grid); 0 where it is not."""
-    best, level = winners[0] & 15, winners[0] >> 4
+    best, level = class_map[0] & 15, class_map[0] >> 4
     ahead = np.maximum((level / 15) ** 2, _LEAST)
     return np.where(np.arange(kinds)[:, None, None] == best, ahead, 0.0)
 
 
-def sides(winners: NDArray[np.uint8], kinds: int) -> list[NDArray[np.float64]]:
+def sides(class_map: NDArray[np.uint8], kinds: int) -> list[NDArray[np.float64]]:
     """Return, for each class but the first of those there are, a response 0 to 255 that crosses
     127.5 where the class begins: all lines between classes are found once or twice."""
-    fields = leads(winners, kinds)
+    fields = leads(class_map, kinds)
     fields = fields[fields.any(axis=(1, 2))]
     out = []
     for i in range(1, len(fields)):
@@ -50,24 +50,24 @@ def sides(winners: NDArray[np.uint8], kinds: int) -> list[NDArray[np.float64]]:
     return out
 
 
-def image(winners: NDArray[np.uint8], kinds: int, palette: Palette) -> NDArray[np.float64]:
+def image(class_map: NDArray[np.uint8], kinds: int, palette: Palette) -> NDArray[np.float64]:
     """Return the colours of the plane, (rows, columns, 3) from 0 to 1, the first row lowest."""
-    best = _finer(leads(winners, kinds)).argmax(axis=0)
-    strength = _finer(winners[1:] / 255.0)[0]
+    best = _finer(leads(class_map, kinds)).argmax(axis=0)
+    strength = _finer(class_map[1:] / 255.0)[0]
     strength = np.clip((strength - 1 / kinds) / (1 - 1 / kinds), 0, 1)[:, :, None]
     pale, areas = _rgb(palette.response[1]), np.array([_rgb(c) for c in palette.areas])
     return pale + strength * (areas[best] - pale)
 
 
-def png(winners: NDArray[np.uint8], kinds: int, palette: Palette) -> str:
+def png(class_map: NDArray[np.uint8], kinds: int, palette: Palette) -> str:
     """Return the picture with its lines as a PNG in a data URL."""
-    best = _finer(leads(winners, kinds)).argmax(axis=0)
+    best = _finer(leads(class_map, kinds)).argmax(axis=0)
     line = np.zeros(best.shape, bool)
     line[1:] |= best[1:] != best[:-1]
     line[:, 1:] |= best[:, 1:] != best[:, :-1]
     line[:-1] |= line[1:]  # two pixels wide
     line[:, :-1] |= line[:, 1:]
-    colors = image(winners, kinds, palette)
+    colors = image(class_map, kinds, palette)
     colors[line] = _rgb(palette.contour)
     pixels = np.round(255 * colors[::-1]).astype(np.uint8)
     packed = io.BytesIO()

@@ -445,7 +445,7 @@ def boundary(cell: Cell, runs: Runs, style: Style) -> Update:
             ax = axes[i]
             response: NDArray[Any] | None = lane.boundary
             if kinds > 2:
-                response = classes.winners_of(lane)
+                response = classes.class_map_of(lane)
             pictures[i].set_visible(response is not None)
             if response is None:
                 _say(ax, "no boundary to draw", style)

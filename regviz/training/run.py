@@ -814,7 +814,7 @@ class _Stack:
                     input_mean=mean[i],
                     input_std=std[i],
                     boundary=pixels[i] if self.has_boundary else None,
-                    winners=winners[i] if self.has_winners else None,
+                    class_map=winners[i] if self.has_winners else None,
                     reliability=reliability[i],
                     input_norms=None if out_of_input is None else out_of_input[i],
                     rights=None if rights is None else rights[i],

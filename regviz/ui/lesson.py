@@ -268,7 +268,7 @@ class Shown:
             dataclasses.replace(
                 frames[i],
                 lanes=tuple(
-                    dataclasses.replace(lane, boundary=None, winners=None)
+                    dataclasses.replace(lane, boundary=None, class_map=None)
                     for lane in frames[i].lanes
                 ),
             )
