@@ -10,11 +10,11 @@ import numpy as np
 import streamlit as st
 
 from regviz.engine.engine import Job
-from regviz.engine.limits import parameter_count
 from regviz.figures import comparisons as compare_figures
 from regviz.figures.comparisons import BANDS
 from regviz.figures.palette import DARK, LIGHT
 from regviz.frames import Frame
+from regviz.nn.shapes import Shape, parameter_count
 from regviz.results import comparison, metrics, presets
 from regviz.results.comparison import Comparison, Scores
 from regviz.specs import Experiment, SpecError, to_link
@@ -283,7 +283,7 @@ def _ranking(shown: Comparison, seen: Scores, *, with_test: bool) -> str:
             metrics.percent(float(seen.val_accuracy[i].mean())),
             _count(seen.best_epoch[i]),
             _count(seen.zeros[i]),
-            f"{parameter_count(shown.experiments[i]):,}",
+            f"{parameter_count(Shape.of(shown.experiments[i])):,}",
         ]
         if with_test:
             row += [

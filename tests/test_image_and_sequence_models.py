@@ -12,9 +12,10 @@ from torch import nn
 from regviz.data.datasets import make_dataset
 from regviz.frames import Frame
 from regviz.nn.autograd import AutogradNetwork, Pass
-from regviz.nn.convolution import ConvNetwork, look_at_images, map_sides
-from regviz.nn.layers import Shape, dropout_masks
+from regviz.nn.convolution import ConvNetwork, feature_maps
+from regviz.nn.layers import dropout_masks
 from regviz.nn.sequence import LSTMNetwork, TransformerNetwork, attention_maps
+from regviz.nn.shapes import Shape, map_sides
 from regviz.specs import DataSpec, Experiment
 from regviz.training.run import Run, fit
 
@@ -114,9 +115,9 @@ def test_spatial_dropout_drops_whole_maps_in_training_and_none_in_evaluation() -
         filled(network)
         image = make_dataset(DataSpec(kind="digits", n_samples=200)).x_val[0]
     images = np.stack([image, image[::-1]])
-    whole = look_at_images(network, 0, images)
+    whole = feature_maps(network, 0, images)
     draws = torch.Generator().manual_seed(3)
-    masked = look_at_images(network, 0, images, rates=[0.0, 0.4], generator=draws)
+    masked = feature_maps(network, 0, images, rates=[0.0, 0.4], generator=draws)
     kept = masked.kept[0]
     assert set(np.unique(kept).tolist()) == {0.0, 1.0}
     np.testing.assert_allclose(
@@ -125,9 +126,9 @@ def test_spatial_dropout_drops_whole_maps_in_training_and_none_in_evaluation() -
     np.testing.assert_array_equal(whole.kept[0], 1)
     np.testing.assert_allclose(whole.probabilities.sum(axis=1), 1, atol=1e-5)
     with pytest.raises(ValueError, match=r"^images: got shape \(64,\)"):
-        look_at_images(network, 0, image)
+        feature_maps(network, 0, image)
     with pytest.raises(ValueError, match=r"^rates: got 1; give 2"):
-        look_at_images(network, 0, images, rates=[0.5])
+        feature_maps(network, 0, images, rates=[0.5])
 
 
 def last_frame(experiments: list[Experiment]) -> Frame:

@@ -18,11 +18,10 @@ from regviz.nn.layers import (
     Linear,
     Network,
     Parameters,
-    Shape,
     dropout_masks,
     initialize,
-    layer_names,
 )
+from regviz.nn.shapes import Shape, layer_names
 
 LANES, BATCH, UNITS = 3, 7, 5
 

@@ -5,8 +5,12 @@ import itertools
 from typing import Any
 
 import pytest
+import torch
+from torch import nn
 
-from regviz.engine.limits import Limits, parameter_count
+from regviz.data.datasets import make_dataset
+from regviz.engine.limits import Limits
+from regviz.nn.shapes import Shape, parameter_count
 from regviz.specs import (
     DATA_KINDS,
     MODEL_KINDS,
@@ -54,7 +58,7 @@ def test_each_limit_is_one_sentence_with_field_value_and_limit(
 
 def test_exactly_the_limit_is_allowed() -> None:
     e = Experiment().replace("training.epochs", 7)
-    count = parameter_count(e)
+    count = parameter_count(Shape.of(e))
     limits = Limits(epochs=7, parameters=count, lanes=2, total_parameters=2 * count)
     limits.check([e, e])
     with pytest.raises(SpecError, match=r"training\.epochs"):
@@ -94,19 +98,61 @@ def every_network() -> list[Experiment]:
     return found
 
 
-def test_parameter_count_is_the_trained_network_s() -> None:
+def torchs_count(e: Experiment) -> int:
+    """Return the parameters of the same network made of torch's own modules, for its data set."""
+    data, model = make_dataset(e.data), e.model
+    inputs, outputs = data.x_train.shape[1], 1 if data.n_classes == 2 else data.n_classes
+    hidden, width = model.hidden, model.embedding
+    bias = (model.norm, model.norm_position) != ("batch", "before")
+    layers: list[nn.Module] = []
+    if model.kind == "mlp":
+        for units in hidden:
+            layers.append(nn.Linear(inputs, units, bias))
+            if model.norm is not None:
+                layers.append(nn.BatchNorm1d(units))
+            inputs = units
+        layers.append(nn.Linear(inputs, outputs))
+    elif model.kind == "cnn":
+        x = torch.zeros(1, 1, 8, 8)
+        for channels in hidden:
+            conv = nn.Conv2d(x.shape[1], channels, 3, padding=1, bias=bias)
+            layers.append(conv)
+            if model.norm is not None:
+                layers.append(nn.BatchNorm2d(channels))
+            x = conv(x)
+            x = nn.functional.max_pool2d(x, 2) if x.shape[2] > 2 else x
+        layers.append(nn.Linear(x.numel(), outputs))
+    elif model.kind == "lstm":
+        lstm = nn.LSTM(width, hidden[0])
+        lstm.bias_hh_l0 = None  # one bias here
+        layers = [nn.Embedding(10, width), lstm, nn.Linear(hidden[0], outputs)]
+    else:
+        layers = [nn.Embedding(10, width), nn.Embedding(inputs, width)]
+        for units in hidden:
+            block = nn.TransformerEncoderLayer(width, model.heads, units)
+            if model.norm is None:
+                del block.norm1, block.norm2
+            layers.append(block)
+        layers.append(nn.Linear(width, outputs))
+    return sum(p.numel() for layer in layers for p in layer.parameters())
+
+
+def test_parameter_count_is_the_trained_network_s_and_torchs() -> None:
     walked = every_network()
     assert {e.model.kind for e in walked} == set(MODEL_KINDS)
     assert {e.data.kind for e in walked} == {*DATA_KINDS, OWN_KIND}
+    assert {e.data.n_classes for e in walked} == {2, 3, 7, 10}
     for e in walked:
         network = Run([e])._parts[0].stack.network
-        assert parameter_count(e) == network.parameters.flat.numel(), (e.model, e.data.kind)
+        count = parameter_count(Shape.of(e))
+        assert count == network.parameters.flat.numel(), (e.model, e.data.kind)
+        assert count == torchs_count(e), (e.model, e.data.kind)
 
 
 def test_own_data_has_an_output_for_each_of_more_than_two_classes() -> None:
     three = Experiment.from_dict({"data": own(3), "model": {"hidden": [8]}})
     two = Experiment.from_dict({"data": own(2), "model": {"hidden": [8]}})
-    assert (parameter_count(three), parameter_count(two)) == (51, 33)
+    assert (parameter_count(Shape.of(three)), parameter_count(Shape.of(two))) == (51, 33)
     # in one job, too, where equal shapes are counted once
     with pytest.raises(SpecError, match="84"):
         Limits(total_parameters=83).check([two, three])

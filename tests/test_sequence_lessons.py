@@ -18,8 +18,8 @@ from regviz.figures import sequences as sequence_figures
 from regviz.figures.palette import DARK, LIGHT, Palette
 from regviz.frames import HISTORY, Frame
 from regviz.nn.autograd import AutogradNetwork, Pass
-from regviz.nn.layers import Shape
 from regviz.nn.sequence import LSTMNetwork, TransformerNetwork, attention_maps
+from regviz.nn.shapes import Shape
 from regviz.scratch.attention import attention_with_dropout, residual_dropout
 from regviz.scratch.recurrent import recurrent_dropout_lstm
 from regviz.specs import Experiment

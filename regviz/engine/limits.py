@@ -7,22 +7,14 @@ them. A person's own computer is served by the same defaults; the environment ra
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from regviz.specs import (
-    ALPHABET,
-    IMAGE_KINDS,
-    IMAGE_SIDE,
-    MAX_LANES,
-    SEQUENCE_LENGTH,
-    Experiment,
-    SpecError,
-)
+from regviz.nn.shapes import Shape, parameter_count
+from regviz.specs import MAX_LANES, Experiment, SpecError
 
 
 @dataclass(frozen=True)
@@ -87,58 +79,28 @@ class Limits:
                 f"experiments: got {len(experiments)} in one job; give 1 to {self.lanes:,}."
             )
         total = 0
-        sizes: dict[tuple[object, ...], int] = {}
+        sizes: dict[Shape, int] = {}
         for e in experiments:
             if e.training.epochs > self.epochs:
                 raise SpecError(
                     f"training.epochs: got {e.training.epochs:,}; this server trains at most "
                     f"{self.epochs:,} epochs."
                 )
-            key = (e.model, e.data.kind, e.data.n_classes, e.data.irrelevant_features)
-            if key not in sizes:
-                sizes[key] = parameter_count(e)
-            if sizes[key] > self.parameters:
+            shape = Shape.of(e)
+            if shape not in sizes:
+                sizes[shape] = parameter_count(shape)
+            if sizes[shape] > self.parameters:
                 raise SpecError(
-                    f"model.hidden: got {list(e.model.hidden)}, which gives {sizes[key]:,} "
+                    f"model.hidden: got {list(e.model.hidden)}, which gives {sizes[shape]:,} "
                     f"parameters; this server trains models of at most {self.parameters:,}."
                 )
-            total += sizes[key]
+            total += sizes[shape]
         if total > self.total_parameters:
             raise SpecError(
                 f"experiments: got {len(experiments)} models with {total:,} parameters in total; "
                 f"one job may have at most {self.total_parameters:,}, so give fewer or smaller "
                 "ones."
             )
-
-
-def parameter_count(experiment: Experiment) -> int:
-    """Return the number of weights, biases and norm parameters of an experiment's model."""
-    data, model = experiment.data, experiment.model
-    images, hidden = data.kind in IMAGE_KINDS, model.hidden
-    outputs = 1 if data.n_classes == 2 else data.n_classes
-    width = model.embedding
-    if model.kind == "lstm":
-        units = hidden[0]
-        # four gates of one kernel, one recurrent matrix and one bias each
-        return ALPHABET * width + 4 * units * (width + units + 1) + (units + 1) * outputs
-    if model.kind == "transformer":
-        attention = width * 3 * width + 3 * width + width * width + width
-        norms = 2 * 2 * width if model.norm is not None else 0
-        blocks = sum(attention + norms + width * f + f + f * width + width for f in hidden)
-        return (ALPHABET + SEQUENCE_LENGTH) * width + blocks + (width + 1) * outputs
-    units = sum(hidden)
-    if model.kind == "cnn":
-        side = IMAGE_SIDE
-        for _ in hidden:
-            side = side // 2 if side > 2 else side
-        weights = sum(9 * a * b for a, b in itertools.pairwise((1, *hidden)))
-        weights += hidden[-1] * side * side * outputs
-    else:
-        inputs = (IMAGE_SIDE**2 if images else 2) + data.irrelevant_features
-        weights = sum(a * b for a, b in itertools.pairwise((inputs, *hidden, outputs)))
-    # a bias right before batch normalization would be subtracted again: there is none
-    biases = outputs + (0 if (model.norm, model.norm_position) == ("batch", "before") else units)
-    return weights + biases + (2 * units if model.norm is not None else 0)
 
 
 # --- memory ------------------------------------------------------------------------------------

@@ -32,8 +32,7 @@ class LassoStack:
         self.gram = torch.tensor(gram, dtype=torch.float32)
         self.moment = torch.tensor(moment[:, :, None], dtype=torch.float32)
         rates = [float(1 / np.linalg.eigvalsh(g)[-1]) for g in gram]
-        off = [0.0] * lanes
-        self.optimizer = SGD(self.parameters, Strengths(rates, list(map(float, l1)), off, off, off))
+        self.optimizer = SGD(self.parameters, Strengths(lr=rates, l1=list(map(float, l1))))
 
     def step(self) -> None:
         """Take one full-batch step: gradient XᵀXw - Xᵀy, then the soft-threshold."""

@@ -39,7 +39,7 @@ def decay_equivalence(weight_decay: float, lr: float, steps: int, seed: int) -> 
     start = rng.standard_normal(d) * 0.5
 
     def core(kind: str, *, l2: float = 0.0, decay: float = 0.0, rate: float) -> _Descent:
-        return _Descent(kind, start, Strengths([rate], [0.0], [l2], [decay], [0.0]))
+        return _Descent(kind, start, Strengths([rate], l2=[l2], weight_decay=[decay]))
 
     # SGD's step must be stable along the largest feature, Adam's is the same for all of them
     slow = lr * 0.2

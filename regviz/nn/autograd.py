@@ -16,7 +16,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from regviz.nn.layers import PIECE, Parameters, Shape, Site
+from regviz.nn.layers import PIECE, Parameters, Site
+from regviz.nn.shapes import Shape, blocks
 
 _N = TypeVar("_N", bound="AutogradNetwork")
 
@@ -39,10 +40,10 @@ class Pass:
 class AutogradNetwork:
     """Base of stacked networks with autograd's backward pass.
 
-    A kind of network says which parameters it has (:meth:`blocks`), which places drop and what it
-    remembers (:meth:`build`), how it starts (:meth:`initialize`) and what it computes
-    (:meth:`compute`). Create it, train it and take lanes out of it under ``torch.no_grad()``, not
-    in inference mode.
+    A subclass defines its dropout sites and running statistics (:meth:`build`), its initial
+    weights (:meth:`initialize`) and its forward pass (:meth:`compute`); its parameters are
+    :func:`regviz.nn.shapes.blocks`. Create it, train it and take lanes out of it under
+    ``torch.no_grad()``, not in inference mode.
     """
 
     sites: list[Site]
@@ -50,7 +51,7 @@ class AutogradNetwork:
 
     def __init__(self, shape: Shape, lanes: int, device: str) -> None:
         self.shape = shape
-        self._take(Parameters(lanes, self.blocks(shape), device))
+        self._take(Parameters(lanes, blocks(shape), device))
         for name in self.parameters.slices:
             if name.endswith(".gamma"):
                 self.parameters[name].fill_(1.0)
@@ -65,10 +66,6 @@ class AutogradNetwork:
         self.build()
 
     # --- what a kind of network says of itself ------------------------------------------------
-
-    def blocks(self, shape: Shape) -> list[tuple[str, tuple[int, ...], bool]]:
-        """Return (name, shape without the lane axis, whether it is a weight) of each parameter."""
-        raise NotImplementedError
 
     def build(self) -> None:
         """Set up ``sites`` and ``running`` (tensors with a leading lane axis)."""
@@ -139,11 +136,6 @@ class AutogradNetwork:
     def select(self: _N, lanes: Sequence[int]) -> _N:
         """Return a network of some of the lanes, in memory of its own."""
         return self.join([(self, lanes)])
-
-
-def per_lane(flat: Tensor, lanes: int) -> Tensor:
-    """Turn (lanes·batch, …) into (lanes, batch, all the rest)."""
-    return flat.reshape(lanes, flat.shape[0] // lanes, -1)
 
 
 def uniform_(weight: Tensor, bound: float, generator: torch.Generator) -> None:

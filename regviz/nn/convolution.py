@@ -19,22 +19,11 @@ from regviz.nn.layers import (
     BATCH_NORM_EPS,
     BATCH_NORM_MOMENTUM,
     Dropout,
-    Shape,
     Site,
     dropout_masks,
 )
+from regviz.nn.shapes import KERNEL, map_sides
 from regviz.specs import IMAGE_SIDE
-
-_KERNEL = 3
-
-
-def map_sides(n_layers: int) -> tuple[int, ...]:
-    """Return the side of the maps that each convolution sees, and last of those that come out:
-    halved after each while they are larger than 2x2."""
-    sides = [IMAGE_SIDE]
-    for _ in range(n_layers):
-        sides.append(sides[-1] // 2 if sides[-1] > 2 else sides[-1])
-    return tuple(sides)
 
 
 class ConvNetwork(AutogradNetwork):
@@ -50,21 +39,6 @@ class ConvNetwork(AutogradNetwork):
     Source: LeCun et al. 1998; spatial dropout: Tompson et al. 2015; ``torch.nn.Conv2d``,
     ``BatchNorm2d``, ``Dropout2d``.
     """
-
-    def blocks(self, shape: Shape) -> list[tuple[str, tuple[int, ...], bool]]:
-        """Return name, shape and whether it is a weight, of each parameter."""
-        out: list[tuple[str, tuple[int, ...], bool]] = []
-        no_bias = shape.norm == "batch" and shape.norm_position == "before"
-        for i, (a, b) in enumerate(zip((1, *shape.hidden), shape.hidden, strict=False), start=1):
-            out.append((f"conv {i}", (a * _KERNEL**2, b), True))
-            if not no_bias:
-                out.append((f"conv {i}.bias", (1, b), False))
-            if shape.norm is not None:
-                out += [(f"conv {i}.gamma", (1, b), False), (f"conv {i}.beta", (1, b), False)]
-        left = shape.hidden[-1] * map_sides(len(shape.hidden))[-1] ** 2
-        out.append(("output", (left, shape.outputs), True))
-        out.append(("output.bias", (1, shape.outputs), False))
-        return out
 
     def build(self) -> None:
         """Set up input dropout (a pixel each), one dropout a layer, and running statistics."""
@@ -115,9 +89,9 @@ class ConvNetwork(AutogradNetwork):
             name = f"conv {i + 1}"
             how.inputs.append(_apart(h, lanes))
             kernel = w[name].transpose(1, 2)  # (lanes, units, 9·channels)
-            kernel = kernel.reshape(lanes * units, channels, _KERNEL, _KERNEL)
+            kernel = kernel.reshape(lanes * units, channels, KERNEL, KERNEL)
             bias = w[name + ".bias"].reshape(-1) if name + ".bias" in w else None
-            h = functional.conv2d(h, kernel, bias, padding=_KERNEL // 2, groups=lanes)
+            h = functional.conv2d(h, kernel, bias, padding=KERNEL // 2, groups=lanes)
             if shape.norm_position == "before":
                 h = activation(self._norm(w, h, i, how.train))
             else:
@@ -169,7 +143,7 @@ def _apart(h: Tensor, lanes: int) -> Tensor:
 
 
 @dataclass(frozen=True)
-class ImageLook:
+class FeatureMaps:
     """What a CNN makes of n images.
 
     ``maps``: what leaves each layer, float32 (n, channels, side, side). ``kept``: the share of
@@ -182,14 +156,14 @@ class ImageLook:
     probabilities: NDArray[np.float32]
 
 
-def look_at_images(
+def feature_maps(
     network: ConvNetwork,
     lane: int,
     images: NDArray[np.float32],
     *,
     rates: Sequence[float] | None = None,
     generator: torch.Generator | None = None,
-) -> ImageLook:
+) -> FeatureMaps:
     """Return feature maps and class probabilities of images, (n, 64).
 
     ``rates`` holds p of each of the network's ``sites``, the input's first: masks are drawn from
@@ -221,4 +195,4 @@ def look_at_images(
         maps.append(how.shown[i].reshape(n, channels, side, side).cpu().numpy())
         on = torch.ones(n, channels, 1) if scale is None else scale > 0
         kept.append(on.reshape(n, channels, -1).float().mean(2).cpu().numpy())
-    return ImageLook(tuple(maps), tuple(kept), torch.softmax(logits, 1).cpu().numpy())
+    return FeatureMaps(tuple(maps), tuple(kept), torch.softmax(logits, 1).cpu().numpy())

@@ -18,6 +18,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from regviz.nn.shapes import Shape, blocks, layer_names
+
 BATCH_NORM_EPS = 1e-5
 BATCH_NORM_MOMENTUM = 0.1
 SELU_SCALE = 1.0507009873554805
@@ -103,10 +105,6 @@ class Parameters:
         taken = [(p, torch.tensor(lanes, device=flat.device), flat) for p, flat, lanes in parts]
         blocks = [p.view(flat, name)[at] for name in self.slices for p, at, flat in taken]
         return torch.cat([block.reshape(-1) for block in blocks])
-
-    def select(self, lanes: Sequence[int]) -> Parameters:
-        """Return the parameters of some of the lanes, in memory of their own."""
-        return Parameters.join([(self, lanes)])
 
 
 def copy_lanes_(layout: Parameters, target: Tensor, source: Tensor, lanes: Tensor) -> None:
@@ -350,22 +348,6 @@ def gaussian_noise(
 
 
 @dataclass(frozen=True)
-class Shape:
-    """What must be equal for networks to be lanes of one stack."""
-
-    inputs: int
-    hidden: tuple[int, ...]
-    outputs: int
-    activation: str
-    norm: str | None
-    norm_position: str
-    kind: str = "mlp"
-    dropout_kind: str = "standard"
-    embedding: int = 16
-    heads: int = 2
-
-
-@dataclass(frozen=True)
 class Site:
     """A place in a network where a mask acts: which layer, whose rate, how many draws a sample.
 
@@ -381,11 +363,6 @@ class Site:
     kind: str = "standard"
 
 
-def layer_names(shape: Shape) -> tuple[str, ...]:
-    """Return the name of each weight matrix, first to last."""
-    return (*(f"hidden {i + 1}" for i in range(len(shape.hidden))), "output")
-
-
 Layer = Linear | Activation | BatchNorm | LayerNorm | Dropout
 
 
@@ -393,24 +370,12 @@ class Network:
     """A stack of multilayer perceptrons: linear → [norm] → activation → [norm] → dropout, and a
     linear output (one logit for two classes, else one a class).
 
-    A linear layer right before batch normalization has no bias: the mean is subtracted again and
-    β takes its place (Ioffe & Szegedy 2015, section 3.2). Left in, its gradient would be nothing
-    but rounding noise, which Adam scales up to full steps.
+    A linear layer right before batch normalization has no bias (:attr:`Shape.has_hidden_bias`).
     """
 
     def __init__(self, shape: Shape, lanes: int, device: str) -> None:
-        widths = (shape.inputs, *shape.hidden, shape.outputs)
-        blocks: list[tuple[str, tuple[int, ...], bool]] = []
-        no_bias = shape.norm == "batch" and shape.norm_position == "before"
-        for i, name in enumerate(layer_names(shape)):
-            blocks.append((name, (widths[i], widths[i + 1]), True))
-            if name == "output" or not no_bias:
-                blocks.append((name + ".bias", (1, widths[i + 1]), False))
-            if shape.norm is not None and name != "output":
-                blocks.append((name + ".gamma", (1, widths[i + 1]), False))
-                blocks.append((name + ".beta", (1, widths[i + 1]), False))
         self.shape = shape
-        self._build(Parameters(lanes, blocks, device))
+        self._build(Parameters(lanes, blocks(shape), device))
         for name in self.parameters.slices:
             if name.endswith(".gamma"):
                 self.parameters[name].fill_(1.0)

@@ -4,14 +4,19 @@ torch's own optimizers take one learning rate for a whole tensor. Here every str
 over lanes. A strength that all lanes share is kept as a plain number, which is faster; the result
 is the same to float rounding.
 
-The order of one step: (1) add the gradients of L2 and, for SGD and Adam, of weight decay;
-(2) for AdamW shrink the weights by 1 - lr·weight_decay; (3) the optimizer's step; (4) for L1 the
-proximal step in the optimizer's own metric, that is with the threshold scaled as the step was.
+One step is three calls, each a place for techniques of its kind:
+
+1. ``prepare`` changes the gradient and shrinks the weights: it adds the gradients of L2 and, for
+   SGD and Adam, of weight decay; for AdamW it multiplies the weights by 1 - lr·weight_decay.
+2. ``move`` is the optimizer's own rule.
+3. ``finish`` projects the weights: for L1 the proximal step in the optimizer's own metric, that is
+   with the threshold scaled as the step was.
 """
 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
@@ -20,23 +25,44 @@ from torch import Tensor
 
 from regviz.nn.layers import Parameters
 from regviz.nn.penalties import add_l2_gradient_, soft_threshold_
+from regviz.specs import Experiment
 
 
 @dataclass(frozen=True)
 class Strengths:
-    """One number a lane for everything an optimizer step needs."""
+    """What optimizer steps need of each lane: one number per lane and field.
+
+    A field is named as in :class:`~regviz.specs.TrainingSpec` or
+    :class:`~regviz.specs.RegularizationSpec`. One that is left out is 0 in every lane, which
+    switches its technique off.
+    """
 
     lr: Sequence[float]
-    l1: Sequence[float]
-    l2: Sequence[float]
-    weight_decay: Sequence[float]
-    momentum: Sequence[float]
+    l1: Sequence[float] = ()
+    l2: Sequence[float] = ()
+    weight_decay: Sequence[float] = ()
+    momentum: Sequence[float] = ()
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            if not getattr(self, f.name):
+                object.__setattr__(self, f.name, (0.0,) * len(self.lr))
+
+    @classmethod
+    def of(cls, experiments: Sequence[Experiment]) -> Strengths:
+        """Return the strengths of experiments, one lane each."""
+
+        def value(e: Experiment, name: str) -> float:
+            group = e.training if hasattr(e.training, name) else e.regularization
+            return float(getattr(group, name))
+
+        return cls(**{f.name: [value(e, f.name) for e in experiments] for f in fields(cls)})
 
     @classmethod
     def join(cls, parts: Sequence[tuple[Strengths, Sequence[int]]]) -> Strengths:
         """Return the strengths of some lanes of several stacks, part after part."""
         names = [f.name for f in fields(cls)]
-        return cls(*([getattr(s, k)[i] for s, lanes in parts for i in lanes] for k in names))
+        return cls(**{k: [getattr(s, k)[i] for s, lanes in parts for i in lanes] for k in names})
 
 
 def _spread(values: Sequence[float], parameters: Parameters, *, weights: bool) -> Tensor | float:
@@ -51,10 +77,10 @@ def _is_off(value: Tensor | float) -> bool:
     return isinstance(value, float) and value == 0.0
 
 
-class Optimizer:
-    """Base: holds the strengths and the parts that all optimizers share.
+class Optimizer(ABC):
+    """Base of the optimizers: strengths, state, and the parts of a step that all share.
 
-    ``step()`` changes ``parameters.flat`` from ``parameters.gradient`` in place.
+    ``state`` holds the vectors that a rule remembers, by name, laid out as ``parameters.flat``.
     """
 
     decoupled = False
@@ -81,15 +107,15 @@ class Optimizer:
     def join(
         cls, parameters: Parameters, parts: Sequence[tuple[Optimizer, Sequence[int]]]
     ) -> Optimizer:
-        """Return the optimizer for some lanes of several stacks that have taken equally many
-        steps, in the state that those lanes are in.
+        """Return an optimizer of some lanes of several stacks, in the state of those lanes.
 
-        ``parameters`` are those lanes' own, as ``Parameters.join`` returned them.
+        ``parameters`` are what ``Parameters.join`` returned for the same parts. All of them have
+        taken equally many steps.
         """
         other = cls(parameters, Strengths.join([(o.strengths, lanes) for o, lanes in parts]))
         other.steps = parts[0][0].steps
         for name in dict.fromkeys(name for o, _ in parts for name in o.state):
-            # without momentum SGD keeps no buffer; one that is multiplied by 0 may hold anything
+            # SGD without momentum keeps no buffer; with momentum 0 its content does not count
             held = [
                 (o.parameters, o.state.get(name, torch.zeros_like(o.parameters.flat)), lanes)
                 for o, lanes in parts
@@ -97,25 +123,38 @@ class Optimizer:
             other.state[name] = parameters.join_flat(held)
         return other
 
-    def select(self, parameters: Parameters, lanes: Sequence[int]) -> Optimizer:
-        """Return the optimizer for some of the lanes, in the state that they are in.
+    def step(self) -> None:
+        """Change ``parameters.flat`` from ``parameters.gradient`` in place, all lanes at once.
 
-        ``parameters`` are those lanes' own, as ``Parameters.select`` returned them.
+        The gradient's memory is used on the way.
         """
-        return self.join(parameters, [(self, lanes)])
+        self.steps += 1
+        self.prepare()
+        self.move()
+        self.finish()
 
-    def _prepare(self) -> None:
+    def prepare(self) -> None:
+        """Add the penalties' gradients to the gradient, and shrink the weights for decoupled
+        weight decay."""
         parameters = self.parameters
         if not _is_off(self.pull):
             gradient = parameters.gradient[: parameters.n_weights]
             add_l2_gradient_(gradient, parameters.weights, self.pull)
         if not (isinstance(self.shrink, float) and self.shrink == 1.0):
             parameters.weights.mul_(self.shrink)
-        self.steps += 1
 
-    def step(self) -> None:
-        """Take one step for all lanes."""
-        raise NotImplementedError
+    @abstractmethod
+    def move(self) -> None:
+        """Move the parameters by the optimizer's rule."""
+
+    def finish(self) -> None:
+        """Take L1's proximal step."""
+        if not _is_off(self.l1_step):
+            soft_threshold_(self.parameters.weights, self.l1_threshold())
+
+    @abstractmethod
+    def l1_threshold(self) -> Tensor:
+        """Return how far L1 pulls each weight towards 0 in this step."""
 
 
 class SGD(Optimizer):
@@ -131,9 +170,8 @@ class SGD(Optimizer):
         super().__init__(parameters, strengths)
         self.momentum = _spread(strengths.momentum, parameters, weights=False)
 
-    def step(self) -> None:
-        """Take one step for all lanes."""
-        self._prepare()
+    def move(self) -> None:
+        """Move the parameters by -lr·b."""
         parameters = self.parameters
         moved = parameters.gradient
         if not _is_off(self.momentum):
@@ -145,9 +183,11 @@ class SGD(Optimizer):
             parameters.flat.add_(moved, alpha=-self.lr)
         else:
             parameters.flat.addcmul_(moved, self.lr, value=-1)
-        if not _is_off(self.l1_step):
-            threshold = torch.as_tensor(self.l1_step) * self._warm_up()
-            soft_threshold_(parameters.weights, threshold.to(parameters.flat.device))
+
+    def l1_threshold(self) -> Tensor:
+        """Return lr·λ·(1 + μ + … + μ^(t-1)) for each weight, or one number for all."""
+        threshold = torch.as_tensor(self.l1_step) * self._warm_up()
+        return threshold.to(self.parameters.flat.device)
 
     def _warm_up(self) -> Tensor | float:
         """Return 1 + μ + … + μ^(t-1) for each weight."""
@@ -173,12 +213,10 @@ class Adam(Optimizer):
         self.state = {name: torch.zeros_like(parameters.flat) for name in ("m", "v")}
         self._step_count = torch.zeros((), device=parameters.flat.device)
 
-    def step(self) -> None:
-        """Take one step for all lanes."""
-        self._prepare()
+    def move(self) -> None:
+        """Move the parameters by -lr·m̂/(√v̂ + ε)."""
         parameters, state, t = self.parameters, self.state, self.steps
         m, v, g, w = state["m"], state["v"], parameters.gradient, parameters.flat
-        root = math.sqrt(1 - self.beta2**t)
         if isinstance(self.lr, float):
             # the kernel behind torch.optim.Adam(fused=True), whose class costs a second to import
             torch._fused_adam_(
@@ -200,11 +238,16 @@ class Adam(Optimizer):
             m.lerp_(g, 1 - self.beta1)
             v.mul_(self.beta2).addcmul_(g, g, value=1 - self.beta2)
             # lr·m̂/(√v̂ + ε) with both corrections drawn out of the tensors: fewer passes
+            root = math.sqrt(1 - self.beta2**t)
             move = torch.div(m, torch.sqrt(v).add_(self.eps * root)).mul_(self.lr)
             w.sub_(move, alpha=root / (1 - self.beta1**t))
-        if not _is_off(self.l1_step):
-            scale = torch.sqrt(v[: parameters.n_weights]).div_(root).add_(self.eps)  # √v̂ + ε
-            soft_threshold_(parameters.weights, torch.reciprocal(scale).mul_(self.l1_step))
+
+    def l1_threshold(self) -> Tensor:
+        """Return lr·λ/(√v̂ + ε) for each weight."""
+        root = math.sqrt(1 - self.beta2**self.steps)
+        v = self.state["v"][: self.parameters.n_weights]
+        scale = torch.sqrt(v).div_(root).add_(self.eps)  # √v̂ + ε
+        return torch.reciprocal(scale).mul_(self.l1_step)
 
 
 class AdamW(Adam):

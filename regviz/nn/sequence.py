@@ -14,10 +14,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from regviz.nn.autograd import AutogradNetwork, Pass, normal_, uniform_
-from regviz.nn.layers import ACTIVATIONS, BATCH_NORM_EPS, Dropout, Shape, Site
+from regviz.nn.layers import ACTIVATIONS, BATCH_NORM_EPS, Dropout, Site
 from regviz.specs import ALPHABET
 
-Blocks = list[tuple[str, tuple[int, ...], bool]]
 _POSITION_SPREAD = 0.3  # of initial position vectors, beside 1 for those of tokens
 
 
@@ -43,18 +42,6 @@ class LSTMNetwork(AutogradNetwork):
     Source: Hochreiter & Schmidhuber 1997; Gal & Ghahramani 2016, arXiv 1512.05287;
     ``torch.nn.LSTM``, whose two biases are one here.
     """
-
-    def blocks(self, shape: Shape) -> Blocks:
-        """Return name, shape and whether it is a weight, of each parameter."""
-        (units,), width = shape.hidden, shape.embedding
-        return [
-            ("kernel", (width, 4 * units), True),
-            ("recurrent", (units, 4 * units), True),
-            ("output", (units, shape.outputs), True),
-            ("embedding", (ALPHABET, width), False),
-            ("kernel.bias", (1, 4 * units), False),
-            ("output.bias", (1, shape.outputs), False),
-        ]
 
     def build(self) -> None:
         """Set up the three places that drop."""
@@ -136,33 +123,6 @@ class TransformerNetwork(AutogradNetwork):
 
     Source: Vaswani et al. 2017; pre-norm: Xiong et al. 2020; ``torch.nn.TransformerEncoderLayer``.
     """
-
-    def blocks(self, shape: Shape) -> Blocks:
-        """Return name, shape and whether it is a weight, of each parameter."""
-        width, out = shape.embedding, Blocks()
-        for i, units in enumerate(shape.hidden, start=1):
-            for name, a, b in (
-                (f"attention {i}", width, 3 * width),
-                (f"projection {i}", width, width),
-                (f"expansion {i}", width, units),
-                (f"contraction {i}", units, width),
-            ):
-                out += [(name, (a, b), True), (name + ".bias", (1, b), False)]
-            if shape.norm is not None:
-                for name in (f"attention {i}", f"expansion {i}"):
-                    out += [
-                        (name + ".gamma", (1, width), False),
-                        (name + ".beta", (1, width), False),
-                    ]
-        out += [
-            ("output", (width, shape.outputs), True),
-            ("output.bias", (1, shape.outputs), False),
-        ]
-        return [
-            *out,
-            ("embedding", (ALPHABET, width), False),
-            ("position", (shape.inputs, width), False),
-        ]
 
     def build(self) -> None:
         """Set up the places that drop: four a block, and the sum of the embeddings."""

@@ -34,12 +34,11 @@ from regviz.data.datasets import make_dataset, make_view, new_points
 from regviz.frames import HISTOGRAM_BINS, HISTORY, RELIABILITY_BINS, Frame, LaneFrame
 from regviz.nn import augmentation as augment_image
 from regviz.nn.autograd import AutogradNetwork
-from regviz.nn.convolution import ConvNetwork, look_at_images
+from regviz.nn.convolution import ConvNetwork, feature_maps
 from regviz.nn.layers import (
     Dropout,
     Network,
     Parameters,
-    Shape,
     Site,
     copy_lanes_,
     dropout_masks,
@@ -48,6 +47,7 @@ from regviz.nn.layers import (
 from regviz.nn.optimizers import OPTIMIZERS, Optimizer, Strengths
 from regviz.nn.penalties import l1_penalty, l2_penalty
 from regviz.nn.sequence import LSTMNetwork, TransformerNetwork, attention_maps
+from regviz.nn.shapes import Shape
 from regviz.results import metrics
 from regviz.results.stopping import StopState, watch
 from regviz.specs import IMAGE_KINDS, DataSpec, Experiment, SpecError, batch_ends
@@ -175,18 +175,7 @@ class _Stack:
         self.n_train, self.n_val = first.n_train, first.n_val
         self.epochs = first.training.epochs
         self.ends = batch_ends(self.n_train, first.training.batch_size)
-        self.shape = Shape(
-            inputs=datasets[0].n_features,
-            hidden=first.model.hidden,
-            outputs=1 if self.n_classes == 2 else self.n_classes,
-            activation=first.model.activation,
-            norm=first.model.norm,
-            norm_position=first.model.norm_position,
-            kind=first.model.kind,
-            dropout_kind=first.regularization.dropout_kind,
-            embedding=first.model.embedding,
-            heads=first.model.heads,
-        )
+        self.shape = Shape.of(first)
         # equal data sets are held once
         sources = {e.data: d for e, d in zip(experiments, datasets, strict=True)}
         self.data_specs = list(sources)
@@ -202,13 +191,7 @@ class _Stack:
         parameters = self.network.parameters
         self.optimizer: Optimizer = OPTIMIZERS[first.training.optimizer](
             parameters,
-            Strengths(
-                lr=[e.training.lr for e in experiments],
-                l1=[e.regularization.l1 for e in experiments],
-                l2=[e.regularization.l2 for e in experiments],
-                weight_decay=[e.regularization.weight_decay for e in experiments],
-                momentum=[e.training.momentum for e in experiments],
-            ),
+            Strengths.of(experiments),
         )
         self.order = [_generator(s, _ORDER) for s in self.seeds]
         self.mask_draws = [
@@ -681,10 +664,10 @@ class _Stack:
             e = self.experiments[lane]
             images = make_view(e.data).images
             assert images is not None
-            calm = look_at_images(network, i, images)
+            calm = feature_maps(network, i, images)
             rates = [_rate(e, site) for site in network.sites]
             draws = _generator(e.training.seed, _LOOK)
-            shaken = look_at_images(network, i, images, rates=rates, generator=draws)
+            shaken = feature_maps(network, i, images, rates=rates, generator=draws)
             flat = [
                 np.concatenate([m.reshape(len(images), -1) for m in look.maps], axis=1)
                 for look in (calm, shaken)
