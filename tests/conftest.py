@@ -39,7 +39,14 @@ os.environ.setdefault("REGVIZ_TRAINERS", "1")
 # the shapes in the signatures are checked at each call, in tests only: the modules are named
 # here, before anything imports them
 install_import_hook(
-    ["regviz.nn.layers", "regviz.nn.optimizers", "regviz.nn.penalties", "regviz.training.run"],
+    [
+        "regviz.nn.layers",
+        "regviz.nn.losses",
+        "regviz.nn.optimizers",
+        "regviz.nn.penalties",
+        "regviz.training.observe",
+        "regviz.training.stack",
+    ],
     "beartype.beartype",
 )
 

@@ -18,7 +18,7 @@ from regviz.frames import Frame
 from regviz.specs import Experiment, canonical_key
 from regviz.trainer.policy import Policy
 from regviz.trainer.scheduler import Scheduler
-from regviz.training.run import Company, Run
+from regviz.training.run import Run, SharedRun
 
 SMALL: dict[str, Any] = {
     "data": {"n_samples": 60},
@@ -62,7 +62,7 @@ def to_the_end(run: Run) -> Frame:
     return run.frame()
 
 
-def train_until(run: Run | Company, epoch: int) -> None:
+def train_until(run: Run | SharedRun, epoch: int) -> None:
     steps = run.steps()
     while run.epoch < epoch:
         next(steps)
@@ -72,7 +72,7 @@ def together(requests: Sequence[Sequence[Experiment]], after: int = 1) -> list[R
     runs = [Run(r) for r in requests]
     for run in runs:
         train_until(run, after)
-    company = Company(runs)
+    company = SharedRun(runs)
     for _ in company.steps():
         pass
     return runs
@@ -144,7 +144,7 @@ def test_what_several_ask_for_is_one_lane() -> None:
     runs = [Run(twins(l2=k)) for k in (0.001, 0.01, 0.1)]
     for run in runs:
         train_until(run, 1)
-    assert Company(runs).lanes == 4  # one without regularization, and three with
+    assert SharedRun(runs).lanes == 4  # one without regularization, and three with
 
 
 def test_who_leaves_goes_on_as_if_alone_and_so_do_those_who_stay() -> None:
@@ -152,7 +152,7 @@ def test_who_leaves_goes_on_as_if_alone_and_so_do_those_who_stay() -> None:
     runs = [Run(r) for r in requests]
     for run in runs:
         train_until(run, 2)
-    company = Company(runs)
+    company = SharedRun(runs)
     train_until(company, 5)
     company.leave(runs[1], goes_on=True)
     company.leave(runs[0], goes_on=False)
@@ -168,10 +168,10 @@ def test_runs_that_do_not_fit_are_refused() -> None:
     near, far = Run(twins()), Run(twins(l2=0.1))
     train_until(far, 2)
     with pytest.raises(ValueError, match="equally far"):
-        Company([near, far])
+        SharedRun([near, far])
     other = Run([experiment(model={"hidden": [9]})])
     with pytest.raises(ValueError, match="one stack"):
-        Company([near, other])
+        SharedRun([near, other])
     assert Run([experiment(), experiment(model={"hidden": [9]})]).shape_key is None
     assert Run([experiment(model={"hidden": [512, 512]})]).shape_key is None  # bound by arithmetic
 
@@ -183,12 +183,12 @@ class Desk:
     """A scheduler that lets runs join, what it has sent, and the companies that came about."""
 
     def __init__(
-        self, join: Callable[[Sequence[Run]], Company] = Company, policy: Policy | None = None
+        self, join: Callable[[Sequence[Run]], SharedRun] = SharedRun, policy: Policy | None = None
     ) -> None:
-        self.companies: list[Company] = []
+        self.companies: list[SharedRun] = []
         self.sent: list[tuple[dict[str, Any], bytes]] = []
 
-        def noting(runs: Sequence[Run]) -> Company:
+        def noting(runs: Sequence[Run]) -> SharedRun:
             self.companies.append(join(runs))
             return self.companies[-1]
 
@@ -297,7 +297,7 @@ def test_who_pauses_leaves_and_resumes_alone() -> None:
     assert_alike(desk.last(2), to_the_end(Run(long(dropout=0.2))))
 
 
-class Failing(Company):
+class Failing(SharedRun):
     """Goes wrong as a whole in its fifth epoch, as where memory runs out."""
 
     def steps(self) -> Any:
@@ -309,7 +309,7 @@ class Failing(Company):
 
 @pytest.mark.parametrize("when", ["at the start", "on the way"])
 def test_what_fails_together_is_trained_alone(when: str) -> None:
-    def refuse(runs: Sequence[Run]) -> Company:
+    def refuse(runs: Sequence[Run]) -> SharedRun:
         raise MemoryError
 
     desk = Desk(refuse if when == "at the start" else Failing)

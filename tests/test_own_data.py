@@ -351,7 +351,7 @@ def test_the_picture_is_what_the_network_itself_finds_most_probable(
         xx0, xx1 = np.meshgrid(np.linspace(a, b, n), np.linspace(c, d, n))
         x = np.zeros((2, n * n, 2 + irrelevant), np.float32)
         x[:, :, 0], x[:, :, 1] = xx0.ravel(), xx1.ravel()
-        network, place = stack.one(lane)
+        network, place = stack.network_of(lane)
         logits = network.evaluate(torch.from_numpy(x)[: network.parameters.lanes])[place]
         z = logits.detach().double().numpy()
         p = np.exp(z - z.max(axis=1, keepdims=True))

@@ -192,7 +192,7 @@ def test_the_looks_are_of_the_run_s_own_weights_and_sequences() -> None:
     assert labels is not None
     before = [row.tolist().index(0) < row.tolist().index(1) for row in tokens]  # A before B
     assert labels.tolist() == [int(b) for b in before]
-    network, place = run._parts[0].stack.one(0)
+    network, place = run._parts[0].stack.network_of(0)
     assert isinstance(network, TransformerNetwork)
     lane = frame.lanes[0]
     assert lane.attention is not None

@@ -15,7 +15,8 @@ from regviz.data.datasets import make_dataset
 from regviz.frames import HISTOGRAM_BINS, Frame, LaneFrame
 from regviz.scratch.calibration import expected_calibration_error
 from regviz.specs import Experiment, SpecError
-from regviz.training.run import Run, fit, pick_device, reliability_bins, train
+from regviz.training.observe import reliability_bins
+from regviz.training.run import Run, fit, pick_device, train
 
 BASE = Experiment.from_dict(
     {
@@ -99,7 +100,7 @@ def test_lanes_of_one_seed_share_weights_order_and_masks() -> None:
         assert torch.equal(parameters[name][0], parameters[name][1])
         assert not torch.equal(parameters[name][0], parameters[name][2])
     stack = run._parts[0].stack
-    x, _ = stack._shuffled()
+    x, _ = stack.shuffled()
     assert torch.equal(x[0], x[1])
     assert not torch.equal(x[0], x[2])
 
@@ -191,7 +192,7 @@ def test_the_running_variance_settles_at_the_true_one(n: int, position: str) -> 
     run = Run([e])
     for _ in run.steps():
         pass
-    network, _ = run._parts[0].stack.one(0)
+    network, _ = run._parts[0].stack.network_of(0)
     x = torch.from_numpy(make_dataset(e.data).x_train)[None]
     with torch.inference_mode():
         z = (
@@ -255,7 +256,7 @@ def test_batch_norm_trains_as_torch_does_on_the_same_batches() -> None:
             logits = model(x[part])[:, 0]
             nn.functional.binary_cross_entropy_with_logits(logits, y[part]).backward()
             optimizer.step()
-    network, _ = stack.one(0)
+    network, _ = stack.network_of(0)
     for i, norm in enumerate(m for m in model if isinstance(m, nn.BatchNorm1d)):
         assert norm.running_var is not None
         torch.testing.assert_close(network.running[i][0, 1], norm.running_var, rtol=1e-3, atol=0)
@@ -270,7 +271,7 @@ def test_every_norm_has_the_same_batches_and_masks_fit_them(
     norm: str | None, limit: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "regviz.training.run._DRAW_LIMIT", limit
+        "regviz.training.stack.DRAW_LIMIT", limit
     )  # drawn batch by batch, or at once
     e = with_train_points(66, model__norm=norm, regularization__dropout=0.4)
     run = Run([e.replace("regularization.input_noise", 0.2).replace("training.epochs", 2)])
@@ -357,7 +358,7 @@ def test_a_stopped_lane_ends_by_keras_rule_and_keeps_its_best_weights() -> None:
         stopped.history, full.history[:, : stopped.epoch], rtol=2e-3, atol=2e-4
     )
     # the kept weights give the best epoch's validation loss
-    network, i = run._parts[0].stack.one(0)
+    network, i = run._parts[0].stack.network_of(0)
     with torch.inference_mode():
         data = make_dataset(e.data)
         logits = network.forward(torch.from_numpy(data.x_val)[None], train=False)[i, :, 0]
@@ -403,7 +404,7 @@ def test_history_is_what_torch_computes_on_the_same_weights() -> None:
     for _ in run.steps():
         pass
     lane = run.frame().lanes[0]
-    network, _ = run._parts[0].stack.one(0)
+    network, _ = run._parts[0].stack.network_of(0)
     model = nn.Sequential(nn.Linear(2, 12), nn.ReLU(), nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 1))
     weights = []
     linears = [m for m in model if isinstance(m, nn.Linear)]
@@ -530,7 +531,7 @@ def test_dropout_on_a_linear_model_is_its_ridge() -> None:
         n = 3000
         total = torch.zeros(len(x))
         for _ in range(n):
-            for drop, scale, _ in stack._set_masks(len(x)):
+            for drop, scale, _ in stack.draw_masks(len(x)):
                 drop.scale = scale
             out = stack.network.forward(x[None], train=True)[0, :, 0]
             total += nn.functional.softplus(out)
@@ -548,7 +549,7 @@ def test_reliability_gives_the_ece_of_the_models_own_probabilities(kind: str) ->
         pass
     data = make_dataset(BASE.replace("data.kind", kind).data)
     for lane, shown in enumerate(run.frame().lanes):
-        network, i = run._parts[0].stack.one(lane)
+        network, i = run._parts[0].stack.network_of(lane)
         with torch.inference_mode():
             x = torch.from_numpy(data.x_val)[None].expand(network.parameters.lanes, -1, -1)
             logits = network.forward(x, train=False)[i]
@@ -583,7 +584,7 @@ def test_boundary_is_the_probability_on_the_grid() -> None:
     run = Run([BASE])
     for _ in run.steps():
         pass
-    network, _ = run._parts[0].stack.one(0)
+    network, _ = run._parts[0].stack.network_of(0)
     x = torch.tensor(np.stack([xx0.ravel(), xx1.ravel()], axis=1), dtype=torch.float32)
     with torch.inference_mode():
         expected = torch.sigmoid(network.forward(x[None], train=False))[0, :, 0]
@@ -731,7 +732,7 @@ def test_input_norms_are_those_of_the_weights_that_leave_each_input() -> None:
         pass
     for lane, at in zip(run.frame().lanes, (0, 1), strict=True):
         assert lane.input_norms is not None
-        network, place = run._parts[0].stack.one(at)
+        network, place = run._parts[0].stack.network_of(at)
         w = network.parameters["hidden 1"][place].numpy()
         np.testing.assert_allclose(lane.input_norms, np.linalg.norm(w, axis=1), rtol=1e-5)
         assert ((lane.input_norms == 0) == (w == 0).all(axis=1)).all()
@@ -752,7 +753,7 @@ def test_the_last_frame_holds_the_test_set_by_the_weights_it_shows() -> None:
             pass
         data = make_dataset(e.data)
         for at, lane in enumerate(run.frame().lanes):
-            network, place = run._parts[0].stack.one(at)
+            network, place = run._parts[0].stack.network_of(at)
             x = torch.from_numpy(data.x_test)
             logits = network.evaluate(x.expand(network.parameters.lanes, -1, -1))[place].numpy()
             if data.n_classes == 2:

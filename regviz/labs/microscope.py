@@ -232,7 +232,7 @@ def weights_of(run: Run) -> list[Weights]:
     """Return the weights of each lane of a run of one stack, (in, out) and (out,), float64."""
     nets = []
     for lane in range(len(run.experiments)):
-        network, place = run._parts[0].stack.one(lane)
+        network, place = run._parts[0].stack.network_of(lane)
         block = network.parameters
         names = block.weight_names
         matrices = tuple(block[n][place].numpy().astype(np.float64) for n in names)
@@ -247,7 +247,7 @@ def losses_of(run: Run) -> NDArray[np.float32]:
     Train loss, train-mode loss, val loss of a run of one stack.
     """
     stack = run._parts[0].stack
-    return stack.history[:3, :, : stack.epoch].transpose(1, 0, 2).copy()
+    return stack.records.history[:3, :, : stack.epoch].transpose(1, 0, 2).copy()
 
 
 def _sigmoid(z: Array) -> Array:

@@ -67,7 +67,7 @@ def _load(device: str) -> tuple[Callable[[Send], Scheduler], str]:
     del sys.modules["pandas"]
     import torch
 
-    from regviz.training.run import Company, Run, pick_device
+    from regviz.training.run import Run, SharedRun, pick_device
 
     torch.set_num_threads(1)
     device = pick_device(device)
@@ -82,7 +82,7 @@ def _load(device: str) -> tuple[Callable[[Send], Scheduler], str]:
     def make(experiments: Sequence[Experiment]) -> Run:
         return Run(experiments, device=device)
 
-    return (lambda send: Scheduler(make, send, Company)), device
+    return (lambda send: Scheduler(make, send, SharedRun)), device
 
 
 def _serve(connection: Connection, *, device: str, marker: int | None, parent: int) -> None:
