@@ -1,9 +1,9 @@
 """Image augmentation: a label-keeping change of each training image, drawn anew in each epoch.
 
-The objective becomes the average loss over the changes, E_T[loss(f(T(x)), y)], of which every
-epoch sees one draw per image. Uniform numbers come in, one row an image, and every change has its
-own columns: so lanes that share a row are changed alike but for their strengths, and moving one
-strength moves nothing else.
+The objective becomes the average loss over the changes, E_T[loss(f(T(x)), y)]; each epoch uses one
+draw per image. The caller passes uniform numbers, one row per image, and every change has columns
+of its own. So lanes that share a row differ only in their strengths, and moving one strength does
+not redraw the others.
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ from torch.nn import functional
 from regviz.specs import IMAGE_SIDE, AugmentationSpec
 
 DRAWS = 7
-"""Uniform numbers that one image takes: angle, shift right, shift down, scale, flip, brightness,
-contrast."""
+"""Uniform numbers per image: angle, shift right, shift down, scale, flip, brightness, contrast."""
 
 _FIELDS = tuple(f.name for f in dataclasses.fields(AugmentationSpec))
 
@@ -34,7 +33,7 @@ def strengths(specs: Sequence[AugmentationSpec | None]) -> Float[Tensor, "lanes 
 
 
 class Amounts(NamedTuple):
-    """What is done to each image, each (lanes, batch): see :func:`augment`."""
+    """How much each image is changed, each (lanes, batch): see :func:`augment`."""
 
     degrees: Tensor
     shift: Tensor  # (lanes, batch, 2): right and down, in shares of a side
@@ -81,7 +80,7 @@ def augment(
     by = amounts(uniform, strength)
     images = x.reshape(lanes, batch, IMAGE_SIDE, IMAGE_SIDE)
     images = torch.where(by.mirrored[..., None, None], images.flip(3), images)
-    # interpolation rounds even where nothing moves: lanes that stand still do not go through it
+    # interpolation rounds even where nothing moves: lanes without motion are left out
     moved = (strength[:, :3] > 0).any(dim=1)
     if bool(moved.any()):
         images[moved] = affine(images[moved], by.degrees[moved], by.shift[moved], by.factor[moved])

@@ -1,9 +1,9 @@
-"""A stack of networks whose backward pass is autograd's, behind the face of
+"""A stack of networks whose backward pass is autograd's, with the interface of
 :class:`~regviz.nn.layers.Network`.
 
-Convolutions and recurrences spend their time in arithmetic, so that autograd's bookkeeping costs
-little beside it and the backward pass need not be written by hand. Parameters stay in one flat
-vector: the leaves of the graph are views of it, and gradients are copied into its twin.
+Convolutions and recurrences spend their time in arithmetic. So autograd's bookkeeping costs little
+beside it, and the backward pass need not be written by hand. Parameters stay in one flat vector:
+the leaves of the graph are views of it, and gradients are copied into the vector of gradients.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ _N = TypeVar("_N", bound="AutogradNetwork")
 
 @dataclass
 class Pass:
-    """How one forward pass is done, and what it leaves behind for those who look.
+    """The mode of one forward pass, and the intermediate values it collects.
 
-    ``train`` takes statistics of the batch (and moves the running ones); ``masked`` lets dropout
-    act. ``inputs`` collects what each weight matrix gets, ``shown`` what the network has to show
-    (feature maps, attention).
+    ``train`` uses statistics of the batch (and moves the running ones); ``masked`` lets dropout
+    act. ``inputs`` collects the input of each weight matrix, ``shown`` what a frame shows of the
+    network (feature maps, LSTM states, attention).
     """
 
     train: bool = False
@@ -65,7 +65,7 @@ class AutogradNetwork:
         self.sites, self.running = [], []
         self.build()
 
-    # --- what a kind of network says of itself ------------------------------------------------
+    # --- defined by each kind of network ------------------------------------------------------
 
     def build(self) -> None:
         """Set up ``sites`` and ``running`` (tensors with a leading lane axis)."""
@@ -83,13 +83,13 @@ class AutogradNetwork:
 
     @property
     def widest(self) -> int:
-        """The most numbers that one sample takes in one layer."""
+        """The largest number of activations that one sample has in one layer."""
         raise NotImplementedError
 
-    # --- the face that training sees ----------------------------------------------------------
+    # --- the interface that training uses -----------------------------------------------------
 
     def forward(self, x: Float[Tensor, "lanes batch inputs"], *, train: bool) -> Tensor:
-        """Return the logits, (lanes, batch, outputs), apart from the graph they came from."""
+        """Return the logits, (lanes, batch, outputs), detached from their graph."""
         if not train:
             return self.compute(self.values, x, Pass())
         with torch.enable_grad():
@@ -99,7 +99,7 @@ class AutogradNetwork:
     def backward(self, dlogits: Float[Tensor, "lanes batch outputs"]) -> None:
         """Fill ``parameters.gradient`` from dL/dlogits of the last training forward pass."""
         if self.logits is None:
-            raise RuntimeError("backward: got no training forward pass to go back through.")
+            raise RuntimeError("backward: call forward(x, train=True) first.")
         gradients = torch.autograd.grad(self.logits, list(self.leaves.values()), dlogits)
         self.logits = None
         for name, gradient in zip(self.leaves, gradients, strict=True):
@@ -114,8 +114,8 @@ class AutogradNetwork:
         return torch.cat([self.forward(piece, train=False) for piece in self._pieces(x)], dim=1)
 
     def layer_inputs(self, x: Float[Tensor, "lanes batch inputs"]) -> list[Tensor]:
-        """Return what each weight matrix gets as its input in evaluation mode, each (lanes,
-        batch, all that one sample has there)."""
+        """Return the input of each weight matrix in evaluation mode, each (lanes, batch, all
+        numbers of one sample)."""
         seen = []
         for piece in self._pieces(x):
             how = Pass()
@@ -125,7 +125,7 @@ class AutogradNetwork:
 
     @classmethod
     def join(cls: type[_N], parts: Sequence[tuple[_N, Sequence[int]]]) -> _N:
-        """Return a network of some lanes of several, part after part, in memory of its own."""
+        """Return a network with copies of some lanes of several, part after part."""
         other = cls.__new__(cls)
         other.shape = parts[0][0].shape
         other._take(Parameters.join([(n.parameters, lanes) for n, lanes in parts]))
@@ -134,15 +134,15 @@ class AutogradNetwork:
         return other
 
     def select(self: _N, lanes: Sequence[int]) -> _N:
-        """Return a network of some of the lanes, in memory of its own."""
+        """Return a network with copies of some of the lanes."""
         return self.join([(self, lanes)])
 
 
 def uniform_(weight: Tensor, bound: float, generator: torch.Generator) -> None:
-    """Fill with draws from ±``bound``, made on the processor so that devices agree."""
+    """Fill with uniform draws in ±``bound``, made on the CPU so that all devices agree."""
     weight.copy_((torch.rand(weight.shape, generator=generator) * 2 - 1) * bound)
 
 
 def normal_(weight: Tensor, spread: float, generator: torch.Generator) -> None:
-    """Fill with normal draws of standard deviation ``spread``, made on the processor."""
+    """Fill with normal draws of standard deviation ``spread``, made on the CPU."""
     weight.copy_(torch.randn(weight.shape, generator=generator) * spread)

@@ -29,11 +29,11 @@ from regviz.specs import IMAGE_SIDE
 class ConvNetwork(AutogradNetwork):
     """A stack of small CNNs on 8x8 images: 3x3 convolution (padding 1) → [batch norm] →
     activation → [batch norm] → 2x2 max-pooling while the map is larger than 2x2 → dropout, for
-    each entry of ``hidden``; then a linear output over all that is left.
+    each entry of ``hidden``; then a linear output over all remaining activations.
 
     Inside, all lanes' channels lie side by side, (batch, lanes·channels, side, side), and one
-    ``conv2d`` with ``groups=lanes`` serves them all. Weights are (9·inputs, channels), inputs
-    slowest, torch's (channels, inputs, 3, 3) laid flat and transposed. ``dropout_kind`` spatial
+    ``conv2d`` with ``groups=lanes`` computes them all. Weights are (9·inputs, channels), inputs
+    slowest: torch's (channels, inputs, 3, 3) flattened and transposed. ``dropout_kind`` spatial
     drops whole maps.
 
     Source: LeCun et al. 1998; spatial dropout: Tompson et al. 2015; ``torch.nn.Conv2d``,
@@ -41,7 +41,7 @@ class ConvNetwork(AutogradNetwork):
     """
 
     def build(self) -> None:
-        """Set up input dropout (a pixel each), one dropout a layer, and running statistics."""
+        """Set up input dropout (pixel by pixel), one dropout per layer, and running statistics."""
         shape, lanes = self.shape, self.parameters.lanes
         self.sides = map_sides(len(shape.hidden))
         self.input_dropout = Dropout()
@@ -58,7 +58,7 @@ class ConvNetwork(AutogradNetwork):
 
     @property
     def widest(self) -> int:
-        """The most numbers that one image takes in one layer."""
+        """The largest number of activations that one image has in one layer."""
         sides = self.sides[:-1]
         maps = [c * side**2 for c, side in zip(self.shape.hidden, sides, strict=True)]
         return max(self.shape.inputs, *maps)
@@ -106,7 +106,7 @@ class ConvNetwork(AutogradNetwork):
         return torch.baddbmm(w["output.bias"], h, w["output"])
 
     def _norm(self, w: Mapping[str, Tensor], h: Tensor, i: int, train: bool) -> Tensor:
-        """Batch norm over batch and places; all lanes' channels at once are just more channels."""
+        """Batch norm over batch and pixels; all lanes' channels are channels of one batch norm."""
         if self.shape.norm is None:
             return h
         mean, variance = (r.view(-1) for r in self.running[2 * i : 2 * i + 2])
@@ -131,8 +131,8 @@ class ConvNetwork(AutogradNetwork):
 
 
 def _halved(h: Tensor) -> Tensor:
-    """Max-pool 2x2: what ``max_pool2d`` gives, ten times as fast where no gradient is asked for
-    (it has none of the places to remember)."""
+    """Max-pool 2x2 without a gradient: equal to ``max_pool2d`` and ten times as fast, since the
+    places of the maxima are not stored."""
     rows = torch.maximum(h[:, :, 0::2], h[:, :, 1::2])
     return torch.maximum(rows[..., 0::2], rows[..., 1::2])
 
@@ -144,11 +144,11 @@ def _apart(h: Tensor, lanes: int) -> Tensor:
 
 @dataclass(frozen=True)
 class FeatureMaps:
-    """What a CNN makes of n images.
+    """Activations and predictions of a CNN on n images.
 
-    ``maps``: what leaves each layer, float32 (n, channels, side, side). ``kept``: the share of
-    each map's units that dropout kept, float32 (n, channels) a layer. ``probabilities``: float32
-    (n, classes).
+    ``maps``: the output of each layer, float32 (n, channels, side, side). ``kept``: for each
+    layer, the share of each map's units that dropout kept, float32 (n, channels).
+    ``probabilities``: float32 (n, classes).
     """
 
     maps: tuple[NDArray[np.float32], ...]
@@ -166,9 +166,9 @@ def feature_maps(
 ) -> FeatureMaps:
     """Return feature maps and class probabilities of images, (n, 64).
 
-    ``rates`` holds p of each of the network's ``sites``, the input's first: masks are drawn from
+    ``rates`` holds p of each of the network's ``sites``, the input's first; masks are drawn from
     ``generator`` as in training. None drops nothing. Batch norm uses its running statistics in
-    either case, so that the two differ in dropout alone.
+    both cases, so that the two differ in dropout alone.
 
     Raises
     ------

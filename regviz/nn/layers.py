@@ -25,7 +25,7 @@ BATCH_NORM_MOMENTUM = 0.1
 SELU_SCALE = 1.0507009873554805
 SELU_ALPHA = 1.6732632423543772
 PIECE = 2**17  # activations of one layer that `Network.evaluate` computes at a time
-ALPHA_PRIME = -SELU_SCALE * SELU_ALPHA  # what SELU tends to for very negative inputs
+ALPHA_PRIME = -SELU_SCALE * SELU_ALPHA  # the limit of SELU for very negative inputs
 
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -42,13 +42,14 @@ class Parameters:
     """All parameters of a stack in one flat vector, and their gradients in another.
 
     Each named block is a contiguous (lanes, *shape) tensor; weight matrices come first, so that
-    penalties act on ``flat[:n_weights]``, and optimizers on the whole in a handful of operations.
+    penalties act on ``flat[:n_weights]`` and optimizers on all of it in a handful of operations.
+    Layers hold views of both vectors, which must therefore be changed in place.
     """
 
     def __init__(
         self, lanes: int, blocks: Sequence[tuple[str, tuple[int, ...], bool]], device: str
     ) -> None:
-        """Lay out ``blocks`` of (name, shape without the lane axis, whether it is a weight)."""
+        """Lay out blocks, as :func:`regviz.nn.shapes.blocks` returns them, for so many lanes."""
         ordered = [b for b in blocks if b[2]] + [b for b in blocks if not b[2]]
         self.lanes = lanes
         self.device = device
@@ -94,28 +95,34 @@ class Parameters:
 
     @classmethod
     def join(cls, parts: Sequence[tuple[Parameters, Sequence[int]]]) -> Parameters:
-        """Return some lanes of several stacks as one, part after part, in memory of their own."""
+        """Return copies of some lanes of several stacks, part after part."""
         first = parts[0][0]
         other = cls(sum(len(lanes) for _, lanes in parts), first.blocks, first.device)
         other.flat.copy_(other.join_flat([(p, p.flat, lanes) for p, lanes in parts]))
         return other
 
     def join_flat(self, parts: Sequence[tuple[Parameters, Tensor, Sequence[int]]]) -> Tensor:
-        """Return vectors that are laid out like their parts' ``flat``, laid out like this one."""
+        """Return entries of some lanes of several vectors, laid out like this ``flat``.
+
+        Each part is (layout, vector, lanes): a vector laid out like that layout's ``flat``.
+        """
         taken = [(p, torch.tensor(lanes, device=flat.device), flat) for p, flat, lanes in parts]
         blocks = [p.view(flat, name)[at] for name in self.slices for p, at, flat in taken]
         return torch.cat([block.reshape(-1) for block in blocks])
 
 
 def copy_lanes_(layout: Parameters, target: Tensor, source: Tensor, lanes: Tensor) -> None:
-    """Copy those lanes where the bool vector ``lanes`` is true, block by block, in place."""
+    """Copy lanes from one vector into another where the bool vector ``lanes`` is true.
+
+    Both vectors are laid out like ``layout.flat``.
+    """
     for name in layout.slices:
         block = layout.view(target, name)
         block[lanes] = layout.view(source, name)[lanes]
 
 
 class Linear:
-    """Affine map y = x·W + b in every lane; W (lanes, in, out), b (lanes, 1, out) or none.
+    """Affine map y = x·W + b in every lane; W (lanes, in, out), b (lanes, 1, out) or absent.
 
     Source: ``torch.nn.Linear``, whose weight is the transpose of this one.
     """
@@ -127,7 +134,7 @@ class Linear:
             self.bias = parameters[name + ".bias"]
             self.bias_grad = parameters.grad(name + ".bias")
         self.first = first
-        # one output: the same products the other way round take a third of the time
+        # one output: the transposed products take a third of the time
         self.narrow = self.weight.shape[2] == 1
 
     def forward(self, x: Float[Tensor, "lanes batch inputs"], train: bool) -> Tensor:
@@ -203,10 +210,9 @@ class BatchNorm:
     The biased variance normalizes, the unbiased one feeds the running variance; a running
     statistic moves by 0.1 of the way to each new batch's (torch's momentum).
 
-    One sample has no variance: its output is β whatever it is, no gradient passes to x, and the
-    running statistics stay as they are, where torch raises an error. Training never gets there:
-    :func:`regviz.specs.batch_ends` makes no batch of one, and an experiment that asks for
-    batches of one is refused.
+    A batch of one has no variance: its output is β, no gradient passes to x, and the running
+    statistics stay as they are, where torch raises an error. Training has no such batch:
+    :func:`regviz.specs.batch_ends` makes none, and experiments with ``batch_size`` 1 are refused.
 
     Source: Ioffe & Szegedy 2015; ``torch.nn.BatchNorm1d``.
     """
@@ -276,11 +282,11 @@ class LayerNorm:
 
 
 class Dropout:
-    """Dropout with masks drawn elsewhere: y = x·scale + shift, entry by entry, in training; the
-    identity in evaluation.
+    """Dropout with given masks: y = x·scale + shift, entry by entry, in training; the identity in
+    evaluation.
 
-    The trainer sets ``scale`` (and ``shift``) for the batch at hand, (lanes, batch, units), from
-    :func:`dropout_masks`; None switches the layer off.
+    The stack sets ``scale`` and ``shift``, (lanes, batch, units), for each batch, from
+    :func:`dropout_masks`. With ``scale`` None the layer is off.
     """
 
     def __init__(self) -> None:
@@ -305,9 +311,10 @@ def dropout_masks(
     kind: str,
     out: Tensor | None = None,
 ) -> tuple[Tensor, Tensor | None]:
-    """Turn uniform draws into what :class:`Dropout` multiplies by and adds.
+    """Turn uniform draws u into the scale and shift of :class:`Dropout`.
 
-    A unit is dropped where u < p, so lanes that share u drop nested sets: more p, more dropped.
+    A unit is dropped where u < p, so lanes that share u drop nested sets: a larger p drops the
+    same units and more.
 
     - ``standard`` (inverted dropout): kept units times 1/(1-p), dropped ones 0; E[y] = x,
       Var[y] = x²·p/(1-p). Source: Srivastava et al. 2014; ``torch.nn.Dropout``.
@@ -340,7 +347,7 @@ def gaussian_noise(
 ) -> Tensor:
     """Return x + σ·ε with standard normal draws ε; in training only, new ones in every step.
 
-    Lanes that share ε get the same noise, each times its own σ.
+    Lanes that share ε get the same noise, each scaled by its σ.
 
     Source: Bishop 1995, "Training with noise is equivalent to Tikhonov regularization".
     """
@@ -349,11 +356,11 @@ def gaussian_noise(
 
 @dataclass(frozen=True)
 class Site:
-    """A place in a network where a mask acts: which layer, whose rate, how many draws a sample.
+    """A place in a network where a dropout mask acts.
 
-    ``rate`` names the field of :class:`~regviz.specs.RegularizationSpec`; ``layer`` is the hidden
-    layer's number, for fields that hold one rate for each. ``kind`` is as in
-    :func:`dropout_masks`.
+    ``rate`` names its field of :class:`~regviz.specs.RegularizationSpec`; ``layer`` is the number
+    of the hidden layer, counted from 0, for a field with one rate per layer. ``units`` is the
+    number of draws per sample, ``kind`` as in :func:`dropout_masks`.
     """
 
     drop: Dropout
@@ -367,8 +374,8 @@ Layer = Linear | Activation | BatchNorm | LayerNorm | Dropout
 
 
 class Network:
-    """A stack of multilayer perceptrons: linear → [norm] → activation → [norm] → dropout, and a
-    linear output (one logit for two classes, else one a class).
+    """A stack of multilayer perceptrons: linear → [norm] → activation → [norm] → dropout for each
+    entry of ``hidden``, then a linear output (one logit for two classes, else one per class).
 
     A linear layer right before batch normalization has no bias (:attr:`Shape.has_hidden_bias`).
     """
@@ -409,7 +416,7 @@ class Network:
 
     @property
     def widest(self) -> int:
-        """The most numbers that one sample takes in one layer."""
+        """The largest number of activations that one sample has in one layer."""
         return max(self.shape.inputs, *self.shape.hidden, 1)
 
     def initialize(self, lane: int, generator: Callable[[int], torch.Generator]) -> None:
@@ -427,14 +434,15 @@ class Network:
         """Fill ``parameters.gradient`` from dL/dlogits of the last training forward pass."""
         for layer in reversed(self.layers):
             if layer is self.input_dropout:
-                break  # nobody asks for the gradient of the data
+                break  # the gradient of the data is not needed
             dlogits = layer.backward(dlogits)
 
     def evaluate(self, x: Float[Tensor, "lanes points inputs"]) -> Tensor:
         """Return the logits in evaluation mode, (lanes, points, outputs).
 
-        In pieces that fit in the cache: activations of all points at once would be fetched fresh
-        from the operating system each time, which takes longer than the arithmetic.
+        It runs in pieces that fit in the cache: memory for the activations of all points at once
+        would be fetched from the operating system each time, which takes longer than the
+        arithmetic.
         """
         rows = max(32, PIECE // (x.shape[0] * self.widest))
         pieces = [self.forward(piece, train=False) for piece in x.split(rows, dim=1)]
@@ -451,7 +459,7 @@ class Network:
 
     @classmethod
     def join(cls, parts: Sequence[tuple[Network, Sequence[int]]]) -> Network:
-        """Return a network of some lanes of several, part after part, in memory of its own."""
+        """Return a network with copies of some lanes of several, part after part."""
         other = cls.__new__(cls)
         other.shape = parts[0][0].shape
         other._build(Parameters.join([(n.parameters, lanes) for n, lanes in parts]))
@@ -460,17 +468,17 @@ class Network:
         return other
 
     def select(self, lanes: Sequence[int]) -> Network:
-        """Return a network of some of the lanes, in memory of its own."""
+        """Return a network with copies of some of the lanes."""
         return self.join([(self, lanes)])
 
 
 def initialize(
     parameters: Parameters, lane: int, shape: Shape, generators: Sequence[torch.Generator]
 ) -> None:
-    """Draw one lane's initial weights, one generator a layer.
+    """Draw one lane's initial weights, one generator per layer.
 
     torch's default for a linear layer: W and b uniform in ±1/√inputs. For SELU LeCun's normal
-    distribution (standard deviation 1/√inputs, bias 0), which self-normalization asks for.
+    distribution (standard deviation 1/√inputs, bias 0), which self-normalization requires.
 
     Source: ``torch.nn.Linear.reset_parameters``; Klambauer et al. 2017.
     """

@@ -1,7 +1,9 @@
-"""Penalties on weights, with one strength for each lane.
+"""Penalties on weights, with one strength per lane.
 
-All of them act on weight matrices only, never on biases or normalization parameters. Strengths
-come as ``per_weight`` vectors: the lane's value, repeated for each of its weights.
+All of them act on weight matrices only, never on biases or the parameters of norms. The penalties'
+values take one strength per lane. Their steps, :func:`add_l2_gradient_` and
+:func:`soft_threshold_`, work on all weights in one flat vector and take one number for all lanes
+or one per weight.
 """
 
 from __future__ import annotations

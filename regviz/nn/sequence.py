@@ -1,4 +1,4 @@
-"""Stacked sequence models: an LSTM and a transformer that read tokens and answer with a class."""
+"""Stacked sequence classifiers: an LSTM and a transformer that read tokens."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from regviz.nn.autograd import AutogradNetwork, Pass, normal_, uniform_
 from regviz.nn.layers import ACTIVATIONS, BATCH_NORM_EPS, Dropout, Site
 from regviz.specs import ALPHABET
 
-_POSITION_SPREAD = 0.3  # of initial position vectors, beside 1 for those of tokens
+_POSITION_SPREAD = 0.3  # standard deviation of initial position vectors; token vectors have 1
 
 
 def embed(
@@ -36,7 +36,7 @@ class LSTMNetwork(AutogradNetwork):
     i, f, o = σ(a), g = tanh(a), c_t = f⊙c_{t-1} + i⊙g, h_t = o⊙tanh(c_t).
 
     Input dropout m_x (on the embedded token) and recurrent dropout m_h are drawn once for each
-    sequence and are the same at every step. Penalties act on W (``kernel``), U (``recurrent``) and
+    sequence and stay the same at every step. Penalties act on W (``kernel``), U (``recurrent``) and
     the output's weights, not on the embedding or b. Gates lie in torch's order i, f, g, o.
 
     Source: Hochreiter & Schmidhuber 1997; Gal & Ghahramani 2016, arXiv 1512.05287;
@@ -44,7 +44,7 @@ class LSTMNetwork(AutogradNetwork):
     """
 
     def build(self) -> None:
-        """Set up the three places that drop."""
+        """Set up the three dropout sites."""
         shape = self.shape
         self.input_dropout, self.recurrent_dropout, self.dropout = (Dropout() for _ in range(3))
         self.sites = [
@@ -55,13 +55,13 @@ class LSTMNetwork(AutogradNetwork):
 
     @property
     def widest(self) -> int:
-        """The most numbers that one sequence takes in one layer."""
+        """The largest number of activations that one sequence has in one layer."""
         return self.shape.inputs * max(4 * self.shape.hidden[0], self.shape.embedding)
 
     def initialize(self, lane: int, generator: Callable[[int], torch.Generator]) -> None:
-        """Draw one lane's weights as torch does: embedding normal, all else uniform in ±1/√units;
-        only the forget gate's bias starts at 1, so that the state is kept at first (Jozefowicz
-        et al. 2015)."""
+        """Draw one lane's weights as torch does: embedding normal, all else uniform in ±1/√units,
+        except the forget gate's bias: it starts at 1, so that the state is kept at first
+        (Jozefowicz et al. 2015)."""
         units = self.shape.hidden[0]
         names = ("kernel", "recurrent", "output", "kernel.bias", "output.bias")
         for i, name in enumerate(names):
@@ -112,7 +112,7 @@ def recur(
 class TransformerNetwork(AutogradNetwork):
     """A stack of classifiers: token + position vectors → blocks → mean over time → linear output.
 
-    A block is multi-head attention and a feed-forward network, each added to what it was given:
+    A block is multi-head attention and a feed-forward network, each added to its input:
     x + drop(attend(x)), x + drop(W₂·drop(φ(W₁x))). With layer norm before each sub-layer
     (``norm_position`` before: pre-norm, x + f(LN(x))) or after each sum (post-norm,
     LN(x + f(x)), the original), or without any. Attention is softmax(q·kᵀ/√d)·v for each head;
@@ -125,7 +125,7 @@ class TransformerNetwork(AutogradNetwork):
     """
 
     def build(self) -> None:
-        """Set up the places that drop: four a block, and the sum of the embeddings."""
+        """Set up the dropout sites: the sum of the embeddings, and four per block."""
         shape = self.shape
         time, width = shape.inputs, shape.embedding
         self.input_dropout = Dropout()
@@ -143,7 +143,7 @@ class TransformerNetwork(AutogradNetwork):
 
     @property
     def widest(self) -> int:
-        """The most numbers that one sequence takes in one layer."""
+        """The largest number of activations that one sequence has in one layer."""
         shape = self.shape
         time = shape.inputs
         return time * max(3 * shape.embedding, shape.heads * time, *shape.hidden)
@@ -214,13 +214,13 @@ class TransformerNetwork(AutogradNetwork):
 
 
 def _affine(w: Mapping[str, Tensor], x: Tensor, name: str, how: Pass, n: int) -> Tensor:
-    """x·W + b over (lanes, batch·time, inputs), noting what the weights were given."""
+    """x·W + b over (lanes, batch·time, inputs); the input is noted in ``how``."""
     how.inputs.append(x.reshape(len(x), n, -1))
     return torch.baddbmm(w[name + ".bias"], x, w[name])
 
 
 def _dropped(drop: Dropout, x: Tensor, how: Pass) -> Tensor:
-    """Dropout whose mask has the shape of ``x``, however that is folded."""
+    """Dropout with a mask that is reshaped to ``x``."""
     if not how.masked or drop.scale is None:
         return x
     return x * drop.scale.reshape(x.shape)
@@ -234,11 +234,12 @@ def attention_maps(
     p: float = 0.0,
     generator: torch.Generator | None = None,
 ) -> NDArray[np.float32]:
-    """Return what each token of some sequences (n, time) looks at, (n, blocks, heads, time, time).
+    """Return the attention weights on sequences (n, time), (n, blocks, heads, time, time).
 
-    Row t says where token t looks. With a ``generator`` it is the train mode of attention dropout
-    ``p`` (other dropout stays off): entries are dropped at random and the rest times 1/(1-p), so
-    that rows no longer sum to 1. Without one it is the eval mode, where they do.
+    Row t holds the weights that token t gives to all tokens. With a ``generator`` they are those
+    of train mode with attention dropout ``p`` (other dropout stays off): entries are dropped at
+    random and the rest multiplied by 1/(1-p), so rows no longer sum to 1. Without one they are
+    those of eval mode, where rows do.
     """
     with torch.no_grad():
         one = network.select([lane])
