@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from regviz.nn.layers import Parameters
 from regviz.nn.optimizers import OPTIMIZERS, Optimizer, Strengths
 from regviz.nn.penalties import l1_penalty, l2_penalty, soft_threshold_
+from regviz.specs import Experiment
 
 SHAPE, BIAS = (4, 3), (1, 3)
 
@@ -167,6 +168,15 @@ def test_soft_threshold_is_its_formula(values: list[float], k: float) -> None:
     soft_threshold_(w, torch.tensor(k))
     np.testing.assert_allclose(w.numpy(), expected, rtol=1e-5, atol=1e-4)
     assert np.array_equal(w.numpy() == 0, expected == 0)
+
+
+def test_strengths_are_read_by_name_and_are_off_where_left_out() -> None:
+    sections = {"regularization": {"l1": 0.1, "weight_decay": 0.2}, "training": {"lr": 0.3}}
+    some = Experiment.from_dict(sections)
+    both = Strengths.of([some, Experiment()])
+    assert (list(both.lr), list(both.l1)) == ([0.3, 0.001], [0.1, 0.0])
+    assert (list(both.l2), list(both.weight_decay)) == ([0.0, 0.0], [0.2, 0.0])
+    assert list(Strengths(lr=[0.1, 0.2]).momentum) == [0.0, 0.0]
 
 
 def test_penalty_values() -> None:

@@ -1,8 +1,8 @@
 """Image augmentation: a label-keeping change of each training image, drawn anew in each epoch.
 
 The objective becomes the average loss over the changes, E_T[loss(f(T(x)), y)]; each epoch uses one
-draw per image. The caller passes uniform numbers, one row per image, and every change has columns
-of its own. So lanes that share a row differ only in their strengths, and moving one strength does
+draw per image. The caller passes uniform numbers, one row per image, and every change has its
+columns. So lanes that share a row differ only in their strengths, and moving one strength does
 not redraw the others.
 """
 

@@ -213,8 +213,8 @@ class SharedRun:
     def leave(self, run: Run, *, goes_on: bool) -> None:
         """Take a run out between two epochs.
 
-        With ``goes_on`` it becomes a run of its own again; without, its lanes are dropped unless
-        another run holds them too.
+        With ``goes_on`` it trains alone again; without, its lanes are dropped unless another run
+        holds them too.
         """
         self._runs.remove(run)
         part = run._parts[0]

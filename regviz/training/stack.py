@@ -266,7 +266,7 @@ class Stack:
         self._record(cross_entropy(logits, targets).mean(dim=1))
 
     def _update(self) -> None:
-        """Change the weights by the gradient of one batch: after each of them, once."""
+        """Change the weights by the gradient of one batch; called once after each."""
         self.optimizer.step()
 
     # --- after it ---------------------------------------------------------------------------
