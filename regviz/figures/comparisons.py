@@ -13,7 +13,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from regviz.figures.live import _axis, _layout, _legend_entry, curve_top
+from regviz.figures.live import ZEROS_BAR, ZEROS_OVER, _axis, _layout, _legend_entry, curve_top
 from regviz.figures.palette import LIGHT, TRAIN_DASH, VALIDATION_DASH, Palette, rgba
 from regviz.frames import LaneFrame
 from regviz.frames.messages import pooled_histograms, thin
@@ -26,7 +26,14 @@ POINTS = 120
 GAP = 0.017
 """Between panels, about as wide as between the boundaries that stand over them."""
 NEVER = 100_000  # the legend stands at the right, however wide the page
-_REACH = 0.998
+WITHIN = 0.998
+"""Share of a model's weights that the axis of its histogram shows at least."""
+WEIGHTS_ROOM = 1.25
+"""Height of a panel of weights over its highest bar, for the number above."""
+LEAST_BINS = 4
+"""Bins that the axis shows at least on either side of 0."""
+WEIGHTS_FLOOR = -0.3
+"""Lower end of a logarithmic axis of weights per bin, as a power of ten."""
 """Share of all weights that the common axis shows at least."""
 
 
@@ -226,7 +233,7 @@ def histograms(
     pooled, limit = pooled_histograms(lanes)
     edges = np.linspace(-limit, limit, pooled.shape[1] + 1)
     step = edges[1] - edges[0]
-    reach, top = 4 * step, 1.0
+    reach, top = LEAST_BINS * step, 1.0
     for i, (lane, row, name) in enumerate(zip(lanes, pooled, names, strict=True)):
         color, k = palette.lane(i), "" if i == 0 else str(i + 1)
         at = {"xaxis": f"x{k}", "yaxis": f"y{k}", "showlegend": False}
@@ -251,10 +258,11 @@ def histograms(
         )  # fmt: skip
     for trace in figure.data:
         if trace.type == "bar":
-            trace.width = [reach / 24]
+            trace.width = [reach / ZEROS_BAR]
     most_zeros = max(int(lane.zeros.sum()) for lane in lanes)
-    top = max(top, min(most_zeros, 2.5 * top)) * 1.25
-    y = {"type": "log", "range": [-0.3, np.log10(2 * top)], "dtick": 1} if log_scale else {}
+    top = max(top, min(most_zeros, ZEROS_OVER * top)) * WEIGHTS_ROOM
+    span = [WEIGHTS_FLOOR, np.log10(2 * top)]
+    y = {"type": "log", "range": span, "dtick": 1} if log_scale else {}
     figure.update_xaxes(range=[-reach, reach])
     figure.update_yaxes(**(y or {"range": [0, top], "nticks": 4}))
     figure.update_layout(barmode="overlay", hovermode="closest")
@@ -268,5 +276,5 @@ def _within(row: NDArray[Any], edges: NDArray[Any]) -> float:
         return 0.0
     far = np.maximum(np.abs(edges[:-1]), np.abs(edges[1:]))
     order = np.argsort(far, kind="stable")
-    inside = np.searchsorted(row[order].cumsum(), _REACH * total)
+    inside = np.searchsorted(row[order].cumsum(), WITHIN * total)
     return float(far[order][min(inside, len(row) - 1)])

@@ -2,7 +2,7 @@
 
 Each chart is made in two steps. The skeleton functions (:func:`loss_curves`,
 :func:`decision_boundary`, :func:`weight_histogram`) lay out titles, axes, legend and empty
-traces; the page sends that to the browser once, where ``regviz/ui/live.js`` fills the same traces
+traces; the page sends that to the browser once, where ``regviz/ui/live/*.js`` fill the same traces
 with each frame. The ``fill_*`` functions do the filling here, for stills.
 
 The order of traces is the agreement between the two: it is documented at each function.
@@ -37,6 +37,23 @@ CLEAR = "rgba(0,0,0,0)"
 PANELS_PER_ROW = 5
 FEW = 3
 """A curve of fewer points than that shows them: a line of one point cannot be seen."""
+
+LOSS_RANGE = (0, 0.8)
+LOG_LOSS_RANGE = (-2, 0)
+ACCURACY_RANGE = (0.4, 1.01)
+"""What the axes of curves span before there is a value; of a logarithmic one powers of ten."""
+LOG_LOSS_TICKS = (-7, 3)
+"""Powers of ten that have ticks on a logarithmic loss axis; it shows nothing below the first."""
+TOP_STEPS = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
+TOP_ROOM = 1.04
+"""An axis ends at one of the steps times a power of ten, with so much room over the values."""
+EVENT_SYMBOLS = {"best": "star", "stopped": "square", "diverged": "x"}
+ZEROS_OVER = 2.5
+"""A bar of exact zeros makes its panel at most so many times as high as the other bars do."""
+ZEROS_BAR = 24
+"""The bar of exact zeros is as wide as half the axis, divided by this."""
+INPUTS = ("x₀", "x₁")
+"""What two inputs are called that have no names."""
 
 DASHES = ("solid", "dash", "dot", "dashdot")
 
@@ -210,17 +227,19 @@ def loss_curves(
     if show_train_mode and not show_accuracy:
         line = _key_line(TRAIN_MODE_DASH, palette)
         traces.append(_legend_entry("train mode", mode="lines", line=line))
-    for name, symbol in (("best epoch", "star"), ("early stopping", "square"), ("diverged", "x")):
+    names = ("best epoch", "early stopping", "diverged")
+    for name, symbol in zip(names, EVENT_SYMBOLS.values(), strict=True):
         marker = {"color": palette.muted, "symbol": symbol, "size": 11}
         traces.append(_legend_entry(name, mode="markers", marker=marker))
-    y: dict[str, Any] = {"range": [0, 0.8]}
+    y: dict[str, Any] = {"range": list(LOSS_RANGE)}
     if show_accuracy:
-        y = {"range": [0.4, 1.01], "tickformat": ".0%"}
+        y = {"range": list(ACCURACY_RANGE), "tickformat": ".0%"}
     elif log_scale:
-        ticks = [m * 10.0**e for e in range(-7, 4) for m in (1, 2, 5)]
+        low, high = LOG_LOSS_TICKS
+        ticks = [m * 10.0**e for e in range(low, high + 1) for m in (1, 2, 5)]
         y = {
             "type": "log",
-            "range": [-2, 0],
+            "range": list(LOG_LOSS_RANGE),
             "tickvals": ticks,
             "ticktext": [f"{t:g}" for t in ticks],
         }
@@ -266,9 +285,9 @@ def curve_top(values: Sequence[NDArray[Any]], least: float = 0.0) -> float:
     Infinite and missing values do not count.
     """
     tops = [float(v[np.isfinite(v)].max()) for v in values if np.isfinite(v).any()]
-    top = max([least, *tops, 1e-6]) * 1.04
+    top = max([least, *tops, 1e-6]) * TOP_ROOM
     ten = 10.0 ** math.floor(math.log10(top))
-    for step in (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10):
+    for step in TOP_STEPS:
         if top <= step * ten * (1 + 1e-9):
             return step * ten
     return 10 * ten
@@ -293,9 +312,10 @@ def fill_loss_curves(figure: go.Figure, lanes: Sequence[LaneFrame]) -> go.Figure
         validation = _gaps(lane.curve(names[1]))
         events = []
         if 0 < lane.best_epoch <= len(validation):
-            events.append((lane.best_epoch, "star", f"best epoch {lane.best_epoch}"))
+            events.append((lane.best_epoch, EVENT_SYMBOLS["best"], f"best epoch {lane.best_epoch}"))
         if 0 < lane.stopped_epoch <= len(validation):
-            events.append((lane.stopped_epoch, "square", f"stopped at {lane.stopped_epoch}"))
+            stop = f"stopped at {lane.stopped_epoch}"
+            events.append((lane.stopped_epoch, EVENT_SYMBOLS["stopped"], stop))
             figure.layout.shapes[i].update(
                 x0=lane.stopped_epoch, x1=lane.stopped_epoch, visible=True
             )
@@ -330,7 +350,7 @@ def _mark_diverged(figure: go.Figure, lanes: Sequence[LaneFrame], *, accuracy: b
             x=[*marks.x, lane.epoch],
             y=[*marks.y, 10**at if axis.type == "log" else at],
             text=[*marks.text, f"diverged in epoch {lane.epoch}: {losses}"],
-            marker={"symbol": [*marks.marker.symbol, "x"]},
+            marker={"symbol": [*marks.marker.symbol, EVENT_SYMBOLS["diverged"]]},
         )
 
 
@@ -377,7 +397,7 @@ def decision_boundary(
         shared_x = {} if i == 0 else {"matches": "x"}
         shared_y = {} if i == 0 else {"matches": "y"}
         layout[f"xaxis{n}"] = _axis(
-            "x₀",
+            INPUTS[0],
             palette,
             domain=[left, left + width],
             anchor=f"y{n}",
@@ -387,7 +407,7 @@ def decision_boundary(
             **shared_x,
         )
         layout[f"yaxis{n}"] = _axis(
-            "x₁" if i == 0 else None,
+            INPUTS[1] if i == 0 else None,
             palette,
             anchor=f"x{n}",
             range=list(extent[2:]),
@@ -813,7 +833,7 @@ def fill_weight_histogram(
                 filled = np.flatnonzero(counts)
                 reach = max(reach, -float(edges[filled[0]]), float(edges[filled[-1] + 1]))
         zeros_of = [int(lane.zeros[layer]) for lane in lanes]
-        top = max(top, min(max(zeros_of), 2.5 * top)) * 1.06
+        top = max(top, min(max(zeros_of), ZEROS_OVER * top)) * 1.06
         figure.layout[f"xaxis{n}"].range = [-reach, reach]
         figure.layout[f"yaxis{n}"].range = [-0.3, math.log10(top * 2)] if log_scale else [0, top]
         inputs, units = lanes[0].shapes[layer]

@@ -29,6 +29,11 @@ HISTORY = (
 
 HISTOGRAM_BINS = 128
 RELIABILITY_BINS = 15
+LEVELS = 255
+"""A boundary's bytes: 0 where P(class 1) is 0, this where it is 1."""
+CLASS_CODES = 16
+LEAD_LEVELS = 15
+"""A byte of an image of classes is k + CLASS_CODES·l, with l from 0 to LEAD_LEVELS."""
 _MAGIC = b"RVF1"
 
 

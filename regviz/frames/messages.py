@@ -16,7 +16,7 @@ A sweep is one message: a whole frame for each value, with boundaries of at most
 of 200 points; 21 values of two lanes are some 450 kB. Figures that change as a whole are sent as
 Plotly's JSON, once for each theme.
 
-The other end of this module is ``regviz/ui/live.js``.
+The other end of this module is ``regviz/ui/live/decode.js``.
 """
 
 from __future__ import annotations
@@ -40,6 +40,10 @@ CURVE_POINTS = 300
 LIVE_GRID = 64
 BINS = 128
 MAX_POINTS = 1000
+PLACES = 65535
+"""Where a point lies along an axis of its picture: 0 at the lower end, this at the upper one."""
+VALIDATION = 128
+"""Bit of a point's kind that says it is for validation; the others are its class."""
 STORED_GRID = 64
 LAST_GRID = 256
 SWEEP_GRID = 80
@@ -117,8 +121,8 @@ def quantize_points(view: DataView, most: int = MAX_POINTS) -> tuple[NDArray[Any
     low = np.array(view.extent[0::2], np.float64)
     high = np.array(view.extent[1::2], np.float64)
     place = np.clip((view.x[at].astype(np.float64) - low) / (high - low), 0, 1)
-    kind = view.y[at].astype(np.uint8) | (view.is_val[at].astype(np.uint8) << 7)
-    return (place * 65535).round().astype(np.uint16), kind
+    kind = view.y[at].astype(np.uint8) | (view.is_val[at].astype(np.uint8) * np.uint8(VALIDATION))
+    return (place * PLACES).round().astype(np.uint16), kind
 
 
 def shrink_boundary(boundary: NDArray[np.uint8], most: int) -> NDArray[np.uint8]:

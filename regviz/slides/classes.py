@@ -1,7 +1,7 @@
 """An image of more than two classes for slides: colours of the plane, and the lines between them.
 
-The same picture as in the browser (``classTile`` in ``regviz/ui/live.js``): each place has the
-colour of its most probable class, paler where the probability is lower.
+Nearly the picture of the browser (``regviz/ui/live/tiles.js``, which blurs as well): each place has
+the colour of its most probable class, paler where the probability is lower.
 """
 
 from __future__ import annotations
@@ -15,26 +15,28 @@ from PIL import Image
 
 from regviz.figures.palette import Palette
 from regviz.frames import LaneFrame
+from regviz.frames.frame import CLASS_CODES, LEAD_LEVELS, LEVELS
 
 _FINER = 6
 """Pixels from node to node: lines between classes run between the nodes."""
-_LEAST = 1e-3
+LEAST_LEAD = 1e-3
+"""How far ahead the most probable class counts as at least, where two are as probable."""
 
 
 def class_map_of(lane: LaneFrame) -> NDArray[np.uint8] | None:
     """Return a lane's image of classes, (2, grid, grid), also of one that has two; else None."""
     if lane.boundary is None:
         return lane.class_map
-    one = lane.boundary > 127
-    sure = np.where(one, lane.boundary, 255 - lane.boundary).astype(float)
-    lead = np.round(15 * np.sqrt(2 * sure / 255 - 1))
-    return np.stack([one + 16 * lead, sure]).astype(np.uint8)
+    one = lane.boundary > LEVELS // 2
+    sure = np.where(one, lane.boundary, LEVELS - lane.boundary).astype(float)
+    lead = np.round(LEAD_LEVELS * np.sqrt(2 * sure / LEVELS - 1))
+    return np.stack([one + CLASS_CODES * lead, sure]).astype(np.uint8)
 
 
 def leads(class_map: NDArray[np.uint8], kinds: int) -> NDArray[np.float64]:
     """Return how far each class is ahead at each node, (classes, grid, grid); 0 where it is not."""
-    best, level = class_map[0] & 15, class_map[0] >> 4
-    ahead = np.maximum((level / 15) ** 2, _LEAST)
+    best, level = class_map[0] % CLASS_CODES, class_map[0] // CLASS_CODES
+    ahead = np.maximum((level / LEAD_LEVELS) ** 2, LEAST_LEAD)
     return np.where(np.arange(kinds)[:, None, None] == best, ahead, 0.0)
 
 
@@ -46,14 +48,14 @@ def sides(class_map: NDArray[np.uint8], kinds: int) -> list[NDArray[np.float64]]
     out = []
     for i in range(1, len(fields)):
         others = np.delete(fields, i, axis=0).max(axis=0)
-        out.append(127.5 * (1 + fields[i] - others))
+        out.append(LEVELS / 2 * (1 + fields[i] - others))
     return out
 
 
 def image(class_map: NDArray[np.uint8], kinds: int, palette: Palette) -> NDArray[np.float64]:
     """Return the colours of the plane, (rows, columns, 3) from 0 to 1, the first row lowest."""
     best = _finer(leads(class_map, kinds)).argmax(axis=0)
-    strength = _finer(class_map[1:] / 255.0)[0]
+    strength = _finer(class_map[1:] / LEVELS)[0]
     strength = np.clip((strength - 1 / kinds) / (1 - 1 / kinds), 0, 1)[:, :, None]
     pale, areas = _rgb(palette.response[1]), np.array([_rgb(c) for c in palette.areas])
     return pale + strength * (areas[best] - pale)

@@ -2,6 +2,8 @@
    projector's view, C brings the controls back there. They press the page's own buttons, so that
    nothing happens here that a mouse could not do. */
 
+import { listenToTouches } from "./touch.js"
+
 const OWN_KEYS = "input, textarea, select, button, a, [contenteditable], [role=slider], [role=combobox], [role=option], [role=tab], [role=switch], .js-plotly-plot"
 
 function press(key) {

@@ -14,6 +14,9 @@ from typing import Any
 
 import streamlit as st
 
+from regviz.ui.live.shared import TOUCH
+from regviz.ui.scripts import joined
+
 _ON = "projector.on"
 _MOVES = "projector.moves"  # a name for the session, and how often it was switched
 HELP = (
@@ -24,10 +27,7 @@ HELP = (
 
 @functools.cache
 def _keys() -> Any:
-    files = resources.files("regviz.ui")
-    script = "\n".join(
-        files.joinpath(name).read_text(encoding="utf-8") for name in ("touch.js", "present.js")
-    )
+    script = joined(resources.files("regviz.ui"), ("touch.js", "present.js"), TOUCH)
     return st.components.v2.component(
         "regviz_keys", html="<div hidden></div>", js=script, isolate_styles=False
     )

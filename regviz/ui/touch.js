@@ -3,8 +3,6 @@
    touch is held back here until it moves sideways, or is lifted again. page.css gives the browser
    the swipes up and down (touch-action: pan-y); it then cancels the touch. */
 
-const SIDEWAYS = 6 // pixels from which on a finger moves a slider
-
 let held = null // the touch on a slider that is held back
 
 function slides(event) {
@@ -12,7 +10,7 @@ function slides(event) {
 }
 
 function handOver() {
-  const { target, pointerId, clientX, clientY, pageX, pageY, screenX, screenY } = held
+  const { target, pointerId, clientX, clientY, screenX, screenY } = held
   held = null
   const like = new PointerEvent("pointerdown", {
     bubbles: true, cancelable: true, composed: true, view: window, isPrimary: true,
@@ -30,7 +28,7 @@ function onTouch(event) {
 
 function onMove(event) {
   if (held === null || event.pointerId !== held.pointerId) return
-  if (Math.abs(event.clientX - held.clientX) >= SIDEWAYS) handOver()
+  if (Math.abs(event.clientX - held.clientX) >= SHARED.sideways) handOver()
 }
 
 function onLift(event) {
@@ -41,7 +39,7 @@ function onCancel(event) {
   if (held !== null && event.pointerId === held.pointerId) held = null // the page scrolls
 }
 
-function listenToTouches() {
+export function listenToTouches() {
   if (window.__regvizTouches) return
   window.__regvizTouches = true
   const first = { capture: true, passive: true }
