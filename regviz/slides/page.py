@@ -21,6 +21,7 @@ from plotly.offline import get_plotlyjs
 
 from regviz.figures import live as figures
 from regviz.figures.palette import scale
+from regviz.figures.scripts import joined
 from regviz.frames import Frame, LaneFrame
 from regviz.results import metrics
 from regviz.results.metrics import Reading
@@ -59,9 +60,8 @@ def html(runs: Runs, slide: Slide) -> bytes:
         "enlarged": slide.font_size / _FONT,
         "figures": described,
     }
-    template = Template(
-        resources.files("regviz.slides").joinpath("page.html").read_text(encoding="utf-8")
-    )
+    files = resources.files("regviz.slides")
+    template = Template(files.joinpath("page.html").read_text(encoding="utf-8"))
     page = template.substitute(
         title=_safe(words.slide_title(runs, slide, slide.figures, named=True)),
         heading=_safe(said),
@@ -81,6 +81,7 @@ def html(runs: Runs, slide: Slide) -> bytes:
         ),
         footer="\n".join(footer),
         plotly=get_plotlyjs().replace("</script", "<\\/script"),
+        script=joined(files, ("page.js",)),
         # "<!--" and "<script" change how a browser reads the rest
         data=json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c"),
     )

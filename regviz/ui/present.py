@@ -14,8 +14,8 @@ from typing import Any
 
 import streamlit as st
 
+from regviz.figures.scripts import joined
 from regviz.ui.live.shared import TOUCH
-from regviz.ui.scripts import joined
 
 _ON = "projector.on"
 _MOVES = "projector.moves"  # a name for the session, and how often it was switched

@@ -12,10 +12,10 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from regviz.figures.palette import DARK, LIGHT
+from regviz.figures.scripts import joined
 from regviz.ui import turns
 from regviz.ui.live.plotly_js import ensure_plotly_js_once
 from regviz.ui.live.shared import SHARED
-from regviz.ui.scripts import joined
 
 Said = tuple[str, Callable[[dict[str, Any]], None]]
 """What a chart may send, and the function called with it."""
