@@ -23,6 +23,7 @@ from regviz.ui import (
     charts,
     compare,
     controls,
+    fragments,
     layout,
     live,
     notice,
@@ -448,7 +449,7 @@ def _pictures(frame: Frame, of: Comparison) -> dict[str, tuple[str, str]]:
     return {"curves": (curves, curves), "weights": (weights, weights)}
 
 
-@layout.fragment(run_every=run.every(page_run, least=TICK))
+@fragments.fragment(run_every=run.every(page_run, least=TICK))
 def _tick() -> None:
     """Everything that changes while the run goes on; asks for a full run when it ends."""
     frame, lanes = page_run.observe()

@@ -17,6 +17,7 @@ from regviz.ui import (
     address,
     compare,
     controls,
+    fragments,
     layout,
     live,
     notice,
@@ -196,14 +197,14 @@ def _moved() -> None:
     controls.scope(PAGE)
     state = _state()
     before = state.words
-    ahead = controls.foreseen() if before is not None and layout.may_run_alone(RUN) else None
+    ahead = controls.foreseen() if before is not None and fragments.may_run_alone(RUN) else None
     if ahead is None or ahead.data.points is not None or before != _words(ahead):
         return
     st.session_state["experiment"] = ahead
     address.write(PAGE, "e", specs.to_link(ahead))
     state.moved = run.expect(_lanes(ahead)).job
     state.hurry = True
-    layout.run_alone(RUN)
+    fragments.run_alone(RUN)
 
 
 def _words(experiment: Experiment) -> _Words:
@@ -226,7 +227,7 @@ def _panel() -> tuple[Experiment, str]:
             return _shown(), _sentence(error)
 
 
-layout.unsettle()
+fragments.unsettle()
 controls.scope(PAGE)
 state = _state()
 drawn = not address.arriving(PAGE) and not state.panel_first
@@ -263,7 +264,7 @@ with st.container(key="words", horizontal=True, gap="small"):
     view = st.container(key="view", width="content")
 
 
-@layout.fragment(key=RUN)
+@fragments.fragment(key=RUN)
 def _run() -> None:
     """The run buttons, and all that changes while the run goes on: the page itself is not run again
     when the run is paused, continues or ends, or when another one is submitted (:func:`_moved`)."""
@@ -277,7 +278,7 @@ def _run() -> None:
         turns.hurry()
     if page_run.state == "paused":
         run.settle(page_run)  # a step
-    whole = layout.part()
+    whole = fragments.part()
     # looked up once: what the buttons show and when they are next due must fit together
     moving, live_now = page_run.moving, page_run.state in ("queued", "running")
     with st.container(key="transport", horizontal=True, vertical_alignment="center", gap="small"):
@@ -301,7 +302,7 @@ def _run() -> None:
             live.scrubber(CHANNEL, labels=LABELS, epochs=experiment.training.epochs)
     run.settle(page_run)  # the first frame
 
-    @layout.fragment(run_every=run.every(page_run))
+    @fragments.fragment(run_every=run.every(page_run))
     def tick() -> None:
         frame, lanes = page_run.observe()
         of = lanes if job is None else job.experiments  # a frame may have come since the look
@@ -318,7 +319,7 @@ def _run() -> None:
         ):
             st.rerun()
         if ended or run.crowded(page_run):
-            layout.rerun(whole)
+            fragments.rerun(whole)
 
     tick()
     if urgent:
@@ -470,4 +471,4 @@ if code.open:
 plain = not (choosing or share.open or code.open or opened or said or refused or failed)
 plain = plain and not notice.is_there(PAGE)
 state.words = words if plain else None
-layout.settle()
+fragments.settle()

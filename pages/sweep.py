@@ -18,7 +18,18 @@ from regviz.slides import SWEEP, words
 from regviz.slides import sweep as sweep_slide
 from regviz.specs import Experiment, SpecError
 from regviz.specs.text import compact
-from regviz.ui import charts, compare, controls, layout, live, notice, own_data, run, slides
+from regviz.ui import (
+    charts,
+    compare,
+    controls,
+    fragments,
+    layout,
+    live,
+    notice,
+    own_data,
+    run,
+    slides,
+)
 from regviz.ui.verdicts import loss_text
 
 PAGE = "sweep"
@@ -365,7 +376,7 @@ live.figure(
 st.caption("Each point is one trained model; click to open it in the Playground.")
 
 
-@layout.fragment(run_every=run.every(page_run, least=2 * run.TICK))
+@fragments.fragment(run_every=run.every(page_run, least=2 * run.TICK))
 def _tick() -> None:
     frame, lanes = page_run.observe()
     with status_box:

@@ -29,7 +29,7 @@ from streamlit.runtime.scriptrunner import RerunData, get_script_run_ctx
 from regviz.frames import DataView, Frame, LaneFrame
 from regviz.frames.messages import pack_sweep, unpack
 from regviz.specs import Experiment
-from regviz.ui import layout, live
+from regviz.ui import fragments, live
 
 EPOCHS = 200
 LABELS = ("without", "with")
@@ -193,7 +193,7 @@ def _held_page() -> None:
         loop = runtime.get_instance()._get_async_objs().eventloop
         loop.call_soon_threadsafe(end.wait, 20)
 
-    @layout.fragment(run_every=None)
+    @fragments.fragment(run_every=None)
     def tick() -> None:
         now = get_script_run_ctx()
         assert now is not None

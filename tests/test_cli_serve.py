@@ -39,12 +39,11 @@ from websockets.typing import Subprotocol
 from regviz.specs import SpecError
 from regviz.ui import sockets
 from regviz.ui.live import ensure_plotly_js
-from regviz.ui.server import (
+from regviz.ui.server import once, send_at_once
+from regviz.ui.streamlit_patches import (
     hear_a_run_to_its_end,
     lock_once_for_a_visitor,
-    once,
     say_the_theme_once,
-    send_at_once,
 )
 from tests.app_server import ROOT, AppServer, find_free_port, running_app, trainers
 
@@ -494,7 +493,7 @@ def test_a_widget_that_looks_up_its_own_entry_finds_what_all_of_them_say() -> No
         import streamlit as st
         from streamlit.runtime.scriptrunner_utils.script_run_context import get_script_run_ctx
 
-        from regviz.ui.server import look_up_one_by_one
+        from regviz.ui.streamlit_patches import look_up_one_by_one
 
         look_up_one_by_one()
         st.session_state.setdefault("plain", 1)

@@ -95,7 +95,7 @@ def test_nothing_is_pickled() -> None:
 
 
 def test_fragments_get_a_place_of_their_own() -> None:
-    # a bare one can make what stands below it disappear; see layout.fragment
+    # a bare one can make what stands below it disappear; see fragments.fragment
     bare = {path.name for path in [*APP, *UI] if "@st.fragment" in path.read_text()}
     assert bare == set()
 

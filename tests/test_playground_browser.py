@@ -20,7 +20,7 @@ from playwright.sync_api import (
 from regviz import fit, specs
 from regviz.results import presets
 from regviz.specs import Experiment
-from regviz.ui import layout
+from regviz.ui import fragments
 from tests.app_server import AppServer, running_app
 from tests.browsing import PATIENCE, has_ended, settled
 
@@ -321,7 +321,7 @@ def delivered(visitor: Visitor) -> Visitor:
     visitor.reaches("finished")
     visitor.quiet()
     visitor.page.wait_for_function(DRAWN)
-    visitor.page.wait_for_timeout(1000 * layout.DELIVERED)  # the rule is one of time
+    visitor.page.wait_for_timeout(1000 * fragments.DELIVERED)  # the rule is one of time
     return visitor
 
 
@@ -383,13 +383,13 @@ def test_what_is_said_of_the_experiment_follows_the_sliders(delivered: Visitor) 
     delivered.slider("Dropout p").press("Home")
     expect(point).to_contain_text("No regularization is switched on")
     delivered.quiet()
-    page.wait_for_timeout(1000 * layout.DELIVERED)
+    page.wait_for_timeout(1000 * fragments.DELIVERED)
     assert another(delivered, "L1 λ").regularization.l1 > 0
     expect(point).to_contain_text("Your own experiment")
     page.get_by_role("button", name="Share").click()
     link = page.locator("[data-testid=stPopoverBody]").get_by_text("/?e=")
     before = link.inner_text()
-    page.wait_for_timeout(1000 * layout.DELIVERED)
+    page.wait_for_timeout(1000 * fragments.DELIVERED)
     another(delivered, "L1 λ")
     expect(link).not_to_have_text(before)  # open, it follows
     expect(link).to_contain_text(specs.to_link(delivered.experiment()))

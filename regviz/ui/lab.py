@@ -16,7 +16,7 @@ from regviz import labs
 from regviz.engine.engine import IN_PROGRESS, LabJob
 from regviz.frames.lab import LabFrame
 from regviz.specs import SpecError
-from regviz.ui import charts, layout, run, slides
+from regviz.ui import charts, fragments, layout, run, slides
 
 TICK = 0.4
 """Seconds between two looks at a lab that is under way."""
@@ -69,7 +69,7 @@ def follow(
         job.wait(run.FIRST_FRAME, after=job.version)
     moving = job.state in IN_PROGRESS
 
-    @layout.fragment(run_every=run.pace(TICK) if moving else None)
+    @fragments.fragment(run_every=run.pace(TICK) if moving else None)
     def tick() -> None:
         state, frame = job.state, job.latest()
         if frame is None:

@@ -28,7 +28,7 @@ from regviz.results import metrics
 from regviz.slides import words
 from regviz.specs import Experiment, SpecError
 from regviz.specs.text import listed
-from regviz.ui import charts, compare, controls, lab, layout, live, notice, run, slides
+from regviz.ui import charts, compare, controls, fragments, lab, layout, live, notice, run, slides
 from regviz.ui.verdicts import judge, reading_rows, verdict_cells
 
 Lanes = tuple[Experiment, ...]
@@ -374,7 +374,7 @@ def finish(shown: Shown) -> None:
     lesson, page_run = shown.lesson, shown.page_run
     moving = shown.moving
 
-    @layout.fragment(run_every=run.every(page_run))
+    @fragments.fragment(run_every=run.every(page_run))
     def tick() -> None:
         now = run.current(lesson.page)
         job = now.job
@@ -456,7 +456,7 @@ def further_run(name: str, button: str, lanes: Lanes, draw: Callable[[Frame, Lan
         st.error(layout.plain(page_run.refused), icon=":material/error:")
         return
 
-    @layout.fragment(run_every=run.every(page_run, least=CHECK_TICK))
+    @fragments.fragment(run_every=run.every(page_run, least=CHECK_TICK))
     def look() -> None:
         job = page_run.job
         # before the frame, which is then the last one of a run that is over
@@ -534,7 +534,7 @@ def follow_check(shown: Shown, slot: str, check: Check) -> None:
     moving = job.state in IN_PROGRESS
     about = charts.of_lab(check.lab, parameters)
 
-    @layout.fragment(run_every=run.pace(CHECK_TICK) if moving else None)
+    @fragments.fragment(run_every=run.pace(CHECK_TICK) if moving else None)
     def tick() -> None:
         frame = job.latest()
         if frame is None:

@@ -1,10 +1,10 @@
 """Charts that move while a run trains: drawn once, then fed bytes, never mounted again.
 
 A page calls the chart functions where the charts shall stand, *outside* fragments, and
-:func:`feed` once inside its one fragment (:func:`regviz.ui.layout.fragment`). The name of a
+:func:`feed` once inside its one fragment (:func:`regviz.ui.fragments.fragment`). The name of a
 ``channel`` ties them together::
 
-    from regviz.ui import layout, live
+    from regviz.ui import fragments, live
 
     live.loss_curves("play", labels=("no regularization", "with regularization"))
     live.decision_boundary("play", labels=("no regularization", "with regularization"))
@@ -12,7 +12,7 @@ A page calls the chart functions where the charts shall stand, *outside* fragmen
     live.scrubber("play", labels=("no regularization", "with regularization"))
     live.readout("play")
 
-    @layout.fragment(run_every=0.1 if running else None)
+    @fragments.fragment(run_every=0.1 if running else None)
     def tick():
         live.feed("play", job, table=lambda frame: live.Table(("", *labels), ...))
 
