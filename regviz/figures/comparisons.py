@@ -13,7 +13,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from regviz.figures.live import ZEROS_BAR, ZEROS_OVER, _axis, _layout, _legend_entry, curve_top
+from regviz.figures.live import TALLEST_ZEROS, ZEROS_BAR, _axis, _layout, _legend_entry, curve_top
 from regviz.figures.palette import LIGHT, TRAIN_DASH, VALIDATION_DASH, Palette, rgba
 from regviz.frames import LaneFrame
 from regviz.frames.messages import pooled_histograms, thin
@@ -26,8 +26,8 @@ POINTS = 120
 GAP = 0.017
 """Between panels, about as wide as between the boundaries that stand over them."""
 NEVER = 100_000  # the legend stands at the right, however wide the page
-WITHIN = 0.998
-"""Share of a model's weights that the axis of its histogram shows at least."""
+OUTSIDE = 0.002
+"""Share of a model's weights that may lie outside the axis of its histogram."""
 WEIGHTS_ROOM = 1.25
 """Height of a panel of weights over its highest bar, for the number above."""
 LEAST_BINS = 4
@@ -260,7 +260,7 @@ def histograms(
         if trace.type == "bar":
             trace.width = [reach / ZEROS_BAR]
     most_zeros = max(int(lane.zeros.sum()) for lane in lanes)
-    top = max(top, min(most_zeros, ZEROS_OVER * top)) * WEIGHTS_ROOM
+    top = max(top, min(most_zeros, TALLEST_ZEROS * top)) * WEIGHTS_ROOM
     span = [WEIGHTS_FLOOR, np.log10(2 * top)]
     y = {"type": "log", "range": span, "dtick": 1} if log_scale else {}
     figure.update_xaxes(range=[-reach, reach])
@@ -276,5 +276,5 @@ def _within(row: NDArray[Any], edges: NDArray[Any]) -> float:
         return 0.0
     far = np.maximum(np.abs(edges[:-1]), np.abs(edges[1:]))
     order = np.argsort(far, kind="stable")
-    inside = np.searchsorted(row[order].cumsum(), WITHIN * total)
+    inside = np.searchsorted(row[order].cumsum(), (1 - OUTSIDE) * total)
     return float(far[order][min(inside, len(row) - 1)])

@@ -44,11 +44,11 @@ ACCURACY_RANGE = (0.4, 1.01)
 """What the axes of curves span before there is a value; of a logarithmic one powers of ten."""
 LOG_LOSS_TICKS = (-7, 3)
 """Powers of ten that have ticks on a logarithmic loss axis; it shows nothing below the first."""
-TOP_STEPS = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
-TOP_ROOM = 1.04
+ROUND = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
+HEADROOM = 1.04
 """An axis ends at one of the steps times a power of ten, with so much room over the values."""
-EVENT_SYMBOLS = {"best": "star", "stopped": "square", "diverged": "x"}
-ZEROS_OVER = 2.5
+SYMBOLS = {"best": "star", "stop": "square", "diverged": "x"}
+TALLEST_ZEROS = 2.5
 """A bar of exact zeros makes its panel at most so many times as high as the other bars do."""
 ZEROS_BAR = 24
 """The bar of exact zeros is as wide as half the axis, divided by this."""
@@ -228,7 +228,7 @@ def loss_curves(
         line = _key_line(TRAIN_MODE_DASH, palette)
         traces.append(_legend_entry("train mode", mode="lines", line=line))
     names = ("best epoch", "early stopping", "diverged")
-    for name, symbol in zip(names, EVENT_SYMBOLS.values(), strict=True):
+    for name, symbol in zip(names, SYMBOLS.values(), strict=True):
         marker = {"color": palette.muted, "symbol": symbol, "size": 11}
         traces.append(_legend_entry(name, mode="markers", marker=marker))
     y: dict[str, Any] = {"range": list(LOSS_RANGE)}
@@ -285,9 +285,9 @@ def curve_top(values: Sequence[NDArray[Any]], least: float = 0.0) -> float:
     Infinite and missing values do not count.
     """
     tops = [float(v[np.isfinite(v)].max()) for v in values if np.isfinite(v).any()]
-    top = max([least, *tops, 1e-6]) * TOP_ROOM
+    top = max([least, *tops, 1e-6]) * HEADROOM
     ten = 10.0 ** math.floor(math.log10(top))
-    for step in TOP_STEPS:
+    for step in ROUND:
         if top <= step * ten * (1 + 1e-9):
             return step * ten
     return 10 * ten
@@ -312,10 +312,10 @@ def fill_loss_curves(figure: go.Figure, lanes: Sequence[LaneFrame]) -> go.Figure
         validation = _gaps(lane.curve(names[1]))
         events = []
         if 0 < lane.best_epoch <= len(validation):
-            events.append((lane.best_epoch, EVENT_SYMBOLS["best"], f"best epoch {lane.best_epoch}"))
+            events.append((lane.best_epoch, SYMBOLS["best"], f"best epoch {lane.best_epoch}"))
         if 0 < lane.stopped_epoch <= len(validation):
             stop = f"stopped at {lane.stopped_epoch}"
-            events.append((lane.stopped_epoch, EVENT_SYMBOLS["stopped"], stop))
+            events.append((lane.stopped_epoch, SYMBOLS["stop"], stop))
             figure.layout.shapes[i].update(
                 x0=lane.stopped_epoch, x1=lane.stopped_epoch, visible=True
             )
@@ -350,7 +350,7 @@ def _mark_diverged(figure: go.Figure, lanes: Sequence[LaneFrame], *, accuracy: b
             x=[*marks.x, lane.epoch],
             y=[*marks.y, 10**at if axis.type == "log" else at],
             text=[*marks.text, f"diverged in epoch {lane.epoch}: {losses}"],
-            marker={"symbol": [*marks.marker.symbol, EVENT_SYMBOLS["diverged"]]},
+            marker={"symbol": [*marks.marker.symbol, SYMBOLS["diverged"]]},
         )
 
 
@@ -833,7 +833,7 @@ def fill_weight_histogram(
                 filled = np.flatnonzero(counts)
                 reach = max(reach, -float(edges[filled[0]]), float(edges[filled[-1] + 1]))
         zeros_of = [int(lane.zeros[layer]) for lane in lanes]
-        top = max(top, min(max(zeros_of), ZEROS_OVER * top)) * 1.06
+        top = max(top, min(max(zeros_of), TALLEST_ZEROS * top)) * 1.06
         figure.layout[f"xaxis{n}"].range = [-reach, reach]
         figure.layout[f"yaxis{n}"].range = [-0.3, math.log10(top * 2)] if log_scale else [0, top]
         inputs, units = lanes[0].shapes[layer]

@@ -2,11 +2,11 @@
    that the scrubber points at. */
 
 import { CURVE } from "./decode.js"
-import { niceTop, eventsOf } from "./info.js"
+import { roundTop, marksOf } from "./info.js"
 import { shown, describeLanes } from "./words.js"
 import { Chart } from "./chart.js"
 
-const SIZES = { best: 15, stopped: 10, diverged: 13 } // pixels of a mark
+const SIZES = { best: 15, stop: 10, diverged: 13 } // pixels of a mark
 
 export class LossCurves extends Chart {
   constructor(root) {
@@ -84,10 +84,10 @@ export class LossCurves extends Chart {
       const validation = figure.data[4 * i + 1].y
       const events = []
       const name = this.options.labels[i]
-      for (const [epoch, event, says] of eventsOf(lane)) {
+      for (const [epoch, kind, says] of marksOf(lane)) {
         const at = epochs.indexOf(epoch)
         if (at < 0 || validation[at] === null) continue
-        events.push([epoch, validation[at], SHARED.events[event], SIZES[event], `${name}: ${says}`])
+        events.push([epoch, validation[at], SHARED.symbols[kind], SIZES[kind], `${name}: ${says}`])
       }
       if (lane.stopped > 0) {
         Object.assign(figure.layout.shapes[i], { x0: lane.stopped, x1: lane.stopped, visible: true })
@@ -95,7 +95,7 @@ export class LossCurves extends Chart {
       if (lane.status === "diverged") {
         const [train, other] = lane.end.map((v) => (v === null ? "not finite" : v < 1000 ? shown(v) : v.toExponential(1)))
         const words = `${name}: diverged in epoch ${lane.epoch}, training loss ${train}, validation loss ${other}`
-        events.push([lane.epoch, accuracy ? validation.at(-1) ?? null : null, SHARED.events.diverged, SIZES.diverged, words])
+        events.push([lane.epoch, accuracy ? validation.at(-1) ?? null : null, SHARED.symbols.diverged, SIZES.diverged, words])
       }
       const marks = figure.data[4 * i + 3]
       marks.x = events.map((e) => e[0])
@@ -139,7 +139,7 @@ export class LossCurves extends Chart {
       return
     }
     // The end moves in steps, and only outwards while a run goes on, so that nothing jitters.
-    const need = niceTop(Math.min(high || 1, 1000))
+    const need = roundTop(Math.min(high || 1, 1000))
     this.top = Math.max(this.top, need)
     if (c.sweep) this.top = need
     if (c.head.done && need < 0.7 * this.top) this.top = need

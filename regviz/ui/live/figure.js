@@ -2,7 +2,7 @@
    place. */
 
 import { guarded, equal, element } from "./page.js"
-import { reachOf, withZeros } from "./info.js"
+import { reachOf, histogramTop } from "./info.js"
 import { legendOf } from "./words.js"
 import { Chart } from "./chart.js"
 
@@ -91,7 +91,7 @@ export class Figure extends Chart {
     const reach = Math.max(SHARED.leastBins * step, ...lanes.map((own) => step * reachOf(own, SHARED.outside)))
     let top = 1
     for (const n of values) top = Math.max(top, n)
-    top = SHARED.weightsRoom * withZeros(top, Math.max(...zeros))
+    top = SHARED.weightsRoom * histogramTop(top, Math.max(...zeros))
     this.needed.set(picture, { reach, top })
     return this.needed.get(picture)
   }

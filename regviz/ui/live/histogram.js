@@ -2,7 +2,7 @@
    zeros. */
 
 import { guarded } from "./page.js"
-import { niceTop, reachOf, withZeros } from "./info.js"
+import { roundTop, reachOf, histogramTop } from "./info.js"
 import { brief, SMALL, columnsOf, clearTicks, write, escaped } from "./words.js"
 import { Chart } from "./chart.js"
 
@@ -114,7 +114,7 @@ export class Histogram extends Chart {
         reach = Math.max(reach, step * reachOf(own, log ? 0 : 0.003))
       }
       const most = Math.max(...zeros)
-      return { reach: reach * SHARED.room, top: niceTop(withZeros(top, most)), most }
+      return { reach: reach * SHARED.headroom, top: roundTop(histogramTop(top, most)), most }
     })
     this.needed.set(picture, needs)
     return needs

@@ -1,10 +1,10 @@
 /* Values that a picture follows from, each computed here once; a test holds them equal to those
    that Python computes for slides and figures. */
 
-export function niceTop(value) {
-  const top = Math.max(value, 1e-6) * SHARED.room
+export function roundTop(value) {
+  const top = Math.max(value, 1e-6) * SHARED.headroom
   const ten = 10 ** Math.floor(Math.log10(top))
-  return (SHARED.topSteps.find((s) => top <= s * ten * (1 + 1e-9)) ?? 10) * ten
+  return (SHARED.round.find((s) => top <= s * ten * (1 + 1e-9)) ?? 10) * ten
 }
 
 /* Bins from the middle outwards until at most the given part of all counts lies outside: on a
@@ -85,14 +85,14 @@ export function contour(values, [rows, columns], level) {
 
 /* As high as the bars of a panel are taken to be, where exact zeros have one of their own: more of
    them than fit leave through the top, and a number above the panel tells. */
-export function withZeros(top, most) {
-  return Math.max(top, Math.min(most, SHARED.zerosOver * top))
+export function histogramTop(top, most) {
+  return Math.max(top, Math.min(most, SHARED.tallestZeros * top))
 }
 
-/* Marks on a lane's validation curve: [epoch, event, what it says], best before stopped. */
-export function eventsOf({ best, stopped }) {
+/* Marks on a lane's validation curve: [epoch, kind, what it says], best before stopped. */
+export function marksOf({ best, stopped }) {
   const events = []
   if (best > 0) events.push([best, "best", `best epoch ${best}`])
-  if (stopped > 0) events.push([stopped, "stopped", `stopped after epoch ${stopped}`])
+  if (stopped > 0) events.push([stopped, "stop", `stopped after epoch ${stopped}`])
   return events
 }

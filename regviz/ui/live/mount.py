@@ -68,14 +68,18 @@ def feed_component() -> Any:
     )
 
 
+def script() -> str:
+    """Return the browser's half as one script."""
+    return joined(resources.files("regviz.ui.live"), SCRIPTS, SHARED)
+
+
 @functools.cache
 def _plot_component() -> Any:
-    files = resources.files("regviz.ui.live")
     return st.components.v2.component(
         "regviz_live",
         html='<div class="rv-root"></div>',
-        css=files.joinpath("live.css").read_text(encoding="utf-8"),
-        js=joined(files, SCRIPTS, SHARED),
+        css=resources.files("regviz.ui.live").joinpath("live.css").read_text(encoding="utf-8"),
+        js=script(),
         isolate_styles=False,
     )
 
