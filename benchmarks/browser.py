@@ -27,24 +27,19 @@ import argparse
 import contextlib
 import os
 import shutil
-import socket
 import statistics
-import subprocess
-import sys
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Page, sync_playwright
 
+from benchmarks.serving import STREAMLIT, serving
 from regviz.results import presets
 from regviz.specs import to_link
 
-ROOT = Path(__file__).resolve().parents[1]
+ALONE = {"STREAMLIT_SERVER_ADDRESS": "127.0.0.1", "STREAMLIT_SERVER_FILE_WATCHER_TYPE": "none"}
 CHANNEL = "playground"
 TICKS = os.sysconf("SC_CLK_TCK")
 LIVE = f"window.__regviz?.{CHANNEL}"
@@ -110,46 +105,6 @@ SCRUB = """async ([channel, places]) => {
     p95: pauses[Math.floor(0.95 * (pauses.length - 1))],
     fromServer: window.__regviz[channel].received - messages }
 }"""
-
-
-@contextmanager
-def app() -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """Run the app; yield its address and process, and end it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    command = [sys.executable, "-m", "streamlit", "run", "app.py"]
-    options = {
-        "server.port": str(port),
-        "server.address": "127.0.0.1",
-        "server.headless": "true",
-        "server.fileWatcherType": "none",
-        "browser.serverAddress": "127.0.0.1",
-    }
-    command += [part for name, value in options.items() for part in (f"--{name}", value)]
-    process = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                urllib.request.urlopen(f"{url}/_stcore/health", timeout=1).close()
-                break
-            except (urllib.error.URLError, OSError):
-                if time.monotonic() > deadline or process.poll() is not None:
-                    raise RuntimeError("the app did not start") from None
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(0.1)
-        yield url, process
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 def cpu_seconds(pid: int) -> float:
@@ -298,7 +253,8 @@ def main() -> None:
     rows: list[tuple[str, str, str]] = []
     before = os.getloadavg()[0]
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    with app() as (url, process), sync_playwright() as playwright:
+    with serving(STREAMLIT, environment=ALONE) as app, sync_playwright() as playwright:
+        url, process = app.url, app.process
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         problems: list[str] = []

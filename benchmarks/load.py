@@ -41,14 +41,9 @@ import multiprocessing
 import os
 import random
 import shutil
-import socket
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -58,9 +53,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.browser import cpu_seconds, descendants, has_torch, resident_mb
+from benchmarks.serving import ROOT, serving
 from benchmarks.visitor import Move, Visitor
 
-ROOT = Path(__file__).resolve().parents[1]
 SLIDERS = (
     "Dropout p",
     "L1 λ",
@@ -118,42 +113,11 @@ class Server:
 
 
 @contextmanager
-def serving(root: Path) -> Iterator[Server]:
+def started(root: Path) -> Iterator[Server]:
     """Run ``python -m regviz serve`` in ``root`` on a free port, and end it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    url = f"http://127.0.0.1:{port}"
-    options = ("--port", str(port), "--address", "127.0.0.1")
-    with tempfile.TemporaryDirectory() as folder:
-        log = Path(folder) / "log"
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "regviz", "serve", *options],
-                cwd=root,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-        try:
-            deadline = time.monotonic() + 60
-            while True:
-                try:
-                    urllib.request.urlopen(f"{url}/_stcore/health", timeout=1).close()
-                    break
-                except (urllib.error.URLError, OSError):
-                    if time.monotonic() > deadline or process.poll() is not None:
-                        raise RuntimeError(f"the app did not start:\n{log.read_text()}") from None
-                    with contextlib.suppress(subprocess.TimeoutExpired):
-                        process.wait(0.1)
-            yield Server(url, process.pid, log)
-        finally:
-            process.terminate()
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+    environment = {"STREAMLIT_SERVER_ADDRESS": "127.0.0.1"}
+    with serving(cwd=root, environment=environment) as server:
+        yield Server(server.url, server.process.pid, server.log)
 
 
 @dataclass(frozen=True)
@@ -707,7 +671,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             if options.url:
                 server = Server(options.url.rstrip("/"), options.pid)
             else:
-                server = stack.enter_context(serving(options.root))
+                server = stack.enter_context(started(options.root))
             numbers = asyncio.run(measure(server, count, options))
         every.append(numbers)
         print(f"{count} sessions: {numbers['moves']} moves", file=sys.stderr, flush=True)

@@ -2,9 +2,9 @@
 
 ::
 
-    python docs/screenshots.py [FOLDER]          # default ./shots
-    python docs/screenshots.py --readme          # writes docs/playground.png
-    python docs/screenshots.py --only finished --size 1440x900 --theme light
+    python -m docs.screenshots [FOLDER]          # default ./shots
+    python -m docs.screenshots --readme          # writes docs/playground.png
+    python -m docs.screenshots --only finished --size 1440x900 --theme light
 
 Each moment is a function that brings a page there; a later page adds its own to ``MOMENTS``.
 """
@@ -15,66 +15,20 @@ import argparse
 import os
 import shutil
 import signal
-import socket
-import subprocess
-import sys
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from benchmarks.serving import ROOT, STREAMLIT, serving, trainers
 from regviz import specs
 from regviz.results import presets
 from regviz.specs import Experiment
 
-ROOT = Path(__file__).resolve().parents[1]
 SIZES = {"1440x900": (1440, 900), "1920x1080": (1920, 1080)}
 THEMES = ("light", "dark")
 ENDED = ("finished", "stopped", "diverged", "failed")
-
-
-@contextmanager
-def served(**environment: str) -> Iterator[tuple[str, int]]:
-    """Serve the app on a free port for as long as the block runs: its address and process id."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py")),
-            *("--server.headless=true", "--server.address=127.0.0.1", f"--server.port={port}"),
-        ],
-        cwd=ROOT,
-        env={**os.environ, **environment},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        _await_health(url, process)
-        yield url, process.pid
-    finally:
-        process.terminate()
-        try:
-            process.wait(15)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _await_health(url: str, process: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + 60
-    while process.poll() is None and time.monotonic() < until:
-        try:
-            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=2):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.1)
-    raise RuntimeError("the app did not start; run `streamlit run app.py` to see why")
 
 
 # --- moments: (page, address of the app, its process id) -> the page stands there --------------
@@ -174,13 +128,6 @@ MOMENTS: dict[str, Moment] = {
 }
 
 
-def trainers(server: int) -> list[int]:
-    """Return the process ids of a server's trainers (on Linux)."""
-    tasks = Path(f"/proc/{server}/task").iterdir()
-    children = [int(pid) for task in tasks for pid in (task / "children").read_text().split()]
-    return [p for p in children if b"regviz.trainer" in Path(f"/proc/{p}/cmdline").read_bytes()]
-
-
 def _address(url: str, experiment: Experiment) -> str:
     return f"{url}/?e={specs.to_link(experiment)}"
 
@@ -228,7 +175,8 @@ def main(arguments: list[str] | None = None) -> None:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox"]
         )
-        with served() as (url, server):
+        with serving(STREAMLIT) as app:
+            url, server = app.url, app.process.pid
             if options.readme:
                 shoot(
                     *(browser, finished, url, server),

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from benchmarks import load
+from benchmarks.serving import serving
 from benchmarks.visitor import Head, Slider, Visitor, read_feed
 from regviz.frames.messages import pack_figures, pack_waiting
 from regviz.specs import from_link
@@ -116,6 +117,12 @@ def test_a_student_finds_something_new_to_ask_for_however_long_the_lesson_is(
         stands.update([student.choose(asked)])
         assert len(asked) == move + 1
         assert move > 1 or sum(map(bool, stands.values())) <= 1
+
+
+def test_a_server_that_does_not_start_says_what_it_printed() -> None:
+    command = ("-c", "print('no room'); raise SystemExit(1)")
+    with pytest.raises(RuntimeError, match="did not start:\nno room"), serving(command):
+        pass
 
 
 def test_a_server_that_is_not_there_is_a_failure(free_port: int) -> None:
