@@ -207,7 +207,7 @@ def _draw(open: Open, empty: bool) -> None:
     if shown.data.n_classes > 2 and shown.data.points is not None:
         own_table.refuse(TWO_ONLY.format(shown.data.n_classes))
         return
-    frame, lanes = run.current().look()
+    frame, lanes = run.current().observe()
     if frame is None or frame.data is None or lanes[-1].data != shown.data:
         own_table.refuse(NO_PICTURE)
         return
