@@ -1,6 +1,6 @@
-/* Keys for who presents: space plays and pauses, R restarts, the arrows move the scrubber, P is the
-   projector's view, C brings the controls back there. They press the page's own buttons, so that
-   nothing happens here that a mouse could not do. */
+/* Keys for a presenter: space plays and pauses, R restarts, the arrows move the scrubber, P switches
+   the projector's view, C shows the controls in it. They press the page's buttons, so a key does
+   nothing that a mouse could not do. */
 
 import { listenToTouches } from "./touch.js"
 
@@ -34,7 +34,7 @@ const DOES = {
 
 function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return
-  // what has the keyboard keeps it: a slider its arrows, a button its space, a field its letters
+  // a focused control keeps its keys: a slider the arrows, a button the space bar, a field letters
   if (event.target instanceof Element && event.target.closest(OWN_KEYS)) return
   const does = DOES[event.key.length === 1 ? event.key.toLowerCase() : event.key]
   if (does?.()) event.preventDefault()
@@ -42,15 +42,15 @@ function onKey(event) {
 
 export default function ({ data }) {
   listenToTouches()
-  const told = JSON.parse(new TextDecoder().decode(data))
+  const asked = JSON.parse(new TextDecoder().decode(data))
   const last = window.__regvizProjector
-  // where runs follow each other quickly, Streamlit may hand over once more what was there before
-  if (last?.session !== told.session || told.moves >= last.moves) {
-    window.__regvizProjector = told
-    document.documentElement.classList.toggle("rv-projector", told.on)
+  // when script runs follow each other quickly, Streamlit may deliver an older value again
+  if (last?.session !== asked.session || asked.moves >= last.moves) {
+    window.__regvizProjector = asked
+    document.documentElement.classList.toggle("rv-projector", asked.on)
   }
   window.removeEventListener("keydown", window.__regvizKeys ?? onKey)
   window.__regvizKeys = onKey
   window.addEventListener("keydown", onKey)
-  window.dispatchEvent(new Event("resize")) // charts take the new size of letters
+  window.dispatchEvent(new Event("resize")) // charts adopt the new font size
 }

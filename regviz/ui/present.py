@@ -1,7 +1,7 @@
-"""For who presents: a projector's view (large letters, controls folded away) and keys.
+"""For a presenter: a projector's view (large letters, controls folded away) and keys.
 
 Space plays and pauses, R restarts, the arrow keys move the scrubber, P switches the projector's
-view, C shows the controls in it; a control that has the keyboard keeps its own keys.
+view, C shows the controls in it; a focused control keeps its keys.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ def presenting() -> None:
     with st.container(key="projector"):
         st.button(
             "Projector",
-            # Each state has a button of its own, which says outright what comes. A busy browser
-            # sends a press along with a look at a run, and then once more.
+            # One button for each state: a busy browser may send one press twice, and the second
+            # must not switch back.
             key="projector-off" if on else "projector-on",
             icon=":material/close_fullscreen:" if on else ":material/cast_for_education:",
             help=HELP,
@@ -55,6 +55,6 @@ def presenting() -> None:
             type="primary" if on else "tertiary",
         )
     session, moves = st.session_state.setdefault(_MOVES, (uuid.uuid4().hex, 0))
-    told = {"on": on, "session": session, "moves": moves}
+    state = {"on": on, "session": session, "moves": moves}
     with st.container(key="keys"):
-        _keys()(key="regviz-keys", data=json.dumps(told).encode(), height="content")
+        _keys()(key="regviz-keys", data=json.dumps(state).encode(), height="content")

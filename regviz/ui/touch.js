@@ -1,7 +1,7 @@
-/* A finger that scrolls the page over a slider leaves its value alone: Streamlit's slider takes the
-   value under a finger as soon as it touches, before anybody knows whether it will scroll. So the
-   touch is held back here until it moves sideways, or is lifted again. page.css gives the browser
-   the swipes up and down (touch-action: pan-y); it then cancels the touch. */
+/* A finger that scrolls the page over a slider does not change its value. Streamlit's slider takes the
+   value under a finger on touch, before it is known whether the finger will scroll. So the touch is
+   held back here until it moves sideways or ends. page.css leaves swipes up and down to the browser
+   (touch-action: pan-y), which then cancels the touch. */
 
 let held = null // the touch on a slider that is held back
 

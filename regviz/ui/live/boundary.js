@@ -75,7 +75,7 @@ export class Boundary extends Chart {
     if (this.pen?.unsent) this.sendSoon()
   }
 
-  /* Names of somebody's classes and columns: short in the legend, whole where the pointer is. */
+  /* Names of the user's classes and columns: short in the legend, in full in tooltips. */
   nameClasses() {
     const { classes, names, whole, columns, lanes } = this.options
     const short = classes ?? names
@@ -303,7 +303,7 @@ export class Boundary extends Chart {
     if (!this.options.difference) return
     putUnder(places[lanes], places[lanes], figure.data[bar + 1])
     const [left, right] = places[lanes]
-    // the whole name would leave nothing of a short bar
+    // the full name would leave no room for a short bar
     const { title } = figure.data[bar + 1].marker.colorbar
     if ((right - left) * (width - l - r) < 190 && title.text) title.text = " Δ"
   }
@@ -336,7 +336,7 @@ export class Boundary extends Chart {
     const [x0, x1, y0, y1] = shown.reduce((a, e) => [
       Math.min(a[0], e[0]), Math.max(a[1], e[1]), Math.min(a[2], e[2]), Math.max(a[3], e[3])])
     const home = JSON.stringify([x0, x1, y0, y1])
-    if (home !== this.home) this.zoomed = {} // other data: an old zoom would look at nothing
+    if (home !== this.home) this.zoomed = {} // other data: an old zoom could show an empty region
     this.home = home
     this.box = [x0, x1, y0, y1]
     this.frame.style.height = `${this.height()}px`
@@ -398,7 +398,7 @@ export class Boundary extends Chart {
     }
     const { lanes } = this.options
     const [first, last] = [boundaries[0], boundaries[lanes - 1]]
-    let apart // share of the nodes whose most probable class is another
+    let apart // share of the nodes at which the most probable classes differ
     if (this.options.difference && first && last && equal(first.shape, last.shape) && c.viewOf?.[0] === c.viewOf?.[1]) {
       if (first.shape.length === 3) {
         const [one, other] = [tiles[0], tiles[lanes - 1]]

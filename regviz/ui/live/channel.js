@@ -1,5 +1,5 @@
-/* The state of a channel: frames of the shown run or sweep, and which of them is looked at; it
-   has the channel's views draw. */
+/* The state of a channel: the frames of a run or a sweep, and the one that is shown; it
+   schedules the drawing of the channel's views. */
 
 import { core, guarded, equal } from "./page.js"
 import { arraysOf, curvesOf, pictureOf } from "./decode.js"
@@ -36,7 +36,7 @@ class Channel {
   receive(message, ask) {
     const { header } = message
     if (header.state === "sweep") {
-      // it has been sent; where it was lost, or let go of with the page, it comes again
+      // the server has sent it; if it was lost, or dropped with the page, ask for it again
       if (header.run && this.sweep?.id !== header.run && performance.now() - this.asked.sweep > 1000) {
         this.asked.sweep = performance.now()
         ask({ what: "sweep", run: header.run })
@@ -93,7 +93,7 @@ class Channel {
     this.scrubbed = false
   }
 
-  /* Each value of a sweep is the end of a run of its own; the scrubber chooses whose. */
+  /* Each value of a sweep is one finished run; the scrubber chooses the run to show. */
   receiveSweep(header, arrays) {
     const { name, values, start, entries } = header.sweep
     const old = this.sweep

@@ -214,7 +214,7 @@ export class Chart {
         this.placed()
       })
       .catch((error) => {
-        // one that is let go of while it is being drawn has lost its listeners on the way
+        // a chart that is destroyed while Plotly draws it has lost its listeners
         if (!this.abort.signal.aborted) console.warn("regviz: Plotly", error)
       })
       .finally(() => {

@@ -31,7 +31,7 @@ def loss_curves(
     Parameters
     ----------
     channel
-        Whose frames to show.
+        Name of the feed whose frames to show.
     labels
         Name of each lane, as in ``("no regularization", "with regularization")``.
     epochs
@@ -125,7 +125,7 @@ def decision_boundary(
 
     With a ``drawing``, clicks add and remove points: the browser shows them at once, and
     ``on_drawn`` is called, before the script runs again, with ``{"id", "points", "done"}``, all
-    points there are, as soon as there are enough. What it gets is what a browser says: it is to be
+    points there are, as soon as there are enough. Its argument comes from a browser and must be
     checked.
     """
     difference = show_difference and len(labels) == 2

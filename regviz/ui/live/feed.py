@@ -74,7 +74,7 @@ def feed(
     """
     name = f"regviz-feed-{channel}"
     wanted = f"{name}-wanted"
-    told = st.session_state.setdefault(
+    shown = st.session_state.setdefault(
         wanted,
         {
             "turn": 0,  # runs shown so far
@@ -92,31 +92,31 @@ def feed(
     else:
         state = job.state  # before the frame: of a run that is over the last one is shown
         of = run
-        if of is None:  # made of both experiments in full: not for each look at the same job
-            of = told["of"] if told["job"] is job else _run_id(job)
-        if told["of"] != of:
+        if of is None:  # hashed from both experiments in full: once for a job
+            of = shown["of"] if shown["job"] is job else _run_id(job)
+        if shown["of"] != of:
             name_of_run = words.run_name(channel, job.experiments)
-            told.update(of=of, job=job, points=POINTS_FRAMES, stored=False, name=name_of_run)
-            told["turn"] += 1  # a job that is shown again is another run to the browser
-            told["run"] = of if run is not None else f"{of}~{told['turn']}"
-        run = told["run"]
+            shown.update(of=of, job=job, points=POINTS_FRAMES, stored=False, name=name_of_run)
+            shown["turn"] += 1  # a job that is shown again is another run to the browser
+            shown["run"] = of if run is not None else f"{of}~{shown['turn']}"
+        run = shown["run"]
         frame = job.latest()
         if frame is None:
             data = pack_waiting(channel, run, state=state)
-        elif told["stored"]:
-            told["stored"] = False
+        elif shown["stored"]:
+            shown["stored"] = False
             data = pack_bundle(
                 channel,
                 run,
                 job.frames(),
                 state=state,
                 table=table,
-                name=told["name"],
+                name=shown["name"],
                 pooled=pooled,
             )
         else:
-            points = told["points"] > 0 or frame.done
-            told["points"] = max(0, told["points"] - 1)
+            points = shown["points"] > 0 or frame.done
+            shown["points"] = max(0, shown["points"] - 1)
             data = pack_frame(
                 channel,
                 run,
@@ -124,19 +124,19 @@ def feed(
                 state=state,
                 table=table,
                 with_points=points,
-                name=told["name"],
+                name=shown["name"],
                 pooled=pooled,
             )
 
     def note() -> None:
-        """Remember what the browser asked for, until the feed is packed below."""
+        """Remember what the browser asked for, until the feed is packed next time."""
         asked = st.session_state[name].wanted
-        if not isinstance(asked, dict) or asked.get("run") != told["run"]:
+        if not isinstance(asked, dict) or asked.get("run") != shown["run"]:
             return
         if asked.get("what") == "stored":
-            told["stored"] = True
+            shown["stored"] = True
         elif asked.get("what") == "points":
-            told["points"] = POINTS_FRAMES
+            shown["points"] = POINTS_FRAMES
 
     _send(name, data, note)
 
@@ -149,19 +149,19 @@ def sweep_feed(channel: str, message: bytes | None) -> None:
     open meanwhile). With None, the charts keep what they show. At most one for a channel.
     """
     name = f"regviz-sweep-{channel}"
-    told = st.session_state.setdefault(f"{name}-sent", {"id": ""})
+    shown = st.session_state.setdefault(f"{name}-sent", {"id": ""})
     known = "" if message is None else str(unpack(message)[0]["id"])
-    if message is None or told["id"] == known:
+    if message is None or shown["id"] == known:
         data = pack_waiting(channel, known, state="sweep" if known else "none")
     else:
         data = message
-    told["id"] = known
+    shown["id"] = known
 
     def note() -> None:
         """The browser has no such message: send it below."""
         asked = st.session_state[name].wanted
         if isinstance(asked, dict) and asked.get("what") == "sweep":
-            told["id"] = ""
+            shown["id"] = ""
 
     _send(name, data, note)
 

@@ -42,7 +42,7 @@ export class Figure extends Chart {
   }
 
   arrange(figure, width, height) {
-    for (const axis of Object.keys(this.zoomed)) figure.layout[axis] ??= {} // theirs may go unsaid
+    for (const axis of Object.keys(this.zoomed)) figure.layout[axis] ??= {} // a server's figure may leave out an axis
     const { layout } = figure
     const { legend } = layout
     if (!layout.meta?.beside && legend?.yref === "container" && layout.height) {

@@ -22,7 +22,7 @@ export class Histogram extends Chart {
     this.tops = []
   }
 
-  /* The dearest chart to draw, and the one that moves least: a few times a second will do. */
+  /* The chart that takes longest to draw and changes least: it is drawn at most four times a second. */
   render(c, picture, skeleton) {
     clearTimeout(this.later)
     const wait = this.last + HISTOGRAM_PAUSE - performance.now()

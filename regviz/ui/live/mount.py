@@ -54,9 +54,9 @@ def both(pair: FigurePair) -> tuple[str, str]:
     return light, dark
 
 
-# Streamlit sends a component's JavaScript along with each of its messages. So the feed, which
-# gets ten a second, has a few lines of its own that hand the bytes over, and the drawing code
-# travels with the charts only.
+# Streamlit sends a component's JavaScript along with each of its messages. The feed gets ten a
+# second, so its script is a few lines that hand the bytes over; the drawing code travels with the
+# charts only.
 @functools.cache
 def feed_component() -> Any:
     """Return the component that hands a feed's messages to the charts."""
@@ -98,14 +98,14 @@ def mount(
     name = f"regviz-{channel}-{key}"
     listens: dict[str, Any] = {}
     if says is not None:
-        what, listened = says
+        what, call = says
 
-        def heard() -> None:
-            told = getattr(st.session_state[name], what)
-            if isinstance(told, dict):
-                listened(told)
+        def receive() -> None:
+            value = getattr(st.session_state[name], what)
+            if isinstance(value, dict):
+                call(value)
 
-        listens[f"on_{what}_change"] = heard
+        listens[f"on_{what}_change"] = receive
     _plot_component()(
         key=name,
         data=f'{{"figure":{figure},"palette":{_palettes()},{rest[1:]}'.encode(),

@@ -30,7 +30,7 @@ def ensure_plotly_js(folder: Path) -> Path:
     if target.is_file() and filecmp.cmp(source, target, shallow=False):
         return target
     folder.mkdir(parents=True, exist_ok=True)
-    # several first visitors may do this at the same moment, each with a file of its own
+    # several sessions may do this at the same moment, each with its own partial file
     descriptor, partial = tempfile.mkstemp(prefix=target.name + ".", dir=folder)
     os.close(descriptor)
     try:

@@ -114,7 +114,7 @@ export function sketchTraces(gd, figure) {
     if (trace.type !== type) return
     const pencil = pencilOf(trace)
     used.add(pencil)
-    if (!on(trace, i) || trace.x.every((v) => v === null)) return // such as are in the legend alone
+    if (!on(trace, i) || trace.x.every((v) => v === null)) return // traces for the legend alone
     const [xaxis, yaxis] = [trace.xaxis ?? "x", trace.yaxis ?? "y"].map((id) => full[`${id[0]}axis${id.slice(1)}`])
     one(trace, pencil, scaleOf(xaxis), scaleOf(yaxis), yaxis)
   })
