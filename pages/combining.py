@@ -13,7 +13,8 @@ from regviz.frames import Frame
 from regviz.results import metrics, presets
 from regviz.scratch.dropout import dropout_forward
 from regviz.scratch.normalization import batch_norm
-from regviz.specs import Experiment, RegularizationSpec
+from regviz.specs import FIELDS, Experiment, Field
+from regviz.specs.rows import Custom
 from regviz.specs.text import listed
 from regviz.ui import charts, lesson, live
 from regviz.ui.lesson import Lanes
@@ -37,15 +38,15 @@ MOST = 6
 DIVERGED = 1e3  # stands for a loss that is no number any more
 CLEARLY = 1.2  # times the gain of the best technique alone: from there on it is clearly more
 SEEDS = 3
-PARTS = (
-    ("dropout", ("dropout", "input_dropout")),
-    ("L2", ("l2",)),
-    ("L1", ("l1",)),
-    ("weight decay", ("weight_decay",)),
-    ("smoothing", ("label_smoothing",)),
-    ("input noise", ("input_noise",)),
-    ("early stop", ("early_stopping",)),
-)
+TECHNIQUES = [
+    row
+    for row in FIELDS.values()
+    if row.regularizes and row.path.count(".") == 1 and row.applies("mlp", START.data.kind)
+]
+FIRST = ("regularization.dropout", "regularization.l2")
+"""The usual pair is trained first: of many techniques only the first few are trained alone."""
+NAMES = {"early stopping": "early stop"}
+"""Names that are shorter here, in the charts' legends."""
 GUIDE = (
     ("Few samples, a large network", "dropout 0.3–0.5", "Reference: dropout 0.5"),
     ("Any network that over-fits", "weight decay", "Weight decay 0.01 under Adam"),
@@ -75,11 +76,7 @@ def contents() -> lesson.Lesson:
         controls=(
             "dropout",
             "dropout_per_layer",
-            "l1",
-            "l2",
-            "weight_decay",
-            "label_smoothing",
-            "input_noise",
+            *strengths(),
             "early_stopping",
             "patience",
             "norm",
@@ -183,6 +180,24 @@ def views(shown: lesson.Shown) -> None:
         )
 
 
+def strengths() -> list[str]:
+    """Return the controls of the techniques that one number sets, in the table's order."""
+    return [
+        row.control_name
+        for row in TECHNIQUES
+        if row.part_of == row.path and not isinstance(row.control, Custom)
+    ]
+
+
+def parts() -> dict[str, list[Field]]:
+    """Return the techniques that are trained alone, by name, with the fields of each."""
+    found: dict[str, list[Field]] = {}
+    for row in sorted(TECHNIQUES, key=lambda row: row.part_of not in FIRST):
+        name = FIELDS[row.part_of].short_name
+        found.setdefault(NAMES.get(name, name), []).append(row)
+    return found
+
+
 def configurations(e: Experiment) -> tuple[tuple[str, Experiment], ...]:
     """Return ``e`` with no regularization, its first four techniques each alone, and itself."""
     model = dataclasses.replace(e.model, norm=None)
@@ -192,12 +207,12 @@ def configurations(e: Experiment) -> tuple[tuple[str, Experiment], ...]:
         found.append(
             (f"{e.model.norm} norm", dataclasses.replace(nothing, model=e.model)),
         )
-    off = RegularizationSpec(dropout_kind=e.regularization.dropout_kind)
-    for name, fields in PARTS:
-        kept = {f: getattr(e.regularization, f) for f in fields}
-        alone = dataclasses.replace(off, **kept)
-        if alone.any:
-            found.append((name, dataclasses.replace(nothing, regularization=alone)))
+    for name, rows in parts().items():
+        alone = nothing
+        for row in rows:
+            alone = alone.replace(row.path, e.get(row.path))
+        if alone.regularized:
+            found.append((name, alone))
     return (*found[: MOST - 1], ("all together", e))
 
 

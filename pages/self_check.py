@@ -22,7 +22,7 @@ from regviz.scratch.penalties import elastic_net_update, l1_penalty, l2_penalty,
 from regviz.scratch.recurrent import recurrent_dropout_lstm
 from regviz.scratch.weight_decay import sgd_step
 from regviz.slides import words
-from regviz.specs import Experiment, SpecError, batch_ends, from_link
+from regviz.specs import FIELDS, Experiment, SpecError, batch_ends, from_link
 from regviz.specs.cautions import L1_MEASURED
 from regviz.ui import layout, lesson, live, notice
 from regviz.ui.lesson import Lanes
@@ -70,12 +70,11 @@ Code = tuple[tuple[Callable[..., Any], ...], Ran]  # twins, and what runs them o
 TINY = 1e-5
 # the fields that a control moves: in all else a link must hold the question's experiment
 MOVES = {
-    **dict.fromkeys(("samples", "images"), ("data.n_samples",)),
-    **dict.fromkeys(("noise", "token_noise", "pixel_noise"), ("data.noise",)),
-    "irrelevant_features": ("data.irrelevant_features",),
-    "lr": ("training.lr",),
-    "epochs": ("training.epochs",),
-    "data_seed": ("data.seed",),
+    **{
+        name: (row.path,)
+        for row in FIELDS.values()
+        for name in (row.control_name, *(control.name for control in row.variants))
+    },
     # the task "Is it luck?" draws other points on every page
     "seed": ("training.seed", "data.seed"),
 }

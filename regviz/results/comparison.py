@@ -258,13 +258,6 @@ START = Comparison.of(
 # --- names: by what differs -------------------------------------------------------------------
 
 
-def _get(e: Experiment, path: str) -> Any:
-    value: Any = e
-    for name in path.split("."):
-        value = getattr(value, name, None)
-    return value
-
-
 def _dropout(e: Experiment) -> str:
     r = e.regularization
     rates = r.dropout if isinstance(r.dropout, tuple) else (r.dropout,)
@@ -283,7 +276,7 @@ def _early(e: Experiment) -> str:
 
 def _augmented(e: Experiment) -> str:
     values = {
-        row: _get(e, row.path)
+        row: e.get(row.path)
         for row in FIELDS.values()
         if row.path.startswith("regularization.augmentation.")
     }
@@ -307,12 +300,12 @@ def _say(row: Field, e: Experiment) -> str:
     """Return a field as the name of a run has it; "" if it is off or the run does not use it."""
     if row.path in _SPECIAL:
         return _SPECIAL[row.path](e)
-    value = _get(e, row.path)
+    value = e.get(row.path)
     if row.can_be_off and not row.is_on(value):
         return ""
     if row.models and e.model.kind not in row.models and not row.can_be_off:
         return ""
-    if row.only_with and _get(e, row.only_with[0]) not in row.only_with[1]:
+    if row.only_with and e.get(row.only_with[0]) not in row.only_with[1]:
         return ""
     return row.named(value)
 

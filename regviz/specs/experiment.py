@@ -135,6 +135,13 @@ class Experiment(Group):
         """Return the one text that equal experiments share."""
         return json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
 
+    def get(self, path: str) -> Any:
+        """Return the value of the field at ``path``; None for a part that is switched off."""
+        value: Any = self
+        for name in path.split("."):
+            value = getattr(value, name, None)
+        return value
+
     def replace(self, path: str, value: object) -> Experiment:
         """Return this experiment with the field at ``path`` (``"data.noise"``) set to ``value``.
 
@@ -170,7 +177,7 @@ class Experiment(Group):
     @property
     def regularized(self) -> bool:
         """Whether any technique is on that :meth:`without_regularization` switches off."""
-        return any(row.is_on(getattr(getattr(self, row.group), row.tail)) for row in _TECHNIQUES)
+        return any(row.is_on(self.get(row.path)) for row in _TECHNIQUES)
 
 
 _PARTS = {path.rpartition(".")[2]: cls for path, cls in PARTS.items()}
@@ -189,9 +196,7 @@ def _check_kinds(e: Experiment) -> None:
     image, sequence = data.kind in IMAGE_KINDS, data.kind in SEQUENCE_KINDS
 
     def refuse(name: str, reason: str) -> None:
-        value: Any = e
-        for step in name.split("."):
-            value = getattr(value, step)
+        value = e.get(name)
         value = list(value) if isinstance(value, tuple) else value
         value = to_mapping(value) if dataclasses.is_dataclass(value) else value
         raise SpecError(f"{name}: got {shown(value)}; {reason}.")
@@ -245,8 +250,7 @@ def _check_kinds(e: Experiment) -> None:
             f"for model.kind {model.kind} choose {' or '.join(kinds)}",
         )
     for row in _TECHNIQUES:
-        value = getattr(getattr(e, row.group), row.tail)
-        if row.models and model.kind not in row.models and row.is_on(value):
+        if row.models and model.kind not in row.models and row.is_on(e.get(row.path)):
             refuse(row.path, f"only model.kind {' or '.join(row.models)} uses it, so give 0")
 
 

@@ -239,6 +239,10 @@ class Field:
         """Whether models without regularization have it switched off."""
         return self.can_be_off and not self.kept
 
+    def applies(self, model: str, data: str) -> bool:
+        """Whether this kind of model, on this kind of data, uses the field."""
+        return (not self.models or model in self.models) and (not self.data or data in self.data)
+
     def is_on(self, value: Any) -> bool:
         """Whether a value switches the technique on; False for a setting."""
         if not self.can_be_off:

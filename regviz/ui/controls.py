@@ -71,13 +71,6 @@ class _Panel:
     moved: Callable[[], None] | None = None  # callback of sliders outside _SHAPING
 
 
-def _get(e: Experiment, path: str) -> Any:
-    value: Any = e
-    for name in path.split("."):
-        value = getattr(value, name)
-    return value
-
-
 def to_values(experiment: Experiment) -> dict[str, Any]:
     """Return the value of every widget that shows ``experiment``, by path.
 
@@ -89,7 +82,7 @@ def to_values(experiment: Experiment) -> dict[str, Any]:
     own = experiment.data.points is not None
     fixed = OWN_FIELDS + (("n_samples", "noise") if own else ())
     values = {
-        path: _get(experiment, path)
+        path: experiment.get(path)
         for path, row in FIELDS.items()
         if path.count(".") == 1
         and path not in _CODED
@@ -580,9 +573,7 @@ def _of_row(row: Field) -> dict[str, Callable[[], None]]:
 
 def _of_playground(row: Field) -> bool:
     """Whether the Playground, which trains an mlp on points in the plane, uses a field."""
-    return (not row.models or "mlp" in row.models) and (
-        not row.data or bool(set(row.data) & set(DATA_NAMES))
-    )
+    return any(row.applies("mlp", kind) for kind in DATA_NAMES)
 
 
 _GROUPS: dict[str, dict[str, Callable[[], None]]] = {
