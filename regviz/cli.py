@@ -2,9 +2,9 @@
 or start the app (``serve``).
 
 The result goes to the file of ``-o``, else to standard output; progress and the summary go to
-standard error. ``-`` is standard input where a file is read. Exit code 0: trained; 2: refused,
-with one sentence on standard error, or the result is in another file than the one asked for,
-which the sentence names; 130: interrupted, what was trained until then is written.
+standard error. ``-`` as a file to read is standard input. Exit code 0: trained. 2: refused, with
+one sentence on standard error, or the result was written to another file, which the sentence names.
+130: interrupted; the epochs trained so far are written.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _flush() -> None:
-    """Send what is buffered, as the help is; a reader that has left (``| head``) is no failure."""
+    """Flush buffered output such as the help; a closed pipe (``| head``) is not a failure."""
     if sys.stdout is not None:
         try:
             sys.stdout.flush()
@@ -91,7 +91,7 @@ def _flush() -> None:
 
 
 class _Parser(argparse.ArgumentParser):
-    """argparse, but a mistake is answered with one sentence instead of the usage text."""
+    """argparse with one sentence for a mistake instead of the usage text."""
 
     def error(self, message: str) -> NoReturn:
         message = f"{message[:1].upper()}{message[1:]}{self._meant(message)}"
@@ -396,7 +396,7 @@ def _render(arguments: argparse.Namespace) -> int:
 
 
 def _check_apart(source: str, output: str | None) -> None:
-    """Refuse to write the result over the experiment that it comes from."""
+    """Refuse to overwrite the experiment file with its result."""
     if output is not None:
         with contextlib.suppress(OSError):
             if os.path.isfile(output) and os.path.samefile(source, output):
@@ -404,7 +404,7 @@ def _check_apart(source: str, output: str | None) -> None:
 
 
 def _check_swept(arguments: argparse.Namespace, formats: Sequence[str], *, swept: bool) -> None:
-    """Refuse what does not go with the figure of a sweep, before anything is trained."""
+    """Refuse options that do not fit the figure of a sweep, before anything is trained."""
     from regviz.slides import SWEEP
 
     if not swept:
@@ -697,7 +697,7 @@ def _interruption() -> Iterator[list[int]]:
 
 @contextlib.contextmanager
 def _progress_bar(stream: TextIO | None) -> Iterator[Callable[[int, int], None] | None]:
-    """Yield the function that redraws the bar, or None where nobody would see it."""
+    """Yield the function that redraws the bar, or None if the stream is no terminal."""
     if stream is None or not stream.isatty():
         yield None
         return
@@ -728,7 +728,7 @@ def _progress_bar(stream: TextIO | None) -> Iterator[Callable[[int, int], None] 
 
 
 def _summary(runs: Sequence[dict[str, Any]], seconds: float) -> str:
-    """Return a table of the runs: how each ended, its losses, and in what it differs."""
+    """Return a table of the runs: how each ended, its losses, and the fields that differ."""
     lines = ["run  status     epochs  best epoch  best val loss  last train loss  last val loss"]
     for number, (run, label) in enumerate(zip(runs, _labels(runs), strict=True), 1):
         history, best = run["history"], run["best_epoch"]
@@ -766,7 +766,7 @@ def _verdicts(runs: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _cautions(experiments: Sequence[Experiment]) -> list[str]:
-    """Return what is to be said of settings that get in each other's way, once each."""
+    """Return the cautions about conflicting settings, each once."""
     found: dict[str, list[int]] = {}
     for number, e in enumerate(experiments, 1):
         for field, said in cautions(e).items():

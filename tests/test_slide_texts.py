@@ -201,8 +201,8 @@ def test_any_text_in_every_format_opens(
     shown = opened(content, format)
     if format in ("svg", "html", "pptx"):
         assert clean(title)[:20].split(" ")[0] in shown
-    name = words.file_name(runs, slide, format)
-    assert re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,104}", name)
+    name = words.stem(words.slide_title(runs, slide, figures), *figures)
+    assert re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,99}", name)
 
 
 @pytest.mark.parametrize("format", ["png", "svg", "pdf", "html", "pptx"])

@@ -1,8 +1,8 @@
 """Comparisons: up to six configurations, each trained with several seeds, and their ranking.
 
-A :class:`Comparison` says what is compared; :attr:`Comparison.lanes` are its experiments, in the
+A :class:`Comparison` holds what is compared; :attr:`Comparison.lanes` are its experiments, in the
 order (configuration, seed) with the seed fastest; :func:`scores` turns a frame of them into
-arrays of that shape. All of it is pure, and knows neither torch nor a page.
+arrays of that shape. The functions are pure; none needs torch or a page.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ MOST = 6
 MAXSEEDS = 10
 MAX_NAME = 40
 MOST_SETTINGS = 3
-"""Settings that a name says at most; techniques it says all."""
+"""Most settings in a name; techniques are all in it."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One configuration; without a ``name`` it is called by what sets it apart.
+    """One configuration; without a ``name`` it is named by the settings that differ.
 
     Raises
     ------
     SpecError
-        If the name is too long, or holds what a picture or a page could take for markup.
+        If the name is too long, or holds < or >, which a figure or a page could read as markup.
     """
 
     experiment: Experiment
@@ -80,7 +80,7 @@ class Comparison:
 
     @classmethod
     def of(cls, experiments: Sequence[Experiment], seeds: int = 1) -> Comparison:
-        """Return a comparison of configurations that get their names by themselves."""
+        """Return a comparison of configurations without given names."""
         return cls(tuple(Entry(e) for e in experiments), seeds)
 
     @property
@@ -90,7 +90,7 @@ class Comparison:
 
     @functools.cached_property
     def names(self) -> tuple[str, ...]:
-        """What each configuration is called: what it was given, else what sets it apart."""
+        """The name of each configuration: the given one, else the settings that differ."""
         return _unique(
             [
                 entry.name or name
@@ -109,18 +109,18 @@ class Comparison:
 
     @property
     def apart(self) -> tuple[int, ...]:
-        """Those that are on other data, or start from another seed, than the first one."""
+        """Indices of configurations whose data or seed differ from those of the first."""
         first = _draws(self.experiments[0])
         return tuple(i for i, e in enumerate(self.experiments) if _draws(e) != first)
 
     @property
     def key(self) -> frozenset[str]:
-        """What equal comparisons share, whatever they call things, in whatever order."""
+        """The same for comparisons of the same experiments, whatever their names and order."""
         return frozenset(e.canonical_json() for e in self.experiments)
 
     @property
     def conditions(self) -> str:
-        """One sentence on what is the same for all of them, and what is not."""
+        """One sentence on what all configurations share, and in what they differ."""
         first = self.experiments[0]
         if len(self.entries) == 1:
             return "There is one configuration: add another to compare them."
@@ -252,7 +252,7 @@ START = Comparison.of(
     ),
     seeds=5,
 )
-"""What a comparison holds before anybody has added something."""
+"""The comparison that the page opens with."""
 
 
 # --- names: by what differs -------------------------------------------------------------------
@@ -431,14 +431,14 @@ def from_json(text: str | bytes, seeds: int) -> Comparison:
     return Comparison.of(experiments, seeds)
 
 
-# --- what came of it --------------------------------------------------------------------------
+# --- results ----------------------------------------------------------------------------------
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Scores:
-    """What the lanes have come to; every array is float64 (configurations, seeds).
+    """Results of the lanes; every array is float64 (configurations, seeds).
 
     Losses are nats without the penalty, accuracies parts of 1, ``gap`` is train minus validation
     accuracy, ``zeros`` weights that are exactly 0. nan: no epoch yet, or the lane diverged;
@@ -468,10 +468,10 @@ MEASURES = tuple(f.name for f in dataclasses.fields(Scores) if f.name != "diverg
 
 
 def scores(comparison: Comparison, frame: Frame) -> Scores:
-    """Return what the lanes of ``frame``, a frame of ``comparison.lanes``, have come to.
+    """Return the results of the lanes of ``frame``, a frame of ``comparison.lanes``.
 
-    A lane's numbers are those of the epoch that its weights are of: the best one where early
-    stopping has restored it.
+    A lane's numbers are those of the epoch its weights come from: the best epoch if early stopping
+    restored them.
     """
     rows = []
     for lane in frame.lanes:
@@ -508,13 +508,13 @@ def written(values: Array) -> str:
 def difference(a: Array, b: Array) -> tuple[float, float]:
     """Return the mean of b - a, seed by seed, and its standard error.
 
-    Seeds are shared, so what a seed does to both falls out of the difference.
+    Both share each seed, so the effect of the seed itself cancels in the difference.
     """
     return mean_and_error(b - a)
 
 
 def said(shown: Comparison, seen: Scores) -> str:
-    """Say who leads on validation, and whether the next is told apart from it."""
+    """Return which configuration leads on validation, and whether the next is clearly behind."""
     names = shown.names
     order = [i for i in seen.order() if np.isfinite(seen.val_loss[i]).all()]
     if not order:
@@ -542,7 +542,7 @@ def said(shown: Comparison, seen: Scores) -> str:
 
 
 def holds(shown: Comparison, seen: Scores) -> str:
-    """Say whether the ranking by validation loss holds on the test set, as measured."""
+    """Return whether the ranking by validation loss holds on the test set."""
     names = shown.names
     known = [i for i in seen.order() if np.isfinite([seen.val_loss[i], seen.test_loss[i]]).all()]
     if len(known) < 2:

@@ -1,8 +1,8 @@
 """Sweeps: one or two fields over a range of values, with seeds, as one stack of lanes.
 
-A :class:`Sweep` says what is varied; :attr:`Sweep.experiments` are its lanes, in the order
+A :class:`Sweep` holds what is varied; :attr:`Sweep.experiments` are its lanes, in the order
 (first axis, second axis, seed) with the seed fastest; :func:`outcome` turns a frame of them into
-arrays of that shape. All of it is pure, and knows neither torch nor a page.
+arrays of that shape. The functions are pure; none needs torch or a page.
 """
 
 from __future__ import annotations
@@ -234,7 +234,7 @@ def _flat(mapping: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def sentence(sweep: Sweep, seen: Outcome) -> str:
-    """Return what a sweep has come to, in its own numbers."""
+    """Return the result of a sweep in sentences: the best value, its loss, what to mind."""
     best = seen.best()
     if best is None:
         return "No model of this sweep has a validation loss yet."
@@ -270,12 +270,12 @@ MEASURES: Mapping[str, str] = {
     "zeros": "Exact zeros",
     "best_epoch": "Best epoch",
 }
-"""What can be looked at, by its name in :class:`Outcome`."""
+"""Labels of what can be plotted, by its name in :class:`Outcome`."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the lanes of a sweep have come to; every array is float64 of :attr:`Sweep.shape`.
+    """Results of the lanes of a sweep; every array is float64 of :attr:`Sweep.shape`.
 
     Losses are nats without the penalty, accuracies and ``gap`` (train minus validation accuracy)
     parts of 1, ``zeros`` the part of the weights that are exactly 0. nan: no epoch yet, or the
@@ -313,10 +313,10 @@ class Outcome:
 
 
 def outcome(sweep: Sweep, frame: Frame) -> Outcome:
-    """Return what the lanes of ``frame``, a frame of ``sweep.experiments``, have come to.
+    """Return the results of the lanes of ``frame``, a frame of ``sweep.experiments``.
 
-    A lane's numbers are those of the epoch that its weights are of: the best one where early
-    stopping has restored it.
+    A lane's numbers are those of the epoch its weights come from: the best epoch if early stopping
+    restored them.
     """
     rows = []
     for lane in frame.lanes:

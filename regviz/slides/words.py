@@ -1,6 +1,7 @@
-"""Slides: the words on them and beside them: labels, caption, title, alt text, what to say.
+"""Words on slides and beside them: labels, caption, title, alt text, speaker notes.
 
-Strings in, strings out; every number comes out of the frame that is drawn.
+The words for single fields come from :data:`regviz.specs.FIELDS`, every number from the frame that
+is drawn.
 """
 
 from __future__ import annotations
@@ -131,7 +132,7 @@ def caption(experiments: Sequence[Experiment]) -> str:
 
 
 def title(experiments: Sequence[Experiment]) -> str:
-    """Return what a slide about these experiments is called, if nobody says otherwise."""
+    """Return the title of a slide about these experiments, for a slide without a given one."""
     kinds = list(dict.fromkeys(_data_name(e.data.kind) for e in experiments))
     on = " and ".join(kinds) if len(kinds) <= 2 else "several data sets"
     paths = varied(experiments)
@@ -167,7 +168,7 @@ def title_of_chart(runs: Runs, name: str) -> str | None:
 
 
 def below(runs: Runs, figures: Sequence[str]) -> str:
-    """Return the caption of a page: the settings of all that is on it, each said once."""
+    """Return the caption of a page: the settings of everything on it, each once."""
     parts = [] if runs.shown_alone(figures) else [caption(runs.experiments)]
     parts += [chart.caption for chart in map(runs.chart, figures) if chart and chart.caption]
     return " · ".join(dict.fromkeys(parts))
@@ -194,13 +195,6 @@ def own_data(experiments: Sequence[Experiment], most: int = 24) -> str:
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def file_name(runs: Runs, slide: Slide, format: str) -> str:
-    """Return a name for the file, after figures and settings: letters, digits, dots and dashes."""
-    said = slide_title(runs, slide, slide.figures)
-    text = f"{said} {' '.join(slide.figures)}".replace("λ", "").replace("=", "")
-    return f"{stem(text)}.{format}"
 
 
 # --- alt texts and notes ------------------------------------------------------------------------

@@ -1,7 +1,7 @@
-"""Cautions: where two settings together do something else than each of their names says.
+"""Cautions: pairs of settings that together do not do what each of them promises.
 
-Nothing here is refused: such experiments are worth a look. But nobody should take what comes out
-for what the technique does.
+Such experiments are allowed, and worth running. But their result does not show what the technique
+does on its own, and a user should know.
 """
 
 from __future__ import annotations
@@ -9,20 +9,20 @@ from __future__ import annotations
 from regviz.specs import Experiment, batch_ends
 
 SMALL_BATCH = 8
-"""Points below which batch norm's mean and variance are mostly chance."""
+"""Batch size below which batch norm's mean and variance are mostly noise."""
 AVERAGING = 0.9
-"""SGD's momentum from which on L1 finds its zeros on mini-batches, too."""
+"""Least momentum at which SGD with L1 reaches exact zeros on mini-batches."""
 
 L1_MEASURED = (
     "plain SGD switched off 2–7 of 18 irrelevant inputs of a linear model in ten runs; Adam, "
     f"AdamW, momentum {AVERAGING:g} or the full batch 14–18"
 )
-"""What L1 at λ = 0.03 came to on ``linear`` data, 300 points, noise 0.3, seeds 0–9 of data and
-training, learning rates 0.01–0.2, batches of 32; a test measures it again."""
+"""Result of L1 at λ = 0.03 on ``linear`` data: 300 points, noise 0.3, seeds 0–9 of data and
+training, learning rates 0.01–0.2, batches of 32. A test measures it again."""
 
 
 def cautions(e: Experiment) -> dict[str, str]:
-    """Return one sentence for each setting that another one gets in the way of, by its field."""
+    """Return one or two sentences for each setting that another one works against, by path."""
     found: dict[str, str] = {}
     r, model, training = e.regularization, e.model, e.training
     drops = any(e.dropout_rates)
@@ -59,7 +59,7 @@ def cautions(e: Experiment) -> dict[str, str]:
         )
     plain = training.optimizer == "sgd" and training.momentum < AVERAGING
     if r.l1 and plain and len(batch_ends(e.n_train, training.batch_size)) > 1:
-        # the noise of a batch moves a weight further than lr·λ takes back, whatever lr is
+        # at any lr, the gradient noise of a batch moves a weight further than lr·λ moves it back
         found["regularization.l1"] = (
             "With SGD on mini-batches, most weights that L1 should set to 0 only come close to 0, "
             f"at any learning rate: {L1_MEASURED}."
@@ -81,5 +81,5 @@ def cautions(e: Experiment) -> dict[str, str]:
 
 
 def _self_normalizing(e: Experiment) -> bool:
-    """Whether it is the activation alone that keeps mean and variance from layer to layer."""
+    """Whether mean and variance from layer to layer depend on the activation alone."""
     return e.model.kind in ("mlp", "cnn") and e.model.norm is None

@@ -1,7 +1,7 @@
 """The table of techniques: one row ties a name to its page, its core, its twin and its paper.
 
-Plain text on purpose: the web process names the training side here without importing it. A test
-walks the table, so that no row can name what is not there.
+The entries are text, so that the web process can name the training code without importing it. A
+test walks the table: every page, function and paper that a row names exists.
 """
 
 from __future__ import annotations

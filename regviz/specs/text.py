@@ -1,9 +1,9 @@
-"""Text of users on its way into a file or a figure: titles, run labels, names of columns and
-classes.
+"""Texts: what users type, on its way into files and figures; numbers and lists in sentences.
 
-What people paste holds line breaks of PowerPoint (U+000B), halves of emoji (surrogates), direction
-marks and markup. XML cannot hold some of it, Plotly takes some of it for HTML, and no font has a
-glyph for it. :func:`clean` is the one rule for all formats.
+Pasted text holds line breaks of PowerPoint (U+000B), halves of emoji (surrogates), direction marks
+and markup. XML cannot hold some of these, Plotly reads some as HTML, and for some no font has a
+glyph. :func:`clean` is the one rule for all formats; it is for titles, run labels and the names of
+columns and classes.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ def clean(text: str, *, lines: bool = False) -> str:
     """Return text that every format can hold and every renderer draws as it stands.
 
     The rule: the text is composed (NFC); every run of white space, line breaks among it, becomes
-    one space; what has no glyph of its own is left out (control characters, surrogates,
-    noncharacters, direction marks and other format characters, except the two joiners). Markup is
-    text like any other and stays.
+    one space; characters without a glyph are left out (control characters, surrogates,
+    noncharacters, direction marks and other format characters, except the two joiners). Markup
+    stays, as text.
 
     Parameters
     ----------
