@@ -7,7 +7,7 @@ import streamlit as st
 
 from regviz.figures import lessons as lesson_figures
 from regviz.frames import Frame
-from regviz.results import metrics
+from regviz.results import metrics, verdict
 from regviz.scratch.dropout import (
     alpha_dropout_forward,
     classic_dropout,
@@ -358,7 +358,7 @@ def draw_sweep(frame: Frame, lanes: Lanes) -> None:
         f"{metrics.percent(readings[0].train_accuracy)} without dropout, "
         f"{metrics.percent(readings[-1].train_accuracy)} at p = {SWEEP[-1]:g}."
     )
-    if not any(v.kind == metrics.UNDER for v in found):
+    if not any(v.kind == verdict.UNDER for v in found):
         text += " This run does not show that a very large p under-fits."
     charts.chart(
         lambda colors: lesson_figures.validation_curve(

@@ -7,7 +7,7 @@ import streamlit as st
 
 from regviz.figures import lessons as lesson_figures
 from regviz.frames import Frame
-from regviz.results import metrics
+from regviz.results import metrics, verdict
 from regviz.scratch.early_stopping import early_stopping
 from regviz.specs import Experiment
 from regviz.ui import charts, layout, lesson, live
@@ -218,12 +218,12 @@ def seen(frame: Frame, lanes: Lanes) -> str:
 
 def yours_over_fits(frame: Frame, lanes: Lanes) -> bool:
     """Say whether the student's network ends far above its lowest validation loss."""
-    return metrics.read(frame.lanes[1]).rise > metrics.RISE
+    return metrics.read(frame.lanes[1]).rise > verdict.RISE
 
 
 def none_over_fits(frame: Frame, lanes: Lanes) -> bool:
     """Say whether every model is about as good on new points as on its own."""
-    return all(abs(metrics.read(lane).gap) < metrics.GAP for lane in frame.lanes)
+    return all(abs(metrics.read(lane).gap) < verdict.GAP for lane in frame.lanes)
 
 
 def too_short(frame: Frame, lanes: Lanes) -> bool:

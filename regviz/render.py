@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from regviz.figures.palette import Palette
 from regviz.frames import HISTOGRAM_BINS, HISTORY, Frame, LaneFrame
 from regviz.results import sweeps
-from regviz.results.metrics import DIVERGED, GOOD, OVER, UNDECIDED, UNDER, Verdict
+from regviz.results.verdict import DIVERGED, GOOD, OVER, UNDECIDED, UNDER, Verdict
 from regviz.slides import MOVING, Runs
 from regviz.specs import (
     IMAGE_KINDS,

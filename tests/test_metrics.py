@@ -14,7 +14,21 @@ from regviz.data.datasets import GENERATORS, make_view
 from regviz.frames import HISTORY, Frame, LaneFrame
 from regviz.results import metrics
 from regviz.results.bayes import bayes_rate
-from regviz.results.metrics import DIVERGED, GOOD, OVER, UNDECIDED, UNDER, Known, Reading, judge
+from regviz.results.metrics import Reading
+from regviz.results.neighbours import neighbour_accuracy
+from regviz.results.verdict import (
+    DIVERGED,
+    GOOD,
+    OVER,
+    RISE,
+    UNDECIDED,
+    UNDER,
+    Known,
+    Verdict,
+    judge,
+    judge_frame,
+    known,
+)
 from regviz.specs import DataSpec, Experiment
 
 
@@ -68,7 +82,7 @@ def verdict(
     n_val: int = 150,
     label_noise: float = 0.0,
     **changes: Any,
-) -> metrics.Verdict:
+) -> Verdict:
     known = dataclasses.replace(KNOWN, **changes)
     seen = rights(r.train_accuracy, r.val_accuracy, n_train, n_val)
     return judge(r, seen, known, label_noise=label_noise)
@@ -98,7 +112,7 @@ def test_losses_that_rise_together_are_not_over_fitting() -> None:
 
 
 def test_a_rise_within_the_luck_of_the_best_epoch_is_not_over_fitting() -> None:
-    assert verdict(reading(val_loss=0.24 * (1 + metrics.RISE) - 1e-6)).kind == GOOD
+    assert verdict(reading(val_loss=0.24 * (1 + RISE) - 1e-6)).kind == GOOD
     tiny = reading(best_val_loss=0.01, val_loss=0.05, train_loss=0.005, best_train_loss=0.006)
     assert verdict(tiny).kind == GOOD
 
@@ -318,9 +332,9 @@ def test_neighbours_see_what_data_allow() -> None:
     rng = np.random.default_rng(0)
     y = np.arange(400) % 2
     apart = rng.standard_normal((400, 2)) * 0.1 + y[:, None] * 5
-    assert metrics.neighbour_accuracy(apart, y).value == 1
+    assert neighbour_accuracy(apart, y).value == 1
     mixed = rng.standard_normal((400, 2))
-    assert metrics.neighbour_accuracy(mixed, y).value == pytest.approx(0.5, abs=0.1)
+    assert neighbour_accuracy(mixed, y).value == pytest.approx(0.5, abs=0.1)
 
 
 @pytest.mark.parametrize("kind", ["moons", "circles", "spirals"])
@@ -328,7 +342,7 @@ def test_neighbours_see_what_data_allow() -> None:
 def test_neighbours_come_near_the_bayes_rate(kind: str, n: int) -> None:
     for seed in range(5):
         x, y = GENERATORS[kind](n, 0.15, seed)
-        found = metrics.neighbour_accuracy(x * [100, 0.01], y)
+        found = neighbour_accuracy(x * [100, 0.01], y)
         # from below, as a point's neighbours in so few are not near
         assert -0.1 < found.value - bayes_rate(kind, 0.15) < 0.05
 
@@ -338,14 +352,14 @@ def test_a_copy_is_no_neighbour_of_its_own() -> None:
         rng = np.random.default_rng(seed)
         x = np.repeat(rng.standard_normal((100, 2)), 4, axis=0)
         y = np.repeat(rng.integers(0, 2, 100), 4)
-        assert metrics.neighbour_accuracy(x, y).value < 0.7
+        assert neighbour_accuracy(x, y).value < 0.7
 
 
 def test_each_class_has_the_same_say_where_each_counts_the_same() -> None:
     rng = np.random.default_rng(2)
     y = np.repeat([0, 1], [400, 20])
     x = rng.standard_normal((420, 2)) + 2.5 * y[:, None]
-    plain, balanced = (metrics.neighbour_accuracy(x, y, balanced=b) for b in (False, True))
+    plain, balanced = (neighbour_accuracy(x, y, balanced=b) for b in (False, True))
     assert plain.value > 0.95
     assert balanced.value > 0.85
     assert balanced.n == pytest.approx(4 / (1 / 400 + 1 / 20))
@@ -355,9 +369,9 @@ def test_each_class_has_the_same_say_where_each_counts_the_same() -> None:
 def test_neighbours_in_a_tiny_table_say_nothing(n: int) -> None:
     y = np.arange(n) % 2
     x = np.random.default_rng(0).standard_normal((n, 2)) * 0.1 + y[:, None] * 10
-    assert math.isnan(metrics.neighbour_accuracy(x, y).value)
+    assert math.isnan(neighbour_accuracy(x, y).value)
     rare = np.repeat([0, 1], [100, 9])
-    assert math.isnan(metrics.neighbour_accuracy(np.arange(218.0).reshape(109, 2), rare).value)
+    assert math.isnan(neighbour_accuracy(np.arange(218.0).reshape(109, 2), rare).value)
 
 
 def test_label_noise_does_not_blur_what_is_known() -> None:
@@ -367,27 +381,27 @@ def test_label_noise_does_not_blur_what_is_known() -> None:
         Experiment.from_dict({"data": {"kind": "csv", "points": table, "label_noise": noise}}).data
         for noise in (0.0, 0.4)
     ]
-    clean, noisy = (metrics.known(spec, make_view(spec)) for spec in specs)
+    clean, noisy = (known(spec, make_view(spec)) for spec in specs)
     assert clean == noisy
     made = [DataSpec(noise=0.2, label_noise=noise) for noise in (0.0, 0.4)]
-    found = [metrics.known(spec, make_view(spec)).accuracy for spec in made]
+    found = [known(spec, make_view(spec)).accuracy for spec in made]
     assert found == [bayes_rate("moons", 0.2)] * 2
 
 
 def test_a_frame_is_judged_lane_by_lane() -> None:
     view = make_view(DataSpec(n_samples=100))
     frame = Frame(20, 20, (lane(20), lane(20, status="diverged")), (view, view))
-    readings, verdicts = metrics.judge_frame(frame, [DataSpec(n_samples=100)] * 2)
+    readings, verdicts = judge_frame(frame, [DataSpec(n_samples=100)] * 2)
     assert len(readings) == len(verdicts) == 2
     assert verdicts[1].kind == DIVERGED
     assert verdicts[1].to_dict()["kind"] == UNDECIDED, "its status says already that it diverged"
     alone = Frame(20, 20, frame.lanes[:1], (view,))
-    assert metrics.judge_frame(alone, [DataSpec(n_samples=100)])[1] == verdicts[:1]
+    assert judge_frame(alone, [DataSpec(n_samples=100)])[1] == verdicts[:1]
 
 
 def test_a_frame_without_data_is_refused() -> None:
     with pytest.raises(ValueError, match="data"):
-        metrics.judge_frame(Frame(1, 1, (lane(1),)), [DataSpec()])
+        judge_frame(Frame(1, 1, (lane(1),)), [DataSpec()])
 
 
 def test_overfitting_begins_at_the_minimum_and_as_wide_as_the_tolerance() -> None:

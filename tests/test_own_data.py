@@ -22,7 +22,7 @@ from regviz.data.datasets import make_dataset, make_view, standardize
 from regviz.data.own import EXAMPLE, arranged, turns
 from regviz.engine.engine import Engine
 from regviz.engine.limits import Limits
-from regviz.results import metrics
+from regviz.results import verdict
 from regviz.specs import MAX_POINTS, DataSpec, Experiment, OwnDataGone, SpecError
 from regviz.tables.choice import choose
 from regviz.tables.reading import read
@@ -389,7 +389,7 @@ def test_several_classes_learn_and_their_results_hold() -> None:
     np.testing.assert_array_equal(made.y_val, clean.y_val)
     assert abs(np.bincount(made.y_val) - len(made.y_val) / 4).max() <= 1
     # what the data allow is found in spite of the flipped labels
-    seen, wanted = (metrics.known(spec, make_view(spec)) for spec in (e.data, clean_of(e)))
+    seen, wanted = (verdict.known(spec, make_view(spec)) for spec in (e.data, clean_of(e)))
     assert seen.accuracy == wanted.accuracy > 0.9
 
 

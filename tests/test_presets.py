@@ -8,8 +8,9 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from regviz.results import metrics, presets
-from regviz.results.metrics import GOOD, OVER, UNDER, Reading, Verdict
+from regviz.results import presets, verdict
+from regviz.results.metrics import Reading
+from regviz.results.verdict import GOOD, OVER, UNDER, Verdict
 from regviz.training.run import Run
 
 
@@ -30,7 +31,7 @@ def outcome(name: str) -> tuple[list[Reading], list[Verdict]]:
     for _ in run.steps():
         pass
     frame = run.frame()
-    return metrics.judge_frame(frame, [experiment.data] * 2)
+    return verdict.judge_frame(frame, [experiment.data] * 2)
 
 
 def test_names_are_unique_and_points_are_sentences() -> None:
@@ -133,7 +134,7 @@ def test_the_reference_experiment() -> None:
     for _ in run.steps():
         pass
     frame = run.frame()
-    (none, decayed, dropped), verdicts = metrics.judge_frame(frame, [decay.data] * 3)
+    (none, decayed, dropped), verdicts = verdict.judge_frame(frame, [decay.data] * 3)
     assert dropped.val_loss < decayed.val_loss < none.val_loss
     assert [verdicts[0].kind, verdicts[2].kind] == [OVER, GOOD]
     # with weight decay the kind depends on the seed (over-fitting in 11 of 21): it still rises

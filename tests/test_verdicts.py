@@ -20,7 +20,7 @@ from regviz.data.datasets import GENERATORS
 from regviz.frames import Frame
 from regviz.render import source_from_value
 from regviz.results import metrics, presets
-from regviz.results.metrics import GOOD, OVER, UNDECIDED, UNDER, Verdict
+from regviz.results.verdict import GOOD, OVER, UNDECIDED, UNDER, Verdict
 from regviz.slides import Runs, words
 from regviz.training.run import Run
 from regviz.ui.verdicts import judge

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from regviz.frames import LaneFrame
-from regviz.results import metrics
+from regviz.results import metrics, verdict
 from regviz.results.uncertainty import ece
 from regviz.specs import Experiment
 
@@ -41,7 +41,7 @@ def _over_fits(lane: LaneFrame) -> bool:
     """Whether the validation loss ends well above its best, as the verdict counts it."""
     end = metrics.read(lane)
     risen = end.val_loss - end.best_val_loss
-    return end.rise > metrics.RISE and risen > metrics.LEAST_RISE
+    return end.rise > verdict.RISE and risen > verdict.LEAST_RISE
 
 
 def _lower(share: float) -> Shows:

@@ -30,7 +30,7 @@ from typing import Any
 
 from regviz.figures.palette import DARK, LIGHT, Palette
 from regviz.frames import Frame
-from regviz.results.metrics import Verdict
+from regviz.results.verdict import Verdict
 from regviz.specs import Experiment, SpecError, did_you_mean
 from regviz.specs.text import clean, told_apart
 

@@ -23,7 +23,7 @@ from typing import IO, Any
 
 from regviz import slides
 from regviz.frames import Frame
-from regviz.results.metrics import Verdict
+from regviz.results.verdict import Verdict
 from regviz.slides import FORMATS, MOVING, Chart, Runs, Slide
 from regviz.specs import Experiment, SpecError
 

@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from regviz.results import metrics
+from regviz.results import metrics, verdict
 from regviz.specs import FIELDS, OWN_FIELDS, OWN_KIND, Experiment, experiments_to_json, to_link
 from regviz.specs.fields import PARTS
 from regviz.specs.text import clean, shortened
@@ -293,7 +293,7 @@ def verdicts(runs: Runs) -> list[str]:
     """Return what each run's numbers say about its fit, one sentence each."""
     found = runs.verdicts
     if found is None:
-        found = tuple(metrics.judge_frame(runs.last, [e.data for e in runs.experiments])[1])
+        found = tuple(verdict.judge_frame(runs.last, [e.data for e in runs.experiments])[1])
     return [
         f"{_capital(label)}: {verdict.kind}. {verdict.reason}"
         for label, verdict in zip(runs.labels, found, strict=True)

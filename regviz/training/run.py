@@ -18,6 +18,7 @@ from regviz.data.datasets import make_view
 from regviz.frames import HISTORY, Frame, LaneFrame
 from regviz.nn.networks import NETWORKS
 from regviz.results import metrics
+from regviz.results import verdict as verdicts
 from regviz.specs import DataSpec, Experiment, SpecError
 from regviz.training.arithmetic import one_epoch, without_graph
 from regviz.training.lanes import drop, join
@@ -126,7 +127,7 @@ class Run:
     def results(self) -> list[Result]:
         """Return each lane's result as it stands; a lane still running counts as cancelled."""
         out: dict[int, Result] = {}
-        known: dict[DataSpec, metrics.Known] = {}
+        known: dict[DataSpec, verdicts.Known] = {}
         with torch.inference_mode():
             for part in self._parts:
                 stack = part.stack
@@ -135,10 +136,10 @@ class Run:
                     e = stack.experiments[lane]
                     points = make_view(e.data)
                     if e.data not in known:
-                        known[e.data] = metrics.known(e.data, points)
-                    verdict = metrics.judge(
+                        known[e.data] = verdicts.known(e.data, points)
+                    verdict = verdicts.judge(
                         metrics.read(frame),
-                        metrics.rights(frame, points),
+                        verdicts.rights(frame, points),
                         known[e.data],
                         label_noise=e.data.label_noise,
                     )
@@ -238,7 +239,7 @@ class Result:
     experiment: Experiment
     frame: LaneFrame
     boundary: dict[str, list[list[float]]] | None
-    verdict: metrics.Verdict
+    verdict: verdicts.Verdict
 
     @property
     def status(self) -> str:

@@ -24,7 +24,7 @@ from regviz.figures.palette import Palette
 from regviz.frames import Frame
 from regviz.frames.lab import LabFrame
 from regviz.frames.messages import Cell
-from regviz.results import metrics
+from regviz.results import metrics, verdict
 from regviz.slides import words
 from regviz.specs import Experiment, SpecError
 from regviz.specs.text import listed
@@ -486,7 +486,7 @@ def lowest(losses: Sequence[float]) -> int:
     return known.index(min(known))
 
 
-def verdicts(frame: Frame, lanes: Lanes) -> tuple[list[metrics.Reading], list[metrics.Verdict]]:
+def verdicts(frame: Frame, lanes: Lanes) -> tuple[list[metrics.Reading], list[verdict.Verdict]]:
     """Return reading and verdict of every lane; the lanes share one data set."""
     return judge(frame, lanes[0])
 

@@ -10,11 +10,11 @@ from typing import Any, Generic, TypeVar
 
 from regviz.frames import Frame
 from regviz.frames.messages import Cell
-from regviz.results import metrics
+from regviz.results import metrics, verdict
 from regviz.specs import Experiment
 
 _T = TypeVar("_T")
-Judged = tuple[list[metrics.Reading], list[metrics.Verdict]]
+Judged = tuple[list[metrics.Reading], list[verdict.Verdict]]
 
 
 class _Recent(Generic[_T]):
@@ -40,7 +40,7 @@ class _Recent(Generic[_T]):
 
 
 _frames: _Recent[Judged] = _Recent(64)
-_views: _Recent[metrics.Known] = _Recent(64)
+_views: _Recent[verdict.Known] = _Recent(64)
 
 
 def judge(frame: Frame, experiment: Experiment) -> Judged:
@@ -48,16 +48,16 @@ def judge(frame: Frame, experiment: Experiment) -> Judged:
     found = _frames.get(frame)
     if found is None:
         data = experiment.data
-        found = metrics.judge_frame(
+        found = verdict.judge_frame(
             frame, [data] * len(frame.lanes), {data: _known(frame, experiment)}
         )
         _frames.keep(frame, found)
     return found
 
 
-def verdict_cells(verdicts: Sequence[metrics.Verdict]) -> tuple[Cell, ...]:
+def verdict_cells(verdicts: Sequence[verdict.Verdict]) -> tuple[Cell, ...]:
     """Return the verdicts as a row of the table of numbers."""
-    return ("Verdict", *((v.kind, metrics.TONES[v.kind]) for v in verdicts))
+    return ("Verdict", *((v.kind, verdict.TONES[v.kind]) for v in verdicts))
 
 
 def reading_rows(
@@ -101,11 +101,11 @@ def best_epoch(reading: metrics.Reading) -> str:
     return f"{reading.best_epoch}{' (restored)' if reading.epoch < reading.trained else ''}"
 
 
-def _known(frame: Frame, experiment: Experiment) -> metrics.Known:
+def _known(frame: Frame, experiment: Experiment) -> verdict.Known:
     assert frame.data is not None
     view = frame.data[0]
     known = _views.get(view)
     if known is None:
-        known = metrics.known(experiment.data, view)
+        known = verdict.known(experiment.data, view)
         _views.keep(view, known)
     return known
