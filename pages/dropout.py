@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from regviz.figures import lessons as lesson_figures
+from regviz.figures import theory as theory_figures
 from regviz.frames import Frame
 from regviz.results import metrics, verdict
 from regviz.scratch.dropout import (
@@ -122,7 +123,7 @@ def contents() -> lesson.Lesson:
                 "over the steps.",
                 "dropout_ridge",
                 lambda e: {"p": max((*e.dropout_rates, 0.0)), "seed": e.training.seed},
-                lesson_figures.ridge_check,
+                theory_figures.ridge_check,
                 lambda f: (
                     f"After {f.arrays['step'][-1]:.0f} steps the gap to the closed form is "
                     f"{f.number('gap'):.2%} of the largest weight; the gap to least squares (no "
@@ -135,7 +136,7 @@ def contents() -> lesson.Lesson:
                 "0.3.",
                 "alpha_dropout_depth",
                 lambda e: {"p": min(max((*e.dropout_rates, 0.05)), 0.3), "seed": e.training.seed},
-                lesson_figures.alpha_check,
+                theory_figures.alpha_check,
                 lambda f: (
                     "Largest distance from mean 0 and variance 1 over "
                     f"{len(f.arrays['layer']) - 1} layers: alpha dropout "

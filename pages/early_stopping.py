@@ -7,6 +7,7 @@ import dataclasses
 import streamlit as st
 
 from regviz.figures import lessons as lesson_figures
+from regviz.figures import theory as theory_figures
 from regviz.frames import Frame, LaneFrame
 from regviz.results import metrics, uncertainty
 from regviz.results.stopping import trace
@@ -92,7 +93,7 @@ def contents() -> lesson.Lesson:
                 "most 0.2036.",
                 "early_stopping_ridge",
                 lambda e: {"lr": min(max(e.training.lr, 0.0001), 0.5), "seed": e.training.seed},
-                lesson_figures.stopping_check,
+                theory_figures.stopping_check,
                 lambda f: (
                     f"After {f.arrays['step'][-1]:.0f} steps the measured fractions differ from "
                     f"their formula by at most {f.number('error'):.1e}, and from ridge by "

@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from regviz.figures import lessons as lesson_figures
+from regviz.figures import theory as theory_figures
 from regviz.frames import Frame
 from regviz.results import metrics, uncertainty
 from regviz.results.uncertainty import ece, mean_confidence
@@ -104,7 +105,7 @@ def contents() -> lesson.Lesson:
                     "epsilon": e.regularization.label_smoothing,
                     "seed": e.training.seed,
                 },
-                lesson_figures.smoothing_check,
+                theory_figures.smoothing_check,
                 lambda f: (
                     f"{len(f.arrays['target'])} classes. Logit gap after "
                     f"{f.arrays['step'][-1]:.0f} steps: {f.arrays['logit_gap'][-1].mean():.3f}; "

@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from regviz.figures import lessons as lesson_figures
+from regviz.figures import theory as theory_figures
 from regviz.frames import Frame
 from regviz.results import metrics
 from regviz.scratch.noise import flipped_labels, noise_penalty, noisy_inputs
@@ -101,7 +102,7 @@ def contents() -> lesson.Lesson:
                     "sigma": min(e.regularization.input_noise, 3.0),
                     "seed": e.training.seed,
                 },
-                lesson_figures.ridge_check,
+                theory_figures.ridge_check,
                 lambda f: (
                     f"After {f.arrays['step'][-1]:.0f} steps, the averaged weights differ from the "
                     f"closed form by {f.number('gap'):.2%} of the largest weight. They differ from "
@@ -119,7 +120,7 @@ def contents() -> lesson.Lesson:
                     "noise": min(e.data.noise, 1.0),
                     "seed": e.training.seed % 2**31,
                 },
-                lesson_figures.noise_check,
+                theory_figures.noise_check,
                 lambda f: (
                     f"Noise of σ = {f.number('sigma'):g} raises the loss of the network trained "
                     f"without noise by {f.numbers('surplus')[0]:.4f}; the penalty predicts "

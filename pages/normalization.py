@@ -9,6 +9,7 @@ import numpy as np
 import streamlit as st
 
 from regviz.figures import lessons as lesson_figures
+from regviz.figures import theory as theory_figures
 from regviz.frames import Frame
 from regviz.results import metrics
 from regviz.scratch.normalization import batch_norm, layer_norm
@@ -135,7 +136,7 @@ def contents() -> lesson.Lesson:
                     "batch": min(max(e.training.batch_size or e.n_train, 2), 1024),
                     "seed": e.training.seed,
                 },
-                lesson_figures.scale_check,
+                theory_figures.scale_check,
                 lambda f: (
                     f"With batch norm the output changes by at most {f.number('gap_output'):.1e}; "
                     f"the gradient differs from this law by at most {f.number('gap'):.1e} "

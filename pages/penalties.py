@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from regviz.figures import lessons as lesson_figures
+from regviz.figures import theory as theory_figures
 from regviz.frames import Frame
 from regviz.results import metrics
 from regviz.scratch.penalties import (
@@ -141,7 +142,7 @@ def contents() -> lesson.Lesson:
                 "w = S(Xᵀy, λ); from λ_max = ‖Xᵀy‖∞ on, every weight is 0 (Tibshirani 1996).",
                 "l1_path",
                 lambda e: {"seed": e.training.seed},
-                lesson_figures.l1_path,
+                theory_figures.l1_path,
                 lambda f: (
                     f"Largest gap between measured and closed form: {f.number('gap'):.1e}; λ_max = "
                     f"{f.number('lambda_max'):.2f}. On correlated inputs the condition |Xⱼᵀr| ≤ λ "
@@ -153,7 +154,7 @@ def contents() -> lesson.Lesson:
                 "Two weights; both penalties as strong as λ = 0.4·λ_max.",
                 "l1_path",
                 lambda e: {"seed": e.training.seed},
-                lesson_figures.l1_geometry,
+                theory_figures.l1_geometry,
                 lambda f: (
                     f"With L1 the weights end at ({f.arrays['point_l1'][0]:.3f}, "
                     f"{f.arrays['point_l1'][1]:.3f}), with L2 at ({f.arrays['point_l2'][0]:.3f}, "
@@ -166,7 +167,7 @@ def contents() -> lesson.Lesson:
                 "two.",
                 "decay_equivalence",
                 lambda e: {"seed": e.training.seed},
-                lesson_figures.decay_check,
+                theory_figures.decay_check,
                 lambda f: (
                     f"Largest difference over {f.arrays['step'][-1]:.0f} steps: SGD "
                     f"{f.number('gap_sgd'):.1e}, Adam against AdamW {f.number('gap_adam'):.3f}."

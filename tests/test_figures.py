@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from regviz.figures import info
 from regviz.figures import live as figures
 from regviz.figures.palette import CLASS_SYMBOLS, DARK, LIGHT, Palette
 from regviz.frames import Frame
@@ -93,10 +94,10 @@ def test_filled_figures_hold_the_frame() -> None:
     assert star.y[0] == frame.lanes[1].curve("val_loss")[49]
     assert curves.layout.yaxis.range[1] >= max(curves.data[1].y)
 
-    boundary = figures.fill_decision_boundary(SKELETONS["boundary"](LIGHT), frame.lanes, frame.data)
-    maps = [trace for trace in boundary.data if trace.type == "heatmap"]
-    assert len(maps) == 3
-    np.testing.assert_allclose(maps[2].z, maps[1].z - maps[0].z)
+    boundary = figures.fill_decision_boundary(SKELETONS["boundary"](LIGHT), frame.data)
+    left, right, bottom, top = frame.data[0].extent
+    assert boundary.layout.xaxis.range == boundary.layout.xaxis3.range == (left, right)
+    assert boundary.layout.yaxis.range == (bottom, top)
     assert sum(len(t.x) for t in boundary.data if t.type == "scatter" and t.xaxis == "x2") == 300
 
     figure = figures.weight_histogram(LABELS, layers=2)
@@ -145,7 +146,7 @@ def test_a_message_tells_the_last_losses_of_a_lane_that_diverged() -> None:
 def test_the_loss_axis_ends_a_little_above_all_values_and_moves_in_steps(
     values: list[float],
 ) -> None:
-    top = figures.curve_top([np.array([*values, np.nan, np.inf])])
+    top = info.curve_top([np.array([*values, np.nan, np.inf])])
     assert max(values) < top <= 2.1 * max(values)
     lead = top / 10 ** np.floor(np.log10(top))
     assert min(abs(lead - s) for s in (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)) < 1e-6

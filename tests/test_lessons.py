@@ -19,6 +19,7 @@ from streamlit.testing.v1 import AppTest
 
 from regviz import fit, specs
 from regviz.figures import lessons as lesson_figures
+from regviz.figures import theory as theory_figures
 from regviz.figures.palette import DARK, LIGHT
 from regviz.frames import RELIABILITY_BINS, Frame, LaneFrame
 from regviz.labs import LABS, LabFrame, start
@@ -631,15 +632,15 @@ def lane() -> LaneFrame:
 
 
 CHECKS = {
-    "dropout_ridge": (lesson_figures.ridge_check, {"steps": 400}),
-    "noise_ridge": (lesson_figures.ridge_check, {"steps": 400}),
-    "noise_tikhonov": (lesson_figures.noise_check, {"epochs": 5}),
-    "early_stopping_ridge": (lesson_figures.stopping_check, {"steps": 400}),
-    "l1_path": (lesson_figures.l1_path, {"steps": 100}),
-    "decay_equivalence": (lesson_figures.decay_check, {"steps": 50}),
-    "alpha_dropout_depth": (lesson_figures.alpha_check, {"layers": 3, "width": 32, "batch": 64}),
-    "label_smoothing_gap": (lesson_figures.smoothing_check, {"steps": 60}),
-    "batch_norm_scale": (lesson_figures.scale_check, {"width": 16, "batch": 16}),
+    "dropout_ridge": (theory_figures.ridge_check, {"steps": 400}),
+    "noise_ridge": (theory_figures.ridge_check, {"steps": 400}),
+    "noise_tikhonov": (theory_figures.noise_check, {"epochs": 5}),
+    "early_stopping_ridge": (theory_figures.stopping_check, {"steps": 400}),
+    "l1_path": (theory_figures.l1_path, {"steps": 100}),
+    "decay_equivalence": (theory_figures.decay_check, {"steps": 50}),
+    "alpha_dropout_depth": (theory_figures.alpha_check, {"layers": 3, "width": 32, "batch": 64}),
+    "label_smoothing_gap": (theory_figures.smoothing_check, {"steps": 60}),
+    "batch_norm_scale": (theory_figures.scale_check, {"width": 16, "batch": 16}),
 }
 
 
@@ -666,7 +667,7 @@ def test_a_check_draws_the_measured_and_the_closed_form(name: str, palette: Any)
 
 def test_the_geometry_puts_the_points_on_their_shapes() -> None:
     frame = lab_frame("l1_path", {"steps": 1500})
-    figure = lesson_figures.l1_geometry(frame)
+    figure = theory_figures.l1_geometry(frame)
     of = {t.name: t for t in figure.data}
     assert np.isclose(np.abs(of["L1 diamond"].x).max(), frame.number("radius_l1"))
     point = of["with L1"]

@@ -24,6 +24,7 @@ from regviz.figures import labs as lab_figures
 from regviz.figures import lessons as lesson_figures
 from regviz.figures import sequences as sequence_figures
 from regviz.figures import sweeps as sweep_figures
+from regviz.figures import theory as theory_figures
 from regviz.figures.palette import DARK, LIGHT, Palette
 from regviz.frames import Frame
 from regviz.labs import LabFrame, start
@@ -92,14 +93,14 @@ def attention(p: Palette) -> go.Figure:
 
 BOTH = ("without", "with")
 CHECKS: dict[str, tuple[Callable[..., go.Figure], dict[str, Any]]] = {
-    "dropout_ridge": (lesson_figures.ridge_check, {"steps": 200}),
-    "noise_tikhonov": (lesson_figures.noise_check, {"epochs": 5}),
-    "early_stopping_ridge": (lesson_figures.stopping_check, {"steps": 200}),
-    "l1_path": (lesson_figures.l1_path, {"steps": 60}),
-    "decay_equivalence": (lesson_figures.decay_check, {"steps": 40}),
-    "alpha_dropout_depth": (lesson_figures.alpha_check, {"layers": 3, "width": 16, "batch": 32}),
-    "label_smoothing_gap": (lesson_figures.smoothing_check, {"steps": 40}),
-    "batch_norm_scale": (lesson_figures.scale_check, {"width": 8, "batch": 16}),
+    "dropout_ridge": (theory_figures.ridge_check, {"steps": 200}),
+    "noise_tikhonov": (theory_figures.noise_check, {"epochs": 5}),
+    "early_stopping_ridge": (theory_figures.stopping_check, {"steps": 200}),
+    "l1_path": (theory_figures.l1_path, {"steps": 60}),
+    "decay_equivalence": (theory_figures.decay_check, {"steps": 40}),
+    "alpha_dropout_depth": (theory_figures.alpha_check, {"layers": 3, "width": 16, "batch": 32}),
+    "label_smoothing_gap": (theory_figures.smoothing_check, {"steps": 40}),
+    "batch_norm_scale": (theory_figures.scale_check, {"width": 8, "batch": 16}),
     "attention_row_sums": (sequence_figures.row_sums_check, {"draws": 50}),
     "recurrent_masks": (sequence_figures.masks_over_time, {"sequences": 20}),
     "dropout_shapes": (image_figures.dropout_shapes, {}),
@@ -126,7 +127,7 @@ FIGURES: dict[str, Callable[[Palette], go.Figure]] = {
         name: lambda p, name=name: lab_figures.misconception(name, lab(name), p)  # type: ignore[misc]
         for name in lab_figures.WALL
     },
-    "geometry": lambda p: lesson_figures.l1_geometry(lab("l1_path", steps=60), p),
+    "geometry": lambda p: theory_figures.l1_geometry(lab("l1_path", steps=60), p),
     "reliability": lambda p: lesson_figures.reliability(run()[-1].lanes, BOTH, p),
     "targets": lambda p: lesson_figures.smoothed_targets(
         np.array([0, 1]), np.array([0.05, 0.95]), p

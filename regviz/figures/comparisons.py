@@ -13,8 +13,9 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from regviz.figures.live import TALLEST_ZEROS, ZEROS_BAR, _axis, _layout, _legend_entry, curve_top
+from regviz.figures import info
 from regviz.figures.palette import LIGHT, TRAIN_DASH, VALIDATION_DASH, Palette, rgba
+from regviz.figures.style import chart_axis, chart_layout, key_line, legend_entry, log_axis
 from regviz.frames import LaneFrame
 from regviz.frames.messages import pooled_histograms, thin
 
@@ -22,23 +23,15 @@ BANDS = {"range": "lowest to highest", "error": "± 1 standard error"}
 """What a band around the mean over seeds may be, by its name."""
 CURVES_HEIGHT, HISTOGRAM_HEIGHT = 235, 205
 POINTS = 120
-"""Of a curve at most: more would not be seen in a panel this small."""
+"""Points of a curve at most: more could not be seen in a panel this small."""
 GAP = 0.017
-"""Between panels, about as wide as between the boundaries that stand over them."""
-NEVER = 100_000  # the legend stands at the right, however wide the page
-OUTSIDE = 0.002
-"""Share of a model's weights that may lie outside the axis of its histogram."""
-WEIGHTS_ROOM = 1.25
-"""Height of a panel of weights over its highest bar, for the number above."""
-LEAST_BINS = 4
-"""Bins that the axis shows at least on either side of 0."""
-WEIGHTS_FLOOR = -0.3
-"""Lower end of a logarithmic axis of weights per bin, as a power of ten."""
-"""Share of all weights that the common axis shows at least."""
+"""Share of the figure's width between panels, about as in the row of boundaries above."""
+NEVER = 100_000  # pixels: the legend keeps its place at the right, however wide the page
 
 
 def short(name: str, most: int) -> str:
-    """Return a name that fits over a panel: its first parts, whole, so that no number is cut."""
+    """Return a name that fits over a panel: as many whole parts as ``most`` characters hold, so
+    that no number is cut."""
     if len(name) <= most:
         return name
     parts = name.split(" + ")
@@ -49,7 +42,7 @@ def short(name: str, most: int) -> str:
 
 
 def empty(names: Sequence[str], palette: Palette = LIGHT, *, height: int) -> go.Figure:
-    """Return the panels before anything is known, for :func:`regviz.ui.live.figure`."""
+    """Return panels without curves, shown until the first results arrive."""
     return _panels(names, "", "", "", palette, height)
 
 
@@ -65,10 +58,10 @@ def _panels(
         k = "" if i == 0 else str(i + 1)
         left = i * (width + GAP)
         shared = {} if i == 0 else {"matches": "x"}
-        axes[f"xaxis{k}"] = _axis(
+        axes[f"xaxis{k}"] = chart_axis(
             x, palette, domain=[left, left + width], anchor=f"y{k}", nticks=5, **shared
         )
-        axes[f"yaxis{k}"] = _axis(
+        axes[f"yaxis{k}"] = chart_axis(
             y if i == 0 else None, palette, anchor=f"x{k}", showticklabels=i == 0,
             **({} if i == 0 else {"matches": "y"}),
         )  # fmt: skip
@@ -77,7 +70,7 @@ def _panels(
         text = f"<b>{short(name, 22 if n > 4 else 40)}</b>"
         font = {"size": 14, "color": palette.lane(i)}
         annotations.append(place | {"text": text, "yshift": 3, "font": font})
-    layout = _layout(
+    layout = chart_layout(
         title,
         height,
         palette,
@@ -105,7 +98,7 @@ def _mean_and_band(
 
 
 def said_of_band(seeds: int, band: str) -> str:
-    """Return what the lines and the band are, for a title."""
+    """Return what lines and band show, as part of a title."""
     return "one seed" if seeds == 1 else f"mean of {seeds} seeds, band: {BANDS[band]}"
 
 
@@ -157,10 +150,9 @@ def curves(
                 mode="lines", fill="toself", fillcolor=rgba(color, 0.2), line={"width": 0},
                 hoverinfo="skip", visible=seeds > 1, **at,
             )  # fmt: skip
-            few = np.isfinite(mean).sum() < 3
             lines.append(
                 go.Scatter(
-                    x=x, y=mean[some], mode="lines+markers" if few else "lines", name=name,
+                    x=x, y=mean[some], mode=info.line_mode(mean), name=name,
                     line={"color": color, "dash": dash, "width": 1.8 if split == "train" else 2.6},
                     hovertemplate=f"{word}: %{{y:.3g}}<extra></extra>", **at,
                 )
@@ -186,32 +178,25 @@ def curves(
             hovertemplate="best epoch %{x}: %{y:.3g}<extra></extra>", **at,
         )  # fmt: skip
     for word, dash in (("training", TRAIN_DASH), ("validation", VALIDATION_DASH)):
-        line = {"color": palette.muted, "dash": dash, "width": 2}
-        figure.add_trace(_legend_entry(word, mode="lines", line=line))
+        figure.add_trace(legend_entry(word, mode="lines", line=key_line(dash, palette)))
     star = {"symbol": "star", "size": 9, "color": palette.muted}
-    figure.add_trace(_legend_entry("best epoch", mode="markers", marker=star))
-    y: dict[str, Any] = {"range": [0, curve_top(tops)]}
+    figure.add_trace(legend_entry("best epoch", mode="markers", marker=star))
+    y: dict[str, Any] = {"range": [0, info.curve_top(tops)]}
     if show_accuracy:
         y = {"range": [0.4, 1.01], "tickformat": ".0%"}
     elif log_scale:
-        y = _log_axis([*lows, *tops])
+        y = _log_axis_of([*lows, *tops])
     figure.update_xaxes(range=[1, max(2, epochs)], hoverformat="d")
     figure.update_yaxes(**y)
     figure.update_layout(hovermode="x unified")
     return figure
 
 
-def _log_axis(values: Sequence[NDArray[Any]]) -> dict[str, Any]:
+def _log_axis_of(values: Sequence[NDArray[Any]]) -> dict[str, Any]:
     """Return a logarithmic axis that shows all positive values."""
     known = np.concatenate([v[np.isfinite(v) & (v > 0)] for v in values])
     low, high = (float(known.min()), float(known.max())) if len(known) else (0.1, 1.0)
-    ticks = [m * 10.0**e for e in range(-7, 4) for m in (1, 2, 5)]
-    return {
-        "type": "log",
-        "range": [np.log10(low) - 0.05, np.log10(high) + 0.05],
-        "tickvals": ticks,
-        "ticktext": [f"{t:g}" for t in ticks],
-    }
+    return log_axis(np.log10(low) - 0.05, np.log10(high) + 0.05)
 
 
 def histograms(
@@ -224,8 +209,8 @@ def histograms(
 ) -> go.Figure:
     """Draw the weights of all layers of each model as one histogram, one panel each.
 
-    ``lanes`` holds one model for each name. Exact zeros are a bar of their own at 0, and a number
-    in the panel. Traces, for each model: the non-zero weights, the bar.
+    ``lanes`` holds one model for each name. Exact zeros are counted apart: a bar at 0, and a number
+    in the panel. Traces, for each model: the non-zero weights, the bar of zeros.
     """
     figure = _panels(
         names, "Weights of all layers, first seed", "weight", "weights per bin", palette, height
@@ -233,13 +218,13 @@ def histograms(
     pooled, limit = pooled_histograms(lanes)
     edges = np.linspace(-limit, limit, pooled.shape[1] + 1)
     step = edges[1] - edges[0]
-    reach, top = LEAST_BINS * step, 1.0
+    reach = info.LEAST_BINS * step
     for i, (lane, row, name) in enumerate(zip(lanes, pooled, names, strict=True)):
         color, k = palette.lane(i), "" if i == 0 else str(i + 1)
         at = {"xaxis": f"x{k}", "yaxis": f"y{k}", "showlegend": False}
         zeros = int(lane.zeros.sum())
         size = sum(a * b for a, b in lane.shapes)
-        reach, top = max(reach, _within(row, edges)), max(top, float(row.max()))
+        reach = max(reach, info.histogram_reach(row, limit, info.OUTSIDE))
         figure.add_scatter(
             x=edges, y=[*row.tolist(), 0], mode="lines", name=name, fill="tozeroy",
             line={"color": color, "width": 1.8, "shape": "hv"}, fillcolor=rgba(color, 0.28),
@@ -258,23 +243,12 @@ def histograms(
         )  # fmt: skip
     for trace in figure.data:
         if trace.type == "bar":
-            trace.width = [reach / ZEROS_BAR]
-    most_zeros = max(int(lane.zeros.sum()) for lane in lanes)
-    top = max(top, min(most_zeros, TALLEST_ZEROS * top)) * WEIGHTS_ROOM
-    span = [WEIGHTS_FLOOR, np.log10(2 * top)]
+            trace.width = [reach / info.ZEROS_BAR]
+    tallest = info.histogram_top(list(pooled), [int(lane.zeros.sum()) for lane in lanes])
+    top = info.WEIGHTS_ROOM * tallest
+    span = [info.WEIGHTS_FLOOR, np.log10(2 * top)]
     y = {"type": "log", "range": span, "dtick": 1} if log_scale else {}
     figure.update_xaxes(range=[-reach, reach])
     figure.update_yaxes(**(y or {"range": [0, top], "nticks": 4}))
     figure.update_layout(barmode="overlay", hovermode="closest")
     return figure
-
-
-def _within(row: NDArray[Any], edges: NDArray[Any]) -> float:
-    """Return how far from 0 the axis must reach to show nearly all weights of a histogram."""
-    total = int(row.sum())
-    if not total:
-        return 0.0
-    far = np.maximum(np.abs(edges[:-1]), np.abs(edges[1:]))
-    order = np.argsort(far, kind="stable")
-    inside = np.searchsorted(row[order].cumsum(), (1 - OUTSIDE) * total)
-    return float(far[order][min(inside, len(row) - 1)])

@@ -12,7 +12,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from regviz.figures.palette import LIGHT, Palette, rgba, scale
+from regviz.figures.palette import LIGHT, TRAIN_DASH, VALIDATION_DASH, Palette, rgba, scale
 from regviz.figures.style import styled
 from regviz.results.sweeps import MEASURES, Axis, Outcome, Sweep, one_standard_error
 
@@ -54,9 +54,9 @@ def validation_curve(
     axis = sweep.axes[0]
     x = np.arange(len(axis.values))
     figure = go.Figure()
-    lines = [(measure, palette.lane(1), "solid", MEASURES[measure])]
+    lines = [(measure, palette.lane(1), VALIDATION_DASH, MEASURES[measure])]
     if measure == "val_loss":
-        lines.append(("train_loss", palette.lane(0), "5px,4px", MEASURES["train_loss"]))
+        lines.append(("train_loss", palette.lane(0), TRAIN_DASH, MEASURES["train_loss"]))
     for name, color, dash, label in lines:
         empty = np.full(sweep.shape, np.nan)
         values = _scaled(empty if seen is None else getattr(seen, name), name)

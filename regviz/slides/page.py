@@ -140,9 +140,7 @@ def _figure(name: str, runs: Runs, slide: Slide, frames: Sequence[Frame]) -> dic
         figure = figures.decision_boundary(
             labels, show_difference=False, classes=kinds, palette=slide.palette
         )
-        figures.fill_decision_boundary(figure, lanes, data, classes=kinds, palette=slide.palette)
-        # pictures instead of heat maps: Plotly need not draw the points again with each frame
-        figure.data = [trace for trace in figure.data if trace.type == "scatter"]
+        figures.fill_decision_boundary(figure, data, classes=kinds)
         shown = [lane.boundary is not None or lane.class_map is not None for lane in lanes]
         drawn = [i for i, is_shown in enumerate(shown) if is_shown]
         _name(figure, len(lanes), runs)
@@ -329,8 +327,8 @@ def _pixels(lane: LaneFrame) -> list[Any] | None:
 
 
 def _image(lane: LaneFrame, kinds: int, slide: Slide) -> str | None:
-    class_map = classes.class_map_of(lane)
-    return None if class_map is None else classes.png(class_map, kinds, slide.palette)
+    winners = classes.winners_of(lane)
+    return None if winners is None else classes.png(winners, kinds, slide.palette)
 
 
 def _weights(lane: LaneFrame, layer: int) -> dict[str, Any]:
