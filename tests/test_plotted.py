@@ -30,7 +30,7 @@ from regviz.frames import Frame
 from regviz.labs import LabFrame, start
 from regviz.results import metrics, sweeps
 from regviz.results.stopping import trace
-from regviz.slides import Chart, Runs, Slide, plotted, process, stills
+from regviz.slides import Chart, Runs, Slide, paper, plotted, process, stills
 from regviz.specs import EarlyStoppingSpec, Experiment, SpecError
 from regviz.training.run import train
 from tests.test_slides import _boxes
@@ -168,7 +168,7 @@ FIGURES: dict[str, Callable[[Palette], go.Figure]] = {
 def drawn(figure: go.Figure, palette: Palette = LIGHT) -> stills.Drawn:
     chart = Chart("chart", plotted.title_of(json.loads(figure.to_json())), figure.to_json(), "")
     runs = Runs((), (), charts=(chart,))
-    with stills.drawing(stills.Style(palette, 18)):
+    with paper.drawing(paper.Style(palette, 18)):
         page = stills.draw(runs, Slide(figures=("chart",), theme=palette.name), ("chart",))
         page.figure.draw_without_rendering()
     return page

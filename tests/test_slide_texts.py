@@ -28,7 +28,8 @@ from regviz import slides
 from regviz.cli import main
 from regviz.figures.palette import LIGHT
 from regviz.render import Source, obtain
-from regviz.slides import Chart, Runs, Slide, deck, fonts, stills, words
+from regviz.slides import Chart, Runs, Slide, deck, fonts, paper, stills, words
+from regviz.slides.stills.layout import texts_on
 from regviz.specs import Experiment, SpecError
 from regviz.specs.text import clean, escaped, shortened, told_apart
 
@@ -261,9 +262,9 @@ def test_names_of_columns_and_classes_stand_where_they_were_numbered(
 ) -> None:
     runs = named(tables[kinds], COLUMNS, ANIMALS[-kinds:])
     slide = Slide(figures=("boundary",))
-    with stills.drawing(stills.style_of(runs, slide)):
+    with paper.drawing(paper.style_of(runs, slide)):
         page = stills.draw(runs, slide, slide.figures)
-        texts = [text.get_text() for text, _ in stills._texts(page.figure)]
+        texts = [text.get_text() for text, _ in texts_on(page.figure)]
     said = "\n".join(texts)
     assert "Körpergröße (cm)" in said
     assert "Gewicht" in said
@@ -298,7 +299,7 @@ def test_data_of_two_tables_are_numbered_and_generated_ones_too(tables: dict[int
 def test_two_classes_of_one_name_keep_an_entry_each(tables: dict[int, Runs]) -> None:
     runs = named(tables[3], COLUMNS, ("same", "same", "validation (open)"))
     slide = Slide(figures=("boundary",))
-    with stills.drawing(stills.style_of(runs, slide)):
+    with paper.drawing(paper.style_of(runs, slide)):
         page = stills.draw(runs, slide, slide.figures)
     (legend,) = page.figure.legends
     assert [text.get_text() for text in legend.get_texts()] == [
@@ -377,9 +378,9 @@ def test_the_command_line_says_it_and_nothing_else(tmp_path: Path) -> None:
 
 def test_arabic_is_joined_and_runs_from_right_to_left() -> None:
     # U+0644 U+0627 become one ligature, and joined letters are narrower than single ones
-    with stills.drawing(stills.Style(LIGHT, 18)):
-        joined = stills.text_width("الطول", 40)
-        apart = stills.text_width("\u200c".join("الطول"), 40)
+    with paper.drawing(paper.Style(LIGHT, 18)):
+        joined = paper.text_width("الطول", 40)
+        apart = paper.text_width("\u200c".join("الطول"), 40)
     assert joined < 0.9 * apart
 
 
@@ -407,10 +408,10 @@ def test_letters_shrink_until_nothing_overlaps(
     classes = tuple(f"Klasse mit langem Namen {k}" for k in range(kinds))
     runs = named(tables[kinds], COLUMNS, classes)
     slide = Slide(figures=figures, layout=layout, font_size=size, link=link, theme="dark")
-    with stills.drawing(stills.style_of(runs, slide)):
+    with paper.drawing(paper.style_of(runs, slide)):
         page = stills.draw(runs, slide, figures)
         page.canvas.draw()
-        placed = stills._texts(page.figure)
+        placed = texts_on(page.figure)
         boxes = [(t.get_text(), float(t.get_fontsize()), b) for t, b in placed]
         width, height = page.figure.bbox.width, page.figure.bbox.height
         axes = [ax for ax in page.figure.axes if ax.axison]
@@ -431,6 +432,6 @@ def test_letters_shrink_until_nothing_overlaps(
 def test_what_never_fits_is_refused_in_one_sentence(tables: dict[int, Runs]) -> None:
     with (
         pytest.raises(SpecError, match=r"^figures: .* do not fit on one page; choose fewer"),
-        stills.drawing(stills.Style(LIGHT, 18)),
+        paper.drawing(paper.Style(LIGHT, 18)),
     ):
         stills.draw(tables[10], Slide(font_size=32), ("boundary",) * 4, height=1.2)

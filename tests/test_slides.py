@@ -31,7 +31,8 @@ from regviz.cli import main
 from regviz.figures.palette import DARK, LIGHT
 from regviz.render import Source, obtain
 from regviz.results import metrics
-from regviz.slides import FIGURES, Runs, Slide, classes, deck, process, stills, words
+from regviz.slides import FIGURES, Runs, Slide, classes, deck, paper, process, qr, stills, words
+from regviz.slides.stills.contour import contour
 from regviz.specs import Experiment, SpecError, experiments_from_json, from_link
 from regviz.training.run import fit
 
@@ -121,7 +122,7 @@ def test_no_words_are_cut_or_overlap(figures: tuple[str, ...], n: int, twins: Ru
     runs = several(twins, n)
     for size, link in ((18.0, None), (22.0, LINK)):
         slide = Slide(figures=figures, font_size=size, link=link)
-        with stills.drawing(stills.Style(slide.palette, size)):
+        with paper.drawing(paper.Style(slide.palette, size)):
             page = stills.draw(runs, slide, figures)
             page.canvas.draw()
             boxes = list(_boxes(page))
@@ -156,7 +157,7 @@ def _boxes(page: stills.Drawn) -> Iterator[tuple[str, Any]]:
 
 
 def test_the_difference_is_the_second_run_minus_the_first(twins: Runs) -> None:
-    with stills.drawing(stills.Style(LIGHT, 18)):
+    with paper.drawing(paper.Style(LIGHT, 18)):
         page = stills.draw(twins, Slide(), ("difference",))
     (shown,) = page.figure.axes[0].get_images()
     first, second = (lane.boundary for lane in twins.last.lanes)
@@ -177,7 +178,7 @@ def test_the_smooth_line_leaves_every_grid_point_on_its_side(seed: int) -> None:
         waves += np.sin(rng.normal(0, 4) * x + rng.normal(0, 4) * y + k)
     sharpness = 10.0 ** rng.integers(0, 4)  # smooth, and as hard as a staircase
     grid = np.round(255 / (1 + np.exp(-sharpness * waves))).astype(np.uint8)
-    path = stills.contour(grid, (-1, 1, -1, 1))
+    path = contour(grid, (-1, 1, -1, 1))
     lines = [np.asarray(line) for line in path.to_polygons(closed_only=False)]
     for r in range(1, 23):  # along a row of the grid, the line is crossed where the side changes
         crossed = np.zeros(23, int)
@@ -192,7 +193,7 @@ def test_the_smooth_line_leaves_every_grid_point_on_its_side(seed: int) -> None:
 def test_the_line_of_a_straight_rule_lies_on_it() -> None:
     x, y = np.meshgrid(np.linspace(-2, 2, 80), np.linspace(-1, 1, 80))
     odds = 3 * (y - 0.37 * x - 0.05)
-    path = stills.contour(np.round(255 / (1 + np.exp(-odds))).astype(np.uint8), (-2, 2, -1, 1))
+    path = contour(np.round(255 / (1 + np.exp(-odds))).astype(np.uint8), (-2, 2, -1, 1))
     (line,) = path.to_polygons(closed_only=False)
     line = np.asarray(line)
     away = np.abs(line[:, 1] - 0.37 * line[:, 0] - 0.05)
@@ -208,7 +209,7 @@ def test_every_letter_has_a_glyph(twins: Runs) -> None:
 
 
 def test_runs_differ_in_more_than_colour(twins: Runs) -> None:
-    with stills.drawing(stills.Style(LIGHT, 18)):
+    with paper.drawing(paper.Style(LIGHT, 18)):
         page = stills.draw(several(twins, 6), Slide(), ("curves",))
     (ax,) = page.figure.axes
     lines = [line for line in ax.get_lines() if len(np.asarray(line.get_xdata())) == 12]
@@ -247,11 +248,11 @@ def test_a_pdf_has_a_page_for_what_the_layout_holds(twins: Runs) -> None:
 def test_a_link_is_a_code_that_says_it(twins: Runs) -> None:
     with_code = slides.render(twins, Slide(figures=("curves",), link=LINK, scale=1), "png")
     corner = np.asarray(picture(with_code).convert("L"))[-160:, -160:]
-    matrix = stills.qr_matrix(LINK)
+    matrix = qr.matrix(LINK)
     assert (matrix[:4] == 0).all()  # the quiet zone
     assert 0.25 < (corner < 128).mean() < 0.6
     with pytest.raises(SpecError, match="shorter"):
-        stills.qr_matrix("https://example.org/" + "x" * 5000)
+        qr.matrix("https://example.org/" + "x" * 5000)
 
 
 # --- animations --------------------------------------------------------------------------------

@@ -13,7 +13,9 @@ import numpy as np
 from PIL import Image
 
 from regviz.frames import Frame
-from regviz.slides import Runs, Slide, stills
+from regviz.slides import paper, stills
+from regviz.slides.runs import Runs
+from regviz.slides.slide import Slide
 from regviz.specs import SpecError
 
 PIXELS = (960, 540)
@@ -69,14 +71,14 @@ def _pictures(
     runs: Runs, slide: Slide, figures: tuple[str, ...], frames: list[Frame]
 ) -> Iterator[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]:
     """Yield each frame's picture, uint8 (height, width, 3)."""
-    style = stills.style_of(runs, slide)
-    with stills.drawing(style):
+    style = paper.style_of(runs, slide)
+    with paper.drawing(style):
         width = len(str(runs.last.epoch))
-        beside = stills.text_width("m" * (width + 7), slide.font_size)
+        beside = paper.text_width("m" * (width + 7), slide.font_size)
         page = stills.draw(runs, slide, figures, pixels=PIXELS, beside=beside)
         canvas = page.canvas
         clock = page.figure.text(
-            1 - 0.35 / stills.WIDTH, 1 - 0.3 / stills.HEIGHT, "", ha="right", va="top",
+            1 - 0.35 / paper.WIDTH, 1 - 0.3 / paper.HEIGHT, "", ha="right", va="top",
             fontsize=slide.font_size, family="DejaVu Sans Mono", color=style.palette.muted,
         )  # fmt: skip
         moving = [*page.update(runs.last), clock]

@@ -1,7 +1,9 @@
 """An image of more than two classes for slides: colours of the plane, and the lines between them.
 
-Nearly the picture of the browser (``regviz/ui/live/tiles.js``, which blurs as well): each place has
-the colour of its most probable class, paler where the probability is lower.
+Each place has the colour of its most probable class, paler where the probability is lower. The
+live picture in the browser (``regviz/ui/live/tiles.js``) has the same colours, but averages
+neighbouring nodes first, so that its lines move smoothly from frame to frame. Slides draw the nodes
+as they are.
 """
 
 from __future__ import annotations
@@ -41,8 +43,8 @@ def leads(class_map: NDArray[np.uint8], kinds: int) -> NDArray[np.float64]:
 
 
 def sides(class_map: NDArray[np.uint8], kinds: int) -> list[NDArray[np.float64]]:
-    """Return, for each class but the first of those there are, a response 0 to 255 that crosses
-    127.5 where the class begins: all lines between classes are found once or twice."""
+    """Return for each present class but the first a response, 0 to 255, that crosses 127.5 at the
+    border of the class. Together they hold each line between classes once or twice."""
     fields = leads(class_map, kinds)
     fields = fields[fields.any(axis=(1, 2))]
     out = []

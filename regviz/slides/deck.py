@@ -19,7 +19,9 @@ from pptx.dml.color import RGBColor
 from pptx.enum.text import MSO_ANCHOR, MSO_AUTO_SIZE
 from pptx.util import Emu, Inches, Pt
 
-from regviz.slides import THEMES, Runs, Slide, fonts, stills, words
+from regviz.slides import fonts, paper, qr, stills, words
+from regviz.slides.runs import Runs
+from regviz.slides.slide import THEMES, Slide
 from regviz.specs import SpecError
 from regviz.specs.text import clean, shortened
 
@@ -58,12 +60,12 @@ class DeckSlide:
 def deck_slides(runs: Runs, slide: Slide) -> list[DeckSlide]:
     """Draw each figure as a slide of its own, or as many together as the slide's layout says."""
     out = []
-    height = stills.HEIGHT - _TOP - _FOOT
+    height = paper.HEIGHT - _TOP - _FOOT
     for figures in slide.pages("one"):
-        with stills.drawing(stills.style_of(runs, slide)):
-            pixels = (stills.PIXELS[0], round(stills.PIXELS[1] * height / stills.HEIGHT))
+        with paper.drawing(paper.style_of(runs, slide)):
+            pixels = (paper.PIXELS[0], round(paper.PIXELS[1] * height / paper.HEIGHT))
             page = stills.draw(runs, slide, figures, pixels=pixels, bare=True, height=height)
-            picture = stills.png(page.figure, _SCALE * slide.scale)
+            picture = paper.png(page.figure, _SCALE * slide.scale)
         said = words.slide_title(runs, slide, figures)
         named = runs.title_of(figures[0]) if len(figures) == 1 else ""
         parts = dict.fromkeys(part for part in (named, said) if part)  # a chart is its own title
@@ -93,7 +95,7 @@ def build(slides: Sequence[DeckSlide]) -> bytes:
     if not 1 <= len(slides) <= MOST_SLIDES:
         raise SpecError(f"deck: got {len(slides)} slides; give 1 to {MOST_SLIDES}.")
     deck: Any = Presentation()
-    deck.slide_width, deck.slide_height = Inches(stills.WIDTH), Inches(stills.HEIGHT)
+    deck.slide_width, deck.slide_height = Inches(paper.WIDTH), Inches(paper.HEIGHT)
     core = deck.core_properties
     core.title = shortened(slides[0].title, _MOST_TITLE)
     core.author, core.last_modified_by = "regviz", "regviz"
@@ -110,20 +112,20 @@ def _add(deck: Any, slide: DeckSlide) -> None:
     page = deck.slides.add_slide(deck.slide_layouts[5])
     page.background.fill.solid()
     page.background.fill.fore_color.rgb = _color(palette.background)
-    width = Inches(stills.WIDTH - 2 * _SIDE)
+    width = Inches(paper.WIDTH - 2 * _SIDE)
     title = page.shapes.title
     title.left, title.top, title.width, title.height = (
         Inches(_SIDE), Inches(0.12), width, Inches(_TOP - 0.15),
     )  # fmt: skip
     families = fonts.families(slide.title + slide.caption)
-    with stills.drawing(stills.Style(palette, slide.font_size, families)):
+    with paper.drawing(paper.Style(palette, slide.font_size, families)):
         big, named = _title(slide)
         small, told = _caption(slide)
     _write(title.text_frame, named, big, palette.text, bold=True)
     title.text_frame.vertical_anchor = MSO_ANCHOR.MIDDLE
     with Image.open(io.BytesIO(slide.picture)) as picture:
         across, up = picture.size
-    height = min(stills.HEIGHT - _TOP - _FOOT, stills.WIDTH * up / across)
+    height = min(paper.HEIGHT - _TOP - _FOOT, paper.WIDTH * up / across)
     broad = Inches(height * across / up)
     shape = page.shapes.add_picture(
         io.BytesIO(slide.picture),
@@ -135,7 +137,7 @@ def _add(deck: Any, slide: DeckSlide) -> None:
     code = _CODE if slide.link else 0.0
     if slide.caption:
         box = page.shapes.add_textbox(
-            Inches(_SIDE), Inches(stills.HEIGHT - _FOOT), Inches(stills.WIDTH - 2 * _SIDE - code),
+            Inches(_SIDE), Inches(paper.HEIGHT - _FOOT), Inches(paper.WIDTH - 2 * _SIDE - code),
             Inches(_FOOT - 0.08),
         )  # fmt: skip
         box.text_frame.word_wrap = True
@@ -143,32 +145,32 @@ def _add(deck: Any, slide: DeckSlide) -> None:
         box.text_frame.vertical_anchor = MSO_ANCHOR.BOTTOM
         box.name = "Caption"
     if slide.link:
-        qr = page.shapes.add_picture(
+        code_picture = page.shapes.add_picture(
             io.BytesIO(_qr(slide.link)),
-            Inches(stills.WIDTH - code - 0.06),
-            Inches(stills.HEIGHT - code - 0.06),
+            Inches(paper.WIDTH - code - 0.06),
+            Inches(paper.HEIGHT - code - 0.06),
             width=Inches(code),
         )
-        _describe(qr, "Link", f"QR code of {slide.link}")
-        qr.click_action.hyperlink.address = slide.link
+        _describe(code_picture, "Link", f"QR code of {slide.link}")
+        code_picture.click_action.hyperlink.address = slide.link
     page.notes_slide.notes_text_frame.text = slide.notes
 
 
 def _title(slide: DeckSlide) -> tuple[float, str]:
     """Return the size in points at which a title has one line, or 14 points and two lines."""
-    width, size = stills.WIDTH - 2 * _SIDE - 0.5, 1.45 * slide.font_size
-    while size > 14 and len(stills.wrap(shortened(slide.title, 300), size, width, bold=True)) > 1:
+    width, size = paper.WIDTH - 2 * _SIDE - 0.5, 1.45 * slide.font_size
+    while size > 14 and len(paper.wrap(shortened(slide.title, 300), size, width, bold=True)) > 1:
         size = max(14, size - 1)
-    return size, stills.fit(slide.title, size, width, 2, bold=True).replace("\n", " ")
+    return size, paper.fit(slide.title, size, width, 2, bold=True).replace("\n", " ")
 
 
 def _caption(slide: DeckSlide) -> tuple[float, str]:
     """Return the size in points of a caption, and what of it the place below the picture holds."""
     code = _CODE if slide.link else 0.0
-    width, size = stills.WIDTH - 2 * _SIDE - code - 0.4, max(10.0, 0.62 * slide.font_size)
+    width, size = paper.WIDTH - 2 * _SIDE - code - 0.4, max(10.0, 0.62 * slide.font_size)
     while True:
         lines = int(72 * (_FOOT - 0.18) / (1.2 * round(size)))
-        told = stills.fit(slide.caption, size, width, lines).replace("\n", " ")
+        told = paper.fit(slide.caption, size, width, lines).replace("\n", " ")
         if size <= 10 or not told.endswith("…"):
             return size, told
         size = max(10.0, size - 1)
@@ -195,7 +197,7 @@ def _color(color: str) -> RGBColor:
 
 
 def _qr(link: str) -> bytes:
-    matrix = stills.qr_matrix(link)
+    matrix = qr.matrix(link)
     picture = Image.fromarray(255 * (1 - matrix)).resize(
         (8 * matrix.shape[1], 8 * matrix.shape[0]), Image.Resampling.NEAREST
     )

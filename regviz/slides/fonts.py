@@ -16,7 +16,9 @@ from matplotlib import font_manager
 from matplotlib.font_manager import FontEntry, FontProperties, fontManager
 from matplotlib.ft2font import FT2Font
 
-from regviz.slides import Runs, Slide, words
+from regviz.slides import words
+from regviz.slides.runs import Runs
+from regviz.slides.slide import Slide
 
 USUAL = "DejaVu Sans"
 _LAST_RESORT = "Last Resort"  # its glyphs are pictures of blocks, not letters

@@ -24,20 +24,12 @@ from regviz.figures.palette import scale
 from regviz.figures.scripts import joined
 from regviz.frames import Frame, LaneFrame
 from regviz.results import metrics
-from regviz.results.metrics import Reading
-from regviz.slides import FIGURES, LAYOUTS, Runs, Slide, classes, words
+from regviz.slides import classes, words
+from regviz.slides.numbers import NUMBERS
+from regviz.slides.runs import Runs
+from regviz.slides.slide import FIGURES, LAYOUTS, Slide
 from regviz.specs.text import escaped, shortened
 
-_NUMBERS: tuple[tuple[str, Callable[[Reading], str]], ...] = (
-    ("training loss", lambda r: words.number(r.train_loss)),
-    ("validation loss", lambda r: words.number(r.val_loss)),
-    ("training accuracy", lambda r: metrics.percent(r.train_accuracy)),
-    ("validation accuracy", lambda r: metrics.percent(r.val_accuracy)),
-    ("gap", lambda r: metrics.points(r.gap)),
-    ("best epoch", lambda r: str(r.best_epoch or "–")),
-    ("epochs trained", lambda r: str(r.trained)),
-    ("exact zeros", lambda r: f"{r.zeros:,} of {r.weights:,}"),
-)
 _FONT = 13.0  # the font size of a slide at which figures are as large as in the app
 _ABOVE = {"boundary": 84, "difference": 56, "curves": 56, "accuracy": 56, "histogram": 98}
 """Pixels above a figure's axes, for its legend and its panels' titles."""
@@ -108,7 +100,7 @@ def _box(number: int, name: str, runs: Runs, slide: Slide, color: Callable[[int]
         for i, label in enumerate(runs.labels)
     )
     cells = "<td></td>" * len(runs.labels)
-    rows = "".join(f'<tr><th scope="row">{row}</th>{cells}</tr>' for row, _ in _NUMBERS)
+    rows = "".join(f'<tr><th scope="row">{row}</th>{cells}</tr>' for row, _ in NUMBERS)
     return (
         f'<div class="numbers"><table id="figure-{number}"><caption>{FIGURES[name]}</caption>'
         f"<thead><tr><td></td>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
@@ -126,7 +118,7 @@ def _figure(name: str, runs: Runs, slide: Slide, frames: Sequence[Frame]) -> dic
     out: dict[str, Any] = {"kind": name}
     if name == "numbers":
         out["steps"] = [
-            [[text(metrics.read(lane)) for lane in frame.lanes] for _, text in _NUMBERS]
+            [[text(metrics.read(lane)) for lane in frame.lanes] for _, text in NUMBERS]
             for frame in frames
         ]
         return out
@@ -327,7 +319,7 @@ def _pixels(lane: LaneFrame) -> list[Any] | None:
 
 
 def _image(lane: LaneFrame, kinds: int, slide: Slide) -> str | None:
-    winners = classes.winners_of(lane)
+    winners = classes.class_map_of(lane)
     return None if winners is None else classes.png(winners, kinds, slide.palette)
 
 

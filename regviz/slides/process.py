@@ -24,7 +24,8 @@ from typing import IO, Any
 from regviz import slides
 from regviz.frames import Frame
 from regviz.results.verdict import Verdict
-from regviz.slides import FORMATS, MOVING, Chart, Runs, Slide
+from regviz.slides.runs import Chart, Runs
+from regviz.slides.slide import FORMATS, MOVING, Slide
 from regviz.specs import Experiment, SpecError
 
 TIMEOUT = 60.0

@@ -6,7 +6,9 @@ from regviz.figures import sweeps as sweep_figures
 from regviz.figures.palette import Palette
 from regviz.results import sweeps
 from regviz.results.sweeps import MEASURES, Outcome, Sweep
-from regviz.slides import SWEEP, Chart, words
+from regviz.slides import words
+from regviz.slides.runs import Chart
+from regviz.slides.slide import SWEEP
 from regviz.specs import SpecError, did_you_mean, experiments_to_json
 
 
