@@ -40,6 +40,7 @@ import functools
 import hashlib
 import importlib
 import importlib.metadata
+import importlib.util
 import inspect
 import io
 import json
@@ -834,12 +835,12 @@ def _figures() -> dict[str, Callable[[Any], Any]]:
         "live.decision_boundary five": lambda p: live.decision_boundary(
             "abcde", show_difference=False, show_points=False, palette=p
         ),
-        "live.fill_decision_boundary": lambda p: live.fill_decision_boundary(
-            live.decision_boundary(both, palette=p), lanes, points
+        "live.fill_decision_boundary": lambda p: _filled(
+            live.decision_boundary(both, palette=p), lanes, points, classes=2
         ),
-        "live.fill_decision_boundary three": lambda p: live.fill_decision_boundary(
+        "live.fill_decision_boundary three": lambda p: _filled(
             live.decision_boundary(("one",), classes=3, show_difference=False, palette=p),
-            classes.lanes, classes.data, classes=3, palette=p,
+            classes.lanes, classes.data, classes=3,
         ),
         "live.weight_histogram": lambda p: live.weight_histogram(both, layers=9, palette=p),
         "live.fill_weight_histogram": lambda p: live.fill_weight_histogram(
@@ -899,7 +900,20 @@ def _figures() -> dict[str, Callable[[Any], Any]]:
 
 
 def _of_lab(module: str, function: str, lab: str, parameters: dict[str, Any], palette: Any) -> Any:
-    return getattr(_module(module), function)(_lab(lab, **parameters), palette=palette)
+    drawn_by = _module(module)
+    if not hasattr(drawn_by, function):  # the theory checks have left the lessons
+        drawn_by = importlib.import_module("regviz.figures.theory")
+    return getattr(drawn_by, function)(_lab(lab, **parameters), palette=palette)
+
+
+def _filled(skeleton: Any, lanes: Any, data: Any, *, classes: int) -> Any:
+    """Return a boundary with its points. The heat maps that were drawn under them are left out: no
+    page and no slide has ever shown them."""
+    fill = _module("figures.live").fill_decision_boundary
+    given = (lanes, data) if "lanes" in inspect.signature(fill).parameters else (data,)
+    figure = fill(skeleton, *given, classes=classes)
+    figure.data = [trace for trace in figure.data if trace.type == "scatter"]
+    return figure
 
 
 def _misconception(name: str, palette: Any) -> Any:
@@ -926,9 +940,13 @@ def _figure_functions() -> Iterator[str]:
             continue
         module = _module(new)
         for function, value in inspect.getmembers(module, inspect.isfunction):
-            own = value.__module__ == module.__name__ and not function.startswith("_")
+            own = value.__module__.startswith(module.__name__) and not function.startswith("_")
             if own and "Figure" in str(inspect.signature(value).return_annotation):
                 yield f"{name}.{function}"
+    if importlib.util.find_spec("regviz.figures.theory"):
+        for function, _ in inspect.getmembers(_module("figures.theory"), inspect.isfunction):
+            if function.endswith("_check") or function.startswith("l1_"):
+                yield f"lessons.{function}"
 
 
 # --- write and compare -------------------------------------------------------------------------

@@ -5,6 +5,7 @@ tests check the pages too, and what a process really loads.
 from __future__ import annotations
 
 import ast
+import graphlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -120,3 +121,40 @@ def test_the_training_side_loads_without_streamlit_and_plotly() -> None:
 def test_describing_an_experiment_loads_the_standard_library_only() -> None:
     loaded = loaded_by("from regviz import Experiment; Experiment().canonical_json()")
     assert not loaded & {"torch", "numpy", "streamlit", "plotly", "sklearn"}
+
+
+# --- circles -----------------------------------------------------------------------------------
+
+
+def modules() -> dict[str, Path]:
+    """Return the files of the package by the names of their modules."""
+    return {module_name(path).removesuffix(".__init__"): path for path in PACKAGE}
+
+
+def run_parts(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield all parts of a tree that run, which ``if TYPE_CHECKING:`` does not."""
+    yield node
+    for child in ast.iter_child_nodes(node):
+        if not (isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"):
+            yield from run_parts(child)
+
+
+def needed(path: Path, known: dict[str, Path]) -> Iterator[str]:
+    """Yield the modules of the package that a file imports, also within its functions."""
+    for node in run_parts(ast.parse(path.read_text(encoding="utf-8"))):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        for name in names:
+            parts = name.split(".")
+            prefixes = (".".join(parts[:k]) for k in range(len(parts), 0, -1))
+            yield from [prefix for prefix in prefixes if prefix in known][:1]
+
+
+def test_no_module_needs_itself_in_a_circle() -> None:
+    known = modules()
+    graph = {name: set(needed(path, known)) - {name} for name, path in known.items()}
+    assert sum(map(len, graph.values())) > len(graph), "the graph has lost its arrows"
+    graphlib.TopologicalSorter(graph).prepare()  # CycleError names the circle

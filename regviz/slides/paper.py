@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -308,7 +308,7 @@ def legend(
     longest: float,
     swatch: float,
     room: float,
-    loc: str,
+    loc: Literal["lower center", "upper center"],
     anchor: tuple[float, float],
 ) -> tuple[float, float]:
     """Put a legend on the page, in as few rows as it needs.
