@@ -1,9 +1,9 @@
 """Slides without a server: a spec is trained, a result file is drawn as it is.
 
-What a result file does not hold (weights' histograms, the frames of an animation or an earlier
-epoch, boundaries of more than two inputs) is trained again from its experiments; runs are
-deterministic, and where the numbers come out differently after all (another device, another
-version), that is said.
+A result file does not hold everything: weights' histograms, frames of an animation or of an earlier
+epoch, and boundaries of more than two inputs are missing. For those its experiments are trained
+again. Runs are deterministic; if the numbers still differ (another device or version), a remark
+says so.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Source:
-    """What a file describes: experiments and, from a result file, how they ended."""
+    """The contents of a file: experiments and, in a result file, their last frames and verdicts."""
 
     experiments: tuple[Experiment, ...]
     lanes: tuple[LaneFrame, ...] | None = None
-    verdicts: tuple[Verdict, ...] | None = None  # None also of a file without them
+    verdicts: tuple[Verdict, ...] | None = None  # None as well for an older file
 
     def only(self, numbers: Sequence[int]) -> Source:
         """Return the runs with these numbers, counted from 1."""
@@ -66,7 +66,7 @@ def source_from_value(value: object) -> Source:
     Raises
     ------
     SpecError
-        If it is neither, with what is wrong about it.
+        If it is neither: one sentence on what is wrong.
     """
     if not (isinstance(value, Mapping) and "runs" in value):
         return Source(experiments_from_value(value))
@@ -96,7 +96,7 @@ def _foreign(where: str) -> SpecError:
 
 
 def _lane(entry: Mapping[str, Any], experiment: Experiment, where: str) -> LaneFrame:
-    """Return a run's last frame as far as a result file holds it."""
+    """Return a run's last frame, with the parts that a result file holds."""
     history = entry.get("history")
     if not isinstance(history, Mapping) or entry.get("status") not in STATUSES:
         raise _foreign(f"{where}.history" if "status" in entry else where)
@@ -119,7 +119,7 @@ def _lane(entry: Mapping[str, Any], experiment: Experiment, where: str) -> LaneF
     _check_boundary(entry.get("boundary"), experiment, where)
     stopping, status = experiment.regularization.early_stopping, entry["status"]
     asked = stopping is not None and stopping.restore_best_weights
-    # files from before the field was there restored at the end of whatever did not diverge
+    # older files lack the field: early stopping then restored the weights unless the run diverged
     restored = entry.get("restored_best_weights", asked and status in ("finished", "stopped"))
     if not isinstance(restored, bool):
         raise _foreign(f"{where}.restored_best_weights")
@@ -146,7 +146,7 @@ def _lane(entry: Mapping[str, Any], experiment: Experiment, where: str) -> LaneF
 
 
 def _verdict(entry: Mapping[str, Any], where: str) -> Verdict | None:
-    """Return a run's verdict; None where an older version wrote none."""
+    """Return a run's verdict; None if the file of an older version has none."""
     value = entry.get("verdict")
     if value is None:
         return None
@@ -175,7 +175,7 @@ def _check_epochs(
     norms: NDArray[np.float64],
     where: str,
 ) -> None:
-    """Refuse a history that training this experiment cannot have left."""
+    """Refuse a history that training this experiment cannot produce."""
     history, status, most = entry["history"], entry["status"], experiment.training.epochs
     epochs, stopping = len(rows[0]), experiment.regularization.early_stopping
     if history.get("epoch", list(range(1, epochs + 1))) != list(range(1, epochs + 1)):
@@ -204,7 +204,7 @@ def _check_epochs(
         if any(not 0 <= value <= 1 for value in named[name] if math.isfinite(value)):
             raise _unlike(f"{where}.history.{name}", "holds a value outside 0 to 1")
     penalty = max(experiment.regularization.l1, experiment.regularization.l2)
-    # tiny ones come out as 0, and so does one that has set every weight to 0
+    # a tiny penalty is rounded to 0, and with all weights at 0 it is 0
     lacking = penalty > 1e-12 and bool(norms.any()) and not any(named["penalty"])
     if status != "diverged" and (lacking or (not penalty and any(named["penalty"]))):
         is_not = "is 0" if lacking else "is not 0"
@@ -217,7 +217,7 @@ def _check_epochs(
 
 
 def _check_points(accuracies: Sequence[float], experiment: Experiment, where: str) -> None:
-    """Refuse accuracies that so many validation points cannot give."""
+    """Refuse accuracies that are impossible with this number of validation points."""
     from regviz.data.datasets import make_view
 
     count = make_view(experiment.data).n_val
@@ -269,7 +269,7 @@ def _check_weights(
 
 
 def _check_boundary(value: object, experiment: Experiment, where: str) -> None:
-    """Refuse a picture of another kind, size or part of the plane than the experiment's."""
+    """Refuse a boundary whose kind, size or part of the plane does not fit the experiment."""
     from regviz.data.datasets import make_view
 
     where, view = f"{where}.boundary", make_view(experiment.data)
@@ -301,7 +301,7 @@ def _check_boundary(value: object, experiment: Experiment, where: str) -> None:
 
 def _float(value: object) -> float:
     if value is None:
-        return math.nan  # what is no number is null in JSON
+        return math.nan  # JSON has null for nan
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(value)
     return float(value)
@@ -326,7 +326,7 @@ def _epoch(value: object, epochs: int, where: str) -> int:
 
 def _boundary(value: object, where: str) -> NDArray[np.uint8] | None:
     if value is None or (isinstance(value, Mapping) and "class" in value):
-        return None  # an image of more than two classes is not drawn on a slide
+        return None  # the file's image of classes lacks the leads that a slide draws with
     rows = value.get("response") if isinstance(value, Mapping) else None
     if not isinstance(rows, list) or not 2 <= len(rows) <= 1000:
         raise _foreign(where)
@@ -354,12 +354,12 @@ def obtain(
     progress: Progress | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> tuple[Runs | None, str]:
-    """Return the runs to draw, trained where that is needed, and a remark or ``""``.
+    """Return the runs to draw, trained if necessary, and a remark or ``""``.
 
     Parameters
     ----------
     figures, formats, frames
-        What is going to be drawn: it decides what is needed.
+        What will be drawn; it decides whether training is necessary.
     epoch
         Draw the runs as they were after this epoch; None: at their end.
 
@@ -417,7 +417,7 @@ def obtain_sweep(
     progress: Progress | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> Runs | None:
-    """Return a sweep's curve or plane to draw, trained where the source is a spec.
+    """Return a sweep's curve or plane to draw, trained if the source is a spec.
 
     Returns None if ``should_stop()`` ended it.
 
@@ -450,7 +450,7 @@ def _trained(
     progress: Progress | None,
     should_stop: Callable[[], bool] | None,
 ) -> list[Frame] | None:
-    """Train to the end, or to an epoch, and return frames at even epochs, the last one last."""
+    """Train to the end or to ``epoch``; return evenly spaced frames, the last one among them."""
     from regviz.training.run import Run
 
     run = Run(experiments, device=device)
@@ -480,7 +480,7 @@ def _views(experiments: Sequence[Experiment]) -> tuple[Any, ...]:
 
 
 def _alike(ours: Sequence[LaneFrame], theirs: Sequence[LaneFrame]) -> bool:
-    """Whether runs have the same curves, as far as both go."""
+    """Whether runs have the same validation losses, up to the end of the shorter one."""
     for a, b in zip(ours, theirs, strict=True):
         epochs = min(a.epoch, b.epoch)
         x, y = a.curve("val_loss")[:epochs], b.curve("val_loss")[:epochs]

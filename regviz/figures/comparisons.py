@@ -1,6 +1,6 @@
 """Plotly figures of a comparison: small multiples, one panel for each configuration.
 
-All panels of a figure share their axes, so that what looks larger is larger. Nothing here knows
+All panels of a figure share their axes, so that they can be compared by eye. Nothing here imports
 Streamlit or torch.
 """
 

@@ -1,6 +1,6 @@
 """Plotly figures of the image lessons: finished frames and frames of labs in, ``go.Figure`` out.
 
-They look as those of :mod:`regviz.figures.lessons`. Nothing here knows Streamlit or torch.
+They have the look of :mod:`regviz.figures.style`. Nothing here imports Streamlit or torch.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ EVAL, TRAIN = 0, 1
 def _tile(
     figure: go.Figure, z: NDArray[Any], palette: Palette, *, low: float, high: float, **place: int
 ) -> None:
-    """Draw an image as it is looked at: row 0 at the top, square pixels, no axes."""
+    """Draw an image: row 0 at the top, square pixels, no axes."""
     figure.add_heatmap(
         z=z, zmin=low, zmax=high, showscale=False,
         colorscale=scale((palette.background, palette.text)),
@@ -53,8 +53,8 @@ def _mosaic(maps: NDArray[Any], columns: int) -> NDArray[np.float64]:
 
 
 def feature_maps(frame: Frame, lane: int, image: int, palette: Palette = LIGHT) -> go.Figure:
-    """Draw an image and what leaves each layer, in eval mode over train mode; what is dropped
-    whole is crossed out."""
+    """Draw an image and each layer's output, eval mode above train mode; maps that are dropped
+    whole are crossed out."""
     one = frame.lanes[lane]
     shapes = one.map_shapes
     assert frame.data is not None

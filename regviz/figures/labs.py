@@ -1,6 +1,6 @@
 """Plotly figures of the labs' own pages: frames of a lab in, ``go.Figure`` out.
 
-They look as those of :mod:`regviz.figures.lessons`. Nothing here knows Streamlit or torch.
+They have the look of :mod:`regviz.figures.style`. Nothing here imports Streamlit or torch.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""The colours of every picture, light and dark, in this one place.
+"""The colours of every picture, in a light and a dark theme.
 
-Chosen so that what must be told apart stays apart for colour-blind eyes: a test simulates
-protanopia, deuteranopia and tritanopia. Hue never carries a meaning alone: lanes differ in line
-width, train and validation in dash, classes and splits in marker.
-``.streamlit/config.toml`` repeats the theme's part of it; a test holds the two together.
+Colours with different meanings stay distinguishable to colour-blind readers: a test simulates
+protanopia, deuteranopia and tritanopia. Hue never carries a meaning alone: lanes also differ in
+line width, training and validation in dash, classes and splits in marker.
+``.streamlit/config.toml`` repeats the colours of the theme; a test keeps the two equal.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ CLASS_SYMBOLS = (
     "circle", "square", "triangle-up", "diamond", "cross",
     "triangle-down", "x", "star", "pentagon", "hexagram",
 )  # fmt: skip
-"""Marks of the points of each class where there are more than two."""
+"""Marks of the points of each class if there are more than two classes."""
 TRAIN_MODE_DASH = "2px,3px"
 FONT = '"Source Sans", "Source Sans Pro", "Segoe UI", system-ui, sans-serif'
 
@@ -53,7 +53,7 @@ class Palette:
     bad: str
 
     def lane(self, index: int) -> str:
-        """Return the colour of lane ``index``; they come round again after the last."""
+        """Return the colour of lane ``index``; after the last colour the first one follows."""
         return self.lanes[index % len(self.lanes)]
 
     @property

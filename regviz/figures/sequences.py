@@ -1,6 +1,6 @@
 """Plotly figures of the sequence lessons: masks over time and attention maps.
 
-They look as those of :mod:`regviz.figures.lessons`. Nothing here knows Streamlit or torch.
+They have the look of :mod:`regviz.figures.style`. Nothing here imports Streamlit or torch.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from regviz.figures.palette import LIGHT, Palette, rgba, scale
 from regviz.figures.style import CLOSED, panel_row, stroke, styled
 from regviz.frames.lab import LabFrame
 
-_UNITS = 32  # of a mask: more would not be seen
+_UNITS = 32  # of a mask that are drawn: more could not be seen
 
 
 def token_names(tokens: NDArray[Any]) -> list[str]:
-    """Return tokens as they are shown: 0 and 1, which decide, as A and B, the others as digits."""
+    """Return the names of tokens: A and B for 0 and 1, which decide the class, else digits."""
     return [("A", "B")[int(t)] if t < 2 else str(int(t)) for t in tokens]
 
 

@@ -1,7 +1,7 @@
 """Plotly figures of sweeps: the validation curve over one field, the plane over two.
 
-Values stand evenly spaced on an axis, whatever they are, so that 0 has its place beside a
-logarithmic range. Nothing here knows Streamlit or torch.
+Values are evenly spaced on an axis, so that 0 has a place beside a logarithmic range. Nothing here
+imports Streamlit or torch.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from regviz.figures.style import styled
 from regviz.results.sweeps import MEASURES, Axis, Outcome, Sweep, one_standard_error
 
 MOST_LABELS = 12
-"""Values written along an axis: more would stand on each other."""
-PARTS = ("val_accuracy", "gap", "zeros")  # of 1: shown as percent
+"""The most values written along an axis: more would overlap."""
+PARTS = ("val_accuracy", "gap", "zeros")  # shares, shown in percent
 UNITS = {"val_loss": "nats", "train_loss": "nats", "best_epoch": "epoch"}
 
 
@@ -111,8 +111,8 @@ def plane(
     measure: str = "val_loss",
     palette: Palette = LIGHT,
 ) -> go.Figure:
-    """Draw a measure over two fields as a heat map, the first field upwards; where there is room
-    each cell says its number. The best cell (lowest mean validation loss) has a star."""
+    """Draw a measure over two fields as a heat map, the first field upwards. Cells show their
+    numbers if there is room; the best one (lowest mean validation loss) has a star."""
     rows, columns = sweep.axes
     shape = (len(rows.values), len(columns.values))
     mean = np.full(shape, np.nan)

@@ -1,4 +1,4 @@
-"""The process that draws for a server: see :mod:`regviz.slides.process`."""
+"""The process that draws slides for a server: see :mod:`regviz.slides.process`."""
 
 import sys
 

@@ -1,6 +1,6 @@
 """Slides that move: the training, frame by frame, as an animated GIF or WebP.
 
-The page is drawn once; of each frame only what changes in it is drawn again, over the same
+The page is drawn once; for each frame only the changing parts are drawn again, over the same
 background. A GIF has one palette for all its pictures, so that colours do not flicker.
 """
 
@@ -20,12 +20,12 @@ from regviz.specs import SpecError
 
 PIXELS = (960, 540)
 HOLD = 2.0
-"""Seconds that the last picture stays."""
+"""Seconds for which the last picture is shown."""
 _COLORS = 192
 
 
 def animation(runs: Runs, slide: Slide, format: str) -> bytes:
-    """Return the training as ``gif`` or ``webp``, played without end.
+    """Return the training as ``gif`` or ``webp`` in an endless loop.
 
     Raises
     ------
@@ -101,15 +101,15 @@ def _pictures(
 
 
 def _one_palette(pictures: list[Image.Image], exactly: tuple[str, ...]) -> list[Image.Image]:
-    """Reduce pictures to one palette: what some of them need, and colours ``exactly`` kept."""
+    """Reduce pictures to one palette, made from a sample of them; colours ``exactly`` are kept."""
     some = [*pictures[:: max(1, len(pictures) // 4)][:4], pictures[-1]]
     width, height = pictures[0].size
     sheet = Image.new("RGB", (width, height * len(some)))
     for i, picture in enumerate(some):
         sheet.paste(picture, (0, i * height))
     palette = sheet.quantize(_COLORS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    # the theme's own colours stay what they are, most of all the background; Pillow looks up
-    # colours to six bits, so none may be near them
+    # the theme's colours stay exact, most of all the background; Pillow looks colours up with six
+    # bits, so no other colour may be near them
     kept = np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in exactly])
     found = np.array((palette.getpalette() or [])[: 3 * _COLORS]).reshape(-1, 3)
     near = np.abs(found[:, None] - kept[None]).max(axis=2).min(axis=1) < 8

@@ -1,7 +1,7 @@
 """Slides as a PowerPoint deck: 16:9, one figure a slide, with alt text and speaker notes.
 
-:func:`deck_slides` draws; what it returns is small and may be collected over a session, from many
-runs; :func:`build` makes one deck of it.
+:func:`deck_slides` draws the slides of some runs. They are small, so a session can collect them;
+:func:`build` makes one deck of them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from regviz.specs import SpecError
 from regviz.specs.text import clean, shortened
 
 _SCALE = 0.75
-"""Of the pictures in a deck, times the slide's: by default sharp on a screen of 2560 pixels."""
+"""Factor on the slide's scale for the pictures in a deck; the default is sharp at 2560 pixels."""
 _SIDE, _TOP, _FOOT, _CODE = 0.35, 0.95, 0.75, 1.0  # inches
 _THEN = datetime.datetime(2000, 1, 1)
 MOST_SLIDES = 100
@@ -36,10 +36,10 @@ _MOST_TITLE = 255
 
 @dataclass(frozen=True)
 class DeckSlide:
-    """One slide of a deck, drawn and worded.
+    """One slide of a deck: picture and texts.
 
-    ``picture`` is a PNG, ``alt`` what it shows, for those who do not see it; ``notes`` what to say
-    and how to make it again; ``caption`` stands below, ``link`` as a code beside it.
+    ``picture`` is a PNG and ``alt`` its alternative text. ``notes`` tell the speaker what to say
+    and how to reproduce the picture. ``caption`` stands below it, ``link`` as a QR code beside.
     """
 
     title: str
@@ -58,7 +58,7 @@ class DeckSlide:
 
 
 def deck_slides(runs: Runs, slide: Slide) -> list[DeckSlide]:
-    """Draw each figure as a slide of its own, or as many together as the slide's layout says."""
+    """Draw the figures, one on each slide, or as many as the slide's layout holds."""
     out = []
     height = paper.HEIGHT - _TOP - _FOOT
     for figures in slide.pages("one"):
@@ -165,7 +165,7 @@ def _title(slide: DeckSlide) -> tuple[float, str]:
 
 
 def _caption(slide: DeckSlide) -> tuple[float, str]:
-    """Return the size in points of a caption, and what of it the place below the picture holds."""
+    """Return a caption cut to the place below the picture, after its size in points."""
     code = _CODE if slide.link else 0.0
     width, size = paper.WIDTH - 2 * _SIDE - code - 0.4, max(10.0, 0.62 * slide.font_size)
     while True:
@@ -186,7 +186,7 @@ def _write(frame: Any, text: str, size: float, color: str, *, bold: bool = False
 
 
 def _describe(shape: Any, name: str, alt: str) -> None:
-    """Set the alt text; left alone, it would be the name of a file."""
+    """Set the alternative text, which would otherwise be a file name."""
     properties = shape._element._nvXxPr.cNvPr
     properties.set("name", name)
     properties.set("descr", alt)
@@ -207,7 +207,7 @@ def _qr(link: str) -> bytes:
 
 
 def _timeless(deck: bytes) -> bytes:
-    """Return the archive with all its dates the same: equal decks are equal files."""
+    """Return the archive with one fixed date, so that equal decks are equal files."""
     out = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(deck)) as old, zipfile.ZipFile(out, "w") as new:
         for info in old.infolist():

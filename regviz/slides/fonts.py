@@ -32,7 +32,7 @@ _PACKAGES: dict[str, tuple[tuple[str, str], ...]] = {
         ("Unifont", "fonts-unifont"),
     ),
 }
-"""Of each kind of character: families, and the packages (Debian, Ubuntu) that bring them."""
+"""For each kind of character the families, and the packages (Debian, Ubuntu) that have them."""
 
 
 def families(characters: Iterable[str]) -> tuple[str, ...]:
@@ -41,7 +41,7 @@ def families(characters: Iterable[str]) -> tuple[str, ...]:
 
 
 def missing(characters: Iterable[str]) -> str:
-    """Return those of these characters that no installed font has, in order."""
+    """Return the characters that no installed font has, in order."""
     return _found("".join(sorted(_needed(characters))))[1]
 
 

@@ -30,7 +30,7 @@ from regviz.slides.runs import Runs
 from regviz.slides.slide import FIGURES, LAYOUTS, Slide
 from regviz.specs.text import escaped, shortened
 
-_FONT = 13.0  # the font size of a slide at which figures are as large as in the app
+_FONT = 13.0  # font size of a slide at which letters have the size of the app's figures
 _ABOVE = {"boundary": 84, "difference": 56, "curves": 56, "accuracy": 56, "histogram": 98}
 """Pixels above a figure's axes, for its legend and its panels' titles."""
 
@@ -85,10 +85,10 @@ def _safe(text: str) -> str:
 
 
 def _box(number: int, name: str, runs: Runs, slide: Slide, color: Callable[[int], str]) -> str:
-    """Return the place of one figure on the page."""
+    """Return the HTML element of one figure."""
     said, chart = _safe(words.describe(name, runs)), runs.chart(name)
     if chart is not None and len(slide.figures) == 1 and slide.title in (None, chart.title):
-        # its title is the page's
+        # the page has the same title
         return f'<figure aria-label="{said}"><div><div id="figure-{number}"></div></div></figure>'
     if name != "numbers":
         return (
@@ -108,7 +108,7 @@ def _box(number: int, name: str, runs: Runs, slide: Slide, color: Callable[[int]
 
 
 def _figure(name: str, runs: Runs, slide: Slide, frames: Sequence[Frame]) -> dict[str, Any]:
-    """Return one figure at the last frame, and what of it changes with each frame."""
+    """Return one figure at the last frame, and the values that change with each frame."""
     chart = runs.chart(name)
     if chart is not None:
         return {"kind": "chart", "figure": _chart(json.loads(chart.figure), slide)}
@@ -139,7 +139,7 @@ def _figure(name: str, runs: Runs, slide: Slide, frames: Sequence[Frame]) -> dic
         out["colors"] = {
             "response": [_rgb(c) for c in slide.palette.response],
             "contour": slide.palette.contour,
-            "width": 3.5 if len(lanes) <= 2 else 6,  # of a picture that is made smaller
+            "width": 3.5 if len(lanes) <= 2 else 6,  # more pictures are drawn smaller
         }
         _arrange(figure, len(lanes), data[0].extent, runs, slide)
         figure.layout.images = [_picture(i, data[i].extent) for i in drawn]
@@ -187,7 +187,7 @@ def _rgb(color: str) -> list[int]:
 
 
 def _chart(figure: dict[str, Any], slide: Slide) -> dict[str, Any]:
-    """Return a chart for the page, which has its title, and room for its legend."""
+    """Return a chart without its title, which the page shows, and with room for its legend."""
     layout = figure["layout"]
     for name in ("title", "height", "width", "meta", "uirevision"):
         layout.pop(name, None)
@@ -220,7 +220,7 @@ def _name(figure: go.Figure, lanes: int, runs: Runs) -> None:
 
 
 def _columns(runs: Runs) -> tuple[str, str]:
-    """Return what the axes are called."""
+    """Return the titles of both axes."""
     if runs.column_names is None:
         return "x₀", "x₁"
     first, second = (escaped(shortened(name, 30)) for name in runs.column_names)

@@ -1,9 +1,9 @@
-"""Slides drawn in a process of their own, for a server; ``python -m regviz.slides`` is that one.
+"""Slides drawn in a separate process (``python -m regviz.slides``), for a server.
 
-Drawing takes a second or two and 150 MB, and other people's pages wait while it holds this
-process; so it is done elsewhere, at most two at a time, niced, and given up after a minute. What
-crosses over is a JSON header and the frames' own bytes (:meth:`Frame.to_bytes`); nothing is
-unpickled.
+Drawing takes a second or two and 150 MB, and would block the pages of all users meanwhile. So a
+child process draws, at lower priority, and is given up after a minute; at most two run at a time.
+It receives a JSON header and the frames as bytes (:meth:`regviz.frames.Frame.to_bytes`); nothing
+is unpickled.
 """
 
 from __future__ import annotations
@@ -37,19 +37,18 @@ _REMARK = "remark: "  # begins a line on standard error
 
 
 def render(runs: Runs, slide: Slide, format: str, *, timeout: float = TIMEOUT) -> bytes:
-    """Return what :func:`regviz.slides.render` returns, drawn by another process.
+    """Return the slide as :func:`regviz.slides.render` does, drawn by another process.
 
     Raises
     ------
     SpecError
-        As there; and if drawing takes too long or fails, in one sentence.
+        As there, and also if drawing takes too long or fails.
     """
     return drawn(runs, slide, format, timeout=timeout)[0]
 
 
 def drawn(runs: Runs, slide: Slide, format: str, *, timeout: float = TIMEOUT) -> tuple[bytes, str]:
-    """Return what :func:`render` returns, and a sentence on letters that no font has, or ``""``
-    (:func:`regviz.slides.unseen`)."""
+    """Return the bytes of :func:`render`, and the sentence of :func:`regviz.slides.unseen`."""
     if format not in FORMATS:
         raise SpecError(f'format: got "{format}"; choose one of {", ".join(FORMATS)}.')
     return _ask(_request([(runs, slide)], format), timeout)
@@ -69,11 +68,11 @@ def render_deck(parts: Sequence[tuple[Runs, Slide]], *, timeout: float = TIMEOUT
 
 
 def _request(parts: Sequence[tuple[Runs, Slide]], format: str) -> bytes:
-    """Pack what is to be drawn: a header, and the frames that the format needs."""
+    """Pack a request: a header, and the frames that the format needs."""
     bodies: list[bytes] = []
     entries = []
     for runs, slide in parts:
-        # the data once, in the last frame, which is what a still needs
+        # only the last frame holds the data; a still needs no other frame
         frames = runs.moments(slide.frames) if format in MOVING else list(runs.frames[-1:])
         own = [frame.to_bytes(with_data=frame is runs.last) for frame in frames]
         entries.append(
@@ -125,16 +124,16 @@ def _ask(message: bytes, timeout: float) -> tuple[bytes, str]:
 
 
 def _cache() -> dict[str, str]:
-    """Return where matplotlib keeps its list of fonts where there is no home to write to."""
+    """Return where matplotlib stores its list of fonts if the home folder is not writable."""
     if "MPLCONFIGDIR" in os.environ or os.access(Path.home(), os.W_OK):
         return {}
     return {"MPLCONFIGDIR": str(Path(tempfile.gettempdir()) / "regviz-matplotlib")}
 
 
 def answer(source: IO[bytes], sink: IO[bytes]) -> int:
-    """Read one request, write the file; return the exit code.
+    """Read one request, write the file, and return the exit code.
 
-    One sentence on standard error says why it is refused, or begins with ``remark: ``.
+    Standard error holds one sentence: why the request is refused, or a remark after ``remark: ``.
     """
     with contextlib.suppress(OSError):
         os.nice(5)

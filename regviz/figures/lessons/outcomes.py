@@ -50,8 +50,8 @@ def stress(
     lanes: Sequence[LaneFrame],
     palette: Palette = LIGHT,
 ) -> go.Figure:
-    """Draw how each kind of model ends under ever worse conditions: training loss, and validation
-    accuracy; a cross at the top is a run that diverged.
+    """Draw final training loss and validation accuracy of each kind of model under ever worse
+    conditions; a cross at the top is a run that diverged.
 
     ``lanes`` holds the values of the first label, then those of the second, and so on.
     """

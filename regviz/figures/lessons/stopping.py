@@ -24,9 +24,10 @@ def stopping_theatre(
     rule: EarlyStoppingSpec,
     palette: Palette = LIGHT,
 ) -> go.Figure:
-    """Draw how a rule watches a validation loss: what it keeps, what it asks for, its counter.
+    """Draw a rule of early stopping at work: its best loss, its threshold, and its counter.
 
-    ``val_loss`` holds the epochs of a run that trained on; ``states`` those up to the stop.
+    ``val_loss`` holds all epochs of a run without the rule, ``states`` the rule's states up to its
+    stop.
     """
     figure = make_subplots(
         rows=2, cols=1, shared_xaxes=True, row_heights=[0.7, 0.3], vertical_spacing=0.05
@@ -112,7 +113,7 @@ def stopping_theatre(
     )
     figure.update_xaxes(range=[0.5, len(losses) + 0.5])
     figure.update_xaxes(title_text="epoch", row=2, col=1)
-    # what was watched fills the picture; where the rest of the run leaves it, it leaves it
+    # the epochs up to the stop fill the picture; the rest of the run may leave it
     low = np.nanmin([*losses, *asked])
     high = np.nanmax(losses[len(seen) // 6 : len(seen)])  # the first steep epochs hide the rest
     room = 0.08 * (high - low) + 1e-3
@@ -130,9 +131,11 @@ def marked_run(
     others: Sequence[int] = (),
     palette: Palette = LIGHT,
 ) -> go.Figure:
-    """Draw the losses of a run, a visitor's mark, and only with ``answer`` where the validation
-    loss is lowest: a star, the stretch within tolerance, and the minima of ``others``, the same
-    run from other initial weights."""
+    """Draw the losses of a run and the user's mark.
+
+    With ``answer`` also the solution: a star at the lowest validation loss, the stretch within the
+    tolerance, and the best epochs of ``others``, the same run from other initial weights.
+    """
     figure = go.Figure()
     for name, curve, dash in (
         ("training", "train_loss", TRAIN_DASH),
@@ -179,7 +182,7 @@ def patience_curve(
     chosen: int,
     palette: Palette = LIGHT,
 ) -> go.Figure:
-    """Draw, for each patience, the validation loss that it keeps and the epochs that it costs."""
+    """Draw for each patience the validation loss of the kept weights and the epochs trained."""
     figure = make_subplots(
         rows=2, cols=1, shared_xaxes=True, row_heights=[0.6, 0.4], vertical_spacing=0.05
     )

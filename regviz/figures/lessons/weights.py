@@ -17,7 +17,7 @@ from regviz.frames import Frame
 def input_statistics(
     frames: Sequence[Frame], labels: Sequence[str], palette: Palette = LIGHT
 ) -> go.Figure:
-    """Draw what each layer gets as input over the epochs: its mean, and a band of ± one std."""
+    """Draw the inputs of each layer over the epochs: their mean, and a band of ± one std."""
     layers = min(len(lane.layers) for lane in frames[-1].lanes)
     figure = panel_row([f"layer {k + 1}" for k in range(layers)], horizontal_spacing=0.16 / layers)
     epochs = np.array([frame.epoch for frame in frames])
@@ -58,9 +58,9 @@ def weight_ridges(
 ) -> go.Figure:
     """Draw one layer's weights over the epochs as a ridge plot, one panel for each model.
 
-    Each ridge is the share of weights in 64 bins; weights that are exactly 0 are in none of them
-    but in a bar of their own at 0, as high as their share (the next ridge's foot is all of them),
-    with the share beside it.
+    A ridge shows the share of weights in each of 64 bins. Weights that are exactly 0 are in none
+    of the bins but in a bar at 0, with their share beside it; a bar that reaches the foot of the
+    next ridge means all weights.
     """
     rows = [frames[i] for i in sorted({round(k * (len(frames) - 1) / 11) for k in range(12)})]
     lanes = range(len(labels))
@@ -109,10 +109,10 @@ def weight_ridges(
 def input_groups(
     frames: Sequence[Frame], labels: Sequence[str], relevant: int, palette: Palette = LIGHT
 ) -> go.Figure:
-    """Draw how much leaves each input over the epochs, ‖w‖ of its weights, one panel a model.
+    """Draw ‖w‖ of each input's outgoing weights over the epochs, one panel for each model.
 
-    The first ``relevant`` inputs are those that matter; a cross on the axis is an input that is
-    switched off: all its weights are exactly 0.
+    The first ``relevant`` inputs carry information about the class. A cross on the axis marks an
+    input that is switched off: all its weights are exactly 0.
     """
     epochs = [frame.epoch for frame in frames]
     norms = np.array([[lane.input_norms for lane in frame.lanes] for frame in frames])
