@@ -250,8 +250,7 @@ def point(frame: Frame, lanes: Lanes) -> str:
     readings = [metrics.read(lane) for lane in frame.lanes]
     zeros = ", ".join(f"{n} {r.zeros:,}" for n, r in zip(of, readings, strict=True))
     sizes = ", ".join(
-        f"{n} {np.sqrt(np.square(lane.norms).sum()):.2f}"
-        for n, lane in zip(of, frame.lanes, strict=True)
+        f"{n} {metrics.size(lane):.2f}" for n, lane in zip(of, frame.lanes, strict=True)
     )
     return (
         f"Weights that are exactly 0, out of {readings[0].weights:,}: {zeros}. Norm ‖w‖ of "
@@ -347,7 +346,7 @@ def smaller(frame: Frame, lanes: Lanes) -> bool:
 def norm_rows(frame: Frame, lanes: Lanes) -> lesson.Rows:
     """Return what the penalties are about: both norms, and zeros in the first layer."""
     return [
-        ("‖w‖", *(f"{np.sqrt(np.square(lane.norms).sum()):.2f}" for lane in frame.lanes)),
+        ("‖w‖", *(f"{metrics.size(lane):.2f}" for lane in frame.lanes)),
         ("Σ|w|", *(f"{lane.l1_norms.sum():.1f}" for lane in frame.lanes)),
         (
             "Zeros, first layer",

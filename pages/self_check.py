@@ -278,11 +278,6 @@ def views(shown: lesson.Shown) -> None:
     lesson.curves_and_readout(shown, show_train_mode=shown.lesson.page.endswith("active"))
 
 
-def size(lane: LaneFrame) -> float:
-    """Return ‖w‖ of all weights."""
-    return float(np.sqrt(np.square(lane.norms).sum()))
-
-
 def sure(lane: LaneFrame) -> float:
     """Return the share of the plane where the model is more than 95% confident."""
     if lane.boundary is None:
@@ -294,9 +289,10 @@ def zeros(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     """Answer “L1 or L2: which sets inputs to exactly 0?”."""
     l1, l2 = (metrics.read(lane) for lane in frame.lanes)
     right = 0 if l1.zeros > l2.zeros else 1 if l2.zeros > l1.zeros else 2
+    first, second = map(metrics.size, frame.lanes)
     return right, (
         f"{l1.zeros:,} of {l1.weights:,} weights are exactly 0 with L1, {l2.zeros:,} with L2; ‖w‖ "
-        f"is {size(frame.lanes[0]):.2f} and {size(frame.lanes[1]):.2f}. L1 pulls a small weight "
+        f"is {first:.2f} and {second:.2f}. L1 pulls a small weight "
         "as hard as a large one, L2 in proportion to its size. This run uses Adam. With mini-batch "
         f"SGD most of these weights end only near 0: {L1_MEASURED}."
     )
@@ -304,7 +300,7 @@ def zeros(frame: Frame, lanes: Lanes) -> tuple[int, str]:
 
 def smaller(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     """Answer “Does a larger weight decay give larger or smaller weights?”."""
-    none, little, much = (size(lane) for lane in frame.lanes)
+    none, little, much = (metrics.size(lane) for lane in frame.lanes)
     right = 1 if much < little < none else 0 if much > little > none else 2
     return (
         right,
@@ -369,10 +365,11 @@ def stopping(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     """Answer “Is early stopping regularization?”."""
     full, stopped = frame.lanes
     a, b = metrics.read(full), metrics.read(stopped)
-    smaller_weights = size(stopped) < size(full)
+    norm, norm_stopped = metrics.size(full), metrics.size(stopped)
+    smaller_weights = norm_stopped < norm
     yes = smaller_weights and b.loss_gap < a.loss_gap
     return 0 if yes else 1, (
-        f"stopped at epoch {b.epoch}, ‖w‖ is {size(stopped):.2f} instead of {size(full):.2f}, and "
+        f"stopped at epoch {b.epoch}, ‖w‖ is {norm_stopped:.2f} instead of {norm:.2f}, and "
         f"the gap between validation and training loss {b.loss_gap:.3f} instead of "
         f"{a.loss_gap:.3f}. No term was added to the loss. On a quadratic loss early stopping acts "
         f"much like an L2 penalty{', and here too the weights stay smaller' * smaller_weights}."
