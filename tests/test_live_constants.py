@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, Page
 
 import regviz
 from regviz.data import own
-from regviz.figures import comparisons
+from regviz.figures import comparisons, info
 from regviz.figures import live as figures
 from regviz.frames import messages
 from regviz.ui.live.mount import SCRIPTS, script
@@ -164,7 +164,7 @@ def test_the_end_of_a_loss_axis_is_python_s(scripts: Page) -> None:
     rng = np.random.default_rng(0)
     values = [0.0, 1e-9, 0.96, 1.0, 999.0, *np.exp(rng.uniform(-12, 12, 500)).tolist()]
     tops = scripts.evaluate("(values) => values.map((v) => live.roundTop(v))", values)
-    assert tops == [figures.curve_top([np.array([value])]) for value in values]
+    assert tops == [info.curve_top([np.array([value])]) for value in values]
 
 
 @pytest.mark.parametrize("run", ["a", "b", "c"])

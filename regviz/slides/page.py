@@ -319,8 +319,8 @@ def _pixels(lane: LaneFrame) -> list[Any] | None:
 
 
 def _image(lane: LaneFrame, kinds: int, slide: Slide) -> str | None:
-    winners = classes.class_map_of(lane)
-    return None if winners is None else classes.png(winners, kinds, slide.palette)
+    class_map = classes.class_map_of(lane)
+    return None if class_map is None else classes.png(class_map, kinds, slide.palette)
 
 
 def _weights(lane: LaneFrame, layer: int) -> dict[str, Any]:

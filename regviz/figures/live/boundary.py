@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from regviz.figures import info
 from regviz.figures.palette import CLASS_SYMBOLS, LIGHT, Palette, mixed, scale
 from regviz.figures.style import chart_axis, chart_layout, legend_entry
 from regviz.frames import DataView

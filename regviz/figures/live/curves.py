@@ -21,7 +21,6 @@ from regviz.figures.palette import (
 from regviz.figures.style import chart_axis, chart_layout, key_line, legend_entry, log_axis
 from regviz.frames import LaneFrame
 
-SYMBOLS = {"best": "star", "stop": "square", "diverged": "x"}
 """Plotly's symbol for each kind of :class:`regviz.figures.info.Mark`."""
 
 
@@ -104,7 +103,7 @@ def loss_curves(
         line = key_line(TRAIN_MODE_DASH, palette)
         traces.append(legend_entry("train mode", mode="lines", line=line))
     for kind, name in (("best", "best epoch"), ("stop", "early stopping"), ("diverged",) * 2):
-        marker = {"color": palette.muted, "symbol": SYMBOLS[kind], "size": 11}
+        marker = {"color": palette.muted, "symbol": info.SYMBOLS[kind], "size": 11}
         traces.append(legend_entry(name, mode="markers", marker=marker))
     y: dict[str, Any] = {"range": list(info.LOSS_RANGE)}
     if show_accuracy:
@@ -175,7 +174,7 @@ def fill_loss_curves(figure: go.Figure, lanes: Sequence[LaneFrame]) -> go.Figure
             x=[mark.epoch for mark in marks],
             y=heights,
             text=texts,
-            marker={"symbol": [SYMBOLS[mark.kind] for mark in marks]},
+            marker={"symbol": [info.SYMBOLS[mark.kind] for mark in marks]},
         )
     figure.data[-2].showlegend = any(lane.stopped_epoch > 0 for lane in lanes)
     figure.data[-1].showlegend = any(lane.status == "diverged" for lane in lanes)

@@ -10,6 +10,7 @@ from typing import Any
 
 import streamlit as st
 
+from regviz.figures import info
 from regviz.figures import live as figures
 from regviz.specs import MAX_POINTS, MIN_POINTS, Point, text
 from regviz.ui.live.mount import FigurePair, both, mount, plot, skeletons
@@ -138,7 +139,7 @@ def decision_boundary(
         **({} if classes is None else {"classes": len(classes)}),
     )
     # put in here and not kept with the figure, because they may be names of the user's own data
-    for usual, name in zip(figures.INPUTS, axes or (), strict=False):
+    for usual, name in zip(info.INPUTS, axes or (), strict=False):
         title = json.dumps(text.escaped(text.clean(name)))
         skeleton = skeleton.replace(f'"text":{json.dumps(usual)}', f'"text":{title}')
     plot(

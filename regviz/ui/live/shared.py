@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from regviz.figures import comparisons
-from regviz.figures import live as figures
+from regviz.figures import info
+from regviz.figures.live import PANELS_PER_ROW
+from regviz.figures.style import LOG_LOSS_TICKS
 from regviz.frames import frame, messages
 from regviz.slides import classes
 
@@ -28,24 +29,24 @@ SHARED: dict[str, Any] = TOUCH | {
     "classCodes": frame.CLASS_CODES,
     "leadLevels": frame.LEAD_LEVELS,
     # curves
-    "few": figures.FEW,
-    "symbols": figures.SYMBOLS,
-    "lossRange": figures.LOSS_RANGE,
-    "logLossRange": figures.LOG_LOSS_RANGE,
-    "accuracyRange": figures.ACCURACY_RANGE,
-    "leastLogLoss": figures.LOG_LOSS_TICKS[0],
-    "round": figures.ROUND,
-    "headroom": figures.HEADROOM,
+    "few": info.FEW,
+    "symbols": info.SYMBOLS,
+    "lossRange": info.LOSS_RANGE,
+    "logLossRange": info.LOG_LOSS_RANGE,
+    "accuracyRange": info.ACCURACY_RANGE,
+    "leastLogLoss": LOG_LOSS_TICKS[0],
+    "round": info.ROUND,
+    "headroom": info.HEADROOM,
     # boundaries
-    "inputs": figures.INPUTS,
+    "inputs": info.INPUTS,
     "leastLead": classes.LEAST_LEAD,
     # histograms
-    "panelsPerRow": figures.PANELS_PER_ROW,
-    "tallestZeros": figures.TALLEST_ZEROS,
-    "zerosBar": figures.ZEROS_BAR,
-    "outside": comparisons.OUTSIDE,
-    "weightsRoom": comparisons.WEIGHTS_ROOM,
-    "weightsFloor": comparisons.WEIGHTS_FLOOR,
-    "leastBins": comparisons.LEAST_BINS,
+    "panelsPerRow": PANELS_PER_ROW,
+    "tallestZeros": info.TALLEST_ZEROS,
+    "zerosBar": info.ZEROS_BAR,
+    "outside": info.OUTSIDE,
+    "weightsRoom": info.WEIGHTS_ROOM,
+    "weightsFloor": info.WEIGHTS_FLOOR,
+    "leastBins": info.LEAST_BINS,
 }
 """For the scripts of the live charts."""
