@@ -1,1 +1,1 @@
-"""Data: the generated sets, and points of the user's own."""
+"""Data sets: generated ones, and the user's own points."""

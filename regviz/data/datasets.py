@@ -1,10 +1,10 @@
-"""Data sets, made from a :class:`~regviz.specs.DataSpec` and its seed alone.
+"""Data sets, determined by a :class:`~regviz.specs.DataSpec` and its seed.
 
-Each draw (points, split, flipped labels, irrelevant features) has a random stream of its own, so
-that moving one control does not re-draw the rest: label noise flips labels of the very points
-that were there before, and more label noise flips a superset of them.
+Each draw (points, split, flipped labels, irrelevant features) has a separate random stream, so
+moving one control does not redraw the rest: label noise flips labels of the same points, and more
+label noise flips a superset of them.
 
-scikit-learn is imported by the functions that need it: whoever only describes data never pays.
+scikit-learn is imported only by the functions that need it, because its import is slow.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ class Dataset:
     """Training, validation and locked test set of one :class:`~regviz.specs.DataSpec`.
 
     ``x_*`` are float32 (points, features), ``y_*`` int64 (points,). ``y_train`` may hold flipped
-    labels (label noise); validation and test keep the true ones, because they measure the rule,
-    not the noise. ``extent`` is (x0 low, x0 high, x1 low, x1 high) around all points shown.
-    Somebody's own data have no test set: it holds no points then.
+    labels (label noise); validation and test keep the true ones, because they measure the rule, not
+    the noise. ``extent`` is (x0 low, x0 high, x1 low, x1 high) around all points shown. The
+    test set of own data is empty.
     """
 
     x_train: NDArray[np.float32]
@@ -133,10 +133,10 @@ def order(n: int, noise: float, seed: int) -> Points:
     """Sequences of 20 tokens from an alphabet of 10: class 1 if and only if token 0 (A) comes
     before token 1 (B).
 
-    Each sequence holds A once and B once, at two places drawn evenly; the other 18 tokens are
-    drawn evenly from 2…9 and say nothing. ``noise`` is the probability that a token, whichever it
-    is, is afterwards replaced by one drawn evenly from all ten: then A or B may be missing or
-    appear twice, but the label stays. Tokens are stored as whole numbers in floats.
+    Each sequence holds A once and B once, at two uniformly drawn positions; the other 18 tokens are
+    uniform on 2…9 and carry no information. ``noise`` is the probability that any token is then
+    replaced by one drawn uniformly from all ten: A or B may be missing or repeated, but the label
+    stays. Tokens are stored as whole numbers in floats.
     """
     rng = stream(seed)
     x = rng.integers(2, ALPHABET, (n, SEQUENCE_LENGTH))
@@ -161,7 +161,7 @@ GENERATORS: dict[str, Callable[[int, float, int], Points]] = {
 
 def _digits(spec: DataSpec) -> tuple[Points, Points]:
     """Handwritten digits, 8x8 pixels in [0, 1] (scikit-learn's ``load_digits``); ``noise`` is the
-    standard deviation added to each pixel. The test set is what the samples leave over."""
+    standard deviation added to each pixel. The test set is taken from the images left over."""
     from sklearn.datasets import load_digits
 
     x, y = load_digits(return_X_y=True)
@@ -176,12 +176,11 @@ def _digits(spec: DataSpec) -> tuple[Points, Points]:
 def standardize(x: NDArray[np.float64], train: NDArray[np.int64]) -> NDArray[np.float64]:
     """Shift and scale each column, (x - μ)/σ, by mean and standard deviation of its training rows.
 
-    Of those only, because validation points stand for points not seen yet. Where they are all
-    equal in a column, σ is 1 and that column of theirs becomes 0 (scikit-learn's
-    ``StandardScaler``).
+    Validation rows do not count, because they stand for unseen points. If a column's training rows
+    are all equal, σ is 1 and they become 0 (scikit-learn's ``StandardScaler``).
     """
     mean, std = x[train].mean(axis=0), x[train].std(axis=0)
-    # the mean of equal numbers may miss them by a rounding: then std is not quite 0
+    # the mean of equal numbers may differ from them by rounding; then std is not exactly 0
     constant = np.ptp(x[train], axis=0) == 0
     return (x - np.where(constant, x[train[0]], mean)) / np.where(constant, 1.0, std)
 
@@ -190,7 +189,7 @@ _T = TypeVar("_T")
 
 
 class _Kept(Generic[_T]):
-    """Keep the last 16 made data sets; somebody's own only as long as a run holds its spec."""
+    """Cache the last 16 results; results of own data only while a run holds their spec."""
 
     def __init__(self, make: Callable[[DataSpec], _T]) -> None:
         self._make = make
@@ -207,7 +206,7 @@ class _Kept(Generic[_T]):
         return value
 
     def cache_clear(self) -> None:
-        """Forget all of them."""
+        """Clear the cache."""
         self._made.cache_clear()
         self._own.clear()
 
@@ -217,10 +216,10 @@ def make_dataset(spec: DataSpec) -> Dataset:
     """Make the data set that ``spec`` describes; equal specs give equal arrays.
 
     The ``n_samples`` points are split into train and validation (scikit-learn's
-    ``train_test_split``); the locked test set is drawn on top of them. Own points are split with
-    the same shares of all classes on either side, as far as they go, standardized (see
-    :func:`standardize`), and all used: they have no test set. Points that were drawn stay where
-    they are, and take turns in being for validation (:func:`regviz.data.own.turns`).
+    ``train_test_split``); the locked test set is drawn in addition. A table's points are split with
+    equal class shares where that is possible, standardized (see :func:`standardize`), and all used:
+    there is no test set. Points drawn by the user are not standardized, and take turns in being
+    used for validation (:func:`regviz.data.own.turns`).
     """
     from sklearn.model_selection import train_test_split
 
@@ -237,7 +236,7 @@ def make_dataset(spec: DataSpec) -> Dataset:
         x_test, y_test = make(N_TEST, spec.noise, _seed_of(seed, _TEST))
     k = spec.irrelevant_features
     if k:
-        # one row of draws for each feature: the first features stay when more are added
+        # one row of draws per feature: adding features does not redraw the first ones
         extra = stream(seed, _IRRELEVANT).standard_normal((k, n)).T
         x = np.hstack([x, extra])
         extra = stream(seed, _TEST_IRRELEVANT).standard_normal((k, len(x_test))).T
@@ -261,10 +260,10 @@ def make_dataset(spec: DataSpec) -> Dataset:
     flipped = rng.uniform(size=len(train)) < spec.label_noise
     other = (y_train + rng.integers(1, n_classes, len(train))) % n_classes
     y_train = np.where(flipped, other, y_train)
-    # whole halves, so that the picture's frame does not move with every change of the noise
+    # rounded to 0.5, so that the axes do not move with every change of the noise
     low = np.floor((x[:, :2].min(axis=0) - 0.15) * 2) / 2
     high = np.ceil((x[:, :2].max(axis=0) + 0.15) * 2) / 2
-    if spec.plane is not None:  # it stays as it was drawn in, unless a point lies outside
+    if spec.plane is not None:  # the axes of the drawing stay, unless a point lies outside
         drawn_low, drawn_high = np.array(spec.plane[0::2]), np.array(spec.plane[1::2])
         low = np.where(x[:, :2].min(axis=0) < drawn_low, low, drawn_low)
         high = np.where(x[:, :2].max(axis=0) > drawn_high, high, drawn_high)
@@ -282,11 +281,11 @@ def make_dataset(spec: DataSpec) -> Dataset:
 
 @_Kept
 def new_points(spec: DataSpec) -> NDArray[np.bool_]:
-    """Return which validation points have no exact copy among the training points, nor among the
-    validation points before them, (n_val,): only those measure a model on new data.
+    """Return which validation points have no exact copy among the training points or earlier
+    validation points, (n_val,): only these measure a model on new data.
 
-    A table may hold a row several times. Rows are compared by its own two inputs, because
-    irrelevant features make nothing new of a copy. Points that are made here are all new.
+    A table may hold a row several times. Rows are compared by the table's two inputs only, because
+    irrelevant features do not make a copy new. Generated points are all new.
     """
     data = make_dataset(spec)
     if spec.kind != OWN_KIND:
@@ -301,8 +300,11 @@ def new_points(spec: DataSpec) -> NDArray[np.bool_]:
 
 @_Kept
 def make_view(spec: DataSpec) -> DataView:
-    """Return the points of a data set as pictures show them, thinned evenly to 2,000; of
-    sequences, the first few of the validation set too, of images the first of each class."""
+    """Return the points to plot, thinned evenly to 2,000.
+
+    Also the first 6 sequences of a sequence set's validation set, and the first validation image
+    of each class of an image set.
+    """
     data = make_dataset(spec)
     x = np.concatenate([data.x_train[:, :2], data.x_val[:, :2]])
     y = np.concatenate([data.y_train, data.y_val])

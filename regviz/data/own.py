@@ -1,7 +1,7 @@
-"""Own data: a table that somebody brings, or points that are drawn, as the data of an experiment.
+"""Own data of an experiment: rows of the user's table, or points drawn by the user.
 
-:mod:`regviz.tables` reads tables; here is what becomes of their rows, and of points that are drawn.
-This module needs only the standard library: the web process imports it.
+:mod:`regviz.tables` reads the tables. This module needs only the standard library, because the web
+process imports it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from regviz.specs import OWN_KIND, DataSpec, Point
 
 MAX_USED = 500
-"""Rows of a table that are used; an experiment holds more, so that points can be drawn to them."""
+"""Rows of a table that are used; an experiment holds more, so that the user can add points."""
 OTHERS = "all others"
 
 EXAMPLE = """\
@@ -43,11 +43,11 @@ height (cm),weight (kg),species
 31.2,6.6,dog
 43.9,15.4,dog
 """
-"""A table as it may be, to be downloaded: made up, with two of each kind where the other lives."""
+"""An example table to download: invented, with two points of each class among the other class."""
 
 
 def without(data: DataSpec) -> DataSpec:
-    """Return the usual data, with the split, label noise and irrelevant features of ``data``."""
+    """Return the default data, with the split, label noise and irrelevant features of ``data``."""
     usual = DataSpec()
     return replace(
         data,
@@ -65,11 +65,10 @@ def without(data: DataSpec) -> DataSpec:
 
 
 def turns(n: int, fraction: float) -> list[bool]:
-    """Return which of ``n`` drawn points are for validation: they take turns, in their order.
+    """Return which of ``n`` drawn points are validation points: they take turns, in their order.
 
-    Point i is where round((i + 1)·fraction) is more than round(i·fraction). So a point that is
-    drawn after the others changes nothing about them, and round(n·fraction) are for validation,
-    as of any other data.
+    Point i is one if round((i + 1)·fraction) > round(i·fraction). So a new point does not move
+    earlier ones to the other side, and round(n·fraction) are for validation, as in other data.
     """
     return [round((i + 1) * fraction) > round(i * fraction) for i in range(n)]
 
@@ -77,8 +76,8 @@ def turns(n: int, fraction: float) -> list[bool]:
 def arranged(
     train: Sequence[Point], validation: Sequence[Point], fraction: float
 ) -> tuple[Point, ...]:
-    """Bring points into an order in which :func:`turns` leaves them on their side, as far as the
-    fraction allows: the last ones change it."""
+    """Order points so that :func:`turns` leaves them on their side of the split; if the fraction
+    does not allow that, the last points of a side change it."""
     sides = [list(train), list(validation)]
     n = len(train) + len(validation)
     while len(sides[1]) > round(n * fraction):
@@ -92,15 +91,15 @@ def arranged(
 def drawn(
     points: Any, plane: tuple[float, float, float, float], like: DataSpec, **names: object
 ) -> DataSpec:
-    """Return data that were drawn in a part of the plane, with the split and irrelevant features
-    of ``like``, and its label noise where those were drawn too.
+    """Return the spec of points drawn in ``plane``, with ``like``'s split and irrelevant features.
 
-    Points that were shown before anything was drawn had their labels flipped already.
+    ``like``'s label noise is kept only if its points were drawn, too: the labels of other points
+    were already flipped when they were shown.
 
     Raises
     ------
     SpecError
-        If the points do not make up data, or not enough of them.
+        If the points are invalid or too few.
     """
     mapping: dict[str, Any] = {"columns": like.columns, "classes": like.classes, **names}
     return replace(
@@ -119,8 +118,8 @@ def drawn(
 
 
 def thinned(y: Sequence[int], most: int = MAX_USED) -> list[int]:
-    """Return which of the rows are kept: evenly, with the same shares of all classes, at most
-    ``most``, and of each class at least two."""
+    """Return the indices of at most ``most`` rows, spread evenly, with the same class shares and
+    at least two rows per class."""
     if len(y) <= most:
         return list(range(len(y)))
     rows = [[i for i, label in enumerate(y) if label == k] for k in range(1 + max(y))]
@@ -131,15 +130,15 @@ def thinned(y: Sequence[int], most: int = MAX_USED) -> list[int]:
 
 
 def _shares(sizes: Sequence[int], most: int) -> list[int]:
-    """Return how many of each class are kept, ``most`` in all, none less than two of it."""
+    """Return how many rows of each class to keep: ``most`` in all, at least two of each."""
     if len(sizes) == 2:
         share = min(max(2, round(most * sizes[0] / sum(sizes))), most - 2)
         return [share, most - share]
     due = [most * size / sum(sizes) for size in sizes]
     counts = [max(2, int(part)) for part in due]
-    while sum(counts) < most:  # a few steps: none was short of its due by one
+    while sum(counts) < most:  # a few steps: each count is less than 1 below its due
         counts[max(range(len(due)), key=lambda k: due[k] - counts[k])] += 1
-    while sum(counts) > most:  # small classes have got more than was due to them
+    while sum(counts) > most:  # small classes were raised above their due
         counts[max(range(len(due)), key=lambda k: (counts[k] > 2, counts[k] - due[k]))] -= 1
     return counts
 

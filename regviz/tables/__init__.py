@@ -1,13 +1,14 @@
-"""A table as people bring it: read by another process, then two inputs and a label are chosen.
+"""Tables that users upload or paste: another process reads them, then two columns become the inputs
+and one the label.
 
 ``text``, ``workbook``
     bytes become rows of cells: encodings by chardet, dialects by CleverCSV, sheets by calamine.
 ``header``, ``cells``, ``columns``, ``reading``
     rows become named columns of numbers, dates or words: a :class:`Sheet`.
-``apart``
-    the same in a process of its own, with limits of time and memory, for a server.
+``process``
+    runs the reader in a separate process with limits of time and memory, for a server.
 ``suggest``, ``labels``, ``choice``, ``remarks``
-    a sheet becomes points of an experiment, and what there is to say about them.
+    a sheet becomes points of an experiment, with notes for the user.
 
 This file needs only the standard library: the web process imports it.
 """
@@ -20,12 +21,12 @@ from typing import Any, Literal
 
 MAX_BYTES = 1_000_000
 MAX_ROWS = 2_000
-"""Rows that are read; of more than an experiment holds, an even selection is taken."""
+"""Rows that are read; a longer table is refused. An experiment uses an even selection of them."""
 MAX_COLUMNS = 100
 MAX_LINE = 10_000
-"""Characters of a line."""
+"""Characters per line; a longer line is refused."""
 MAX_CELL = 200
-"""Characters of a cell that are looked at; of a longer one, its beginning."""
+"""Characters per cell; a longer cell is cut, and is never a number."""
 
 DECIMALS = (".", ",")
 
@@ -34,12 +35,12 @@ Kind = Literal["number", "date", "words", "nothing"]
 
 @dataclass(frozen=True)
 class Column:
-    """One column, as it was understood.
+    """One column and how its cells were read.
 
-    ``texts`` are the cells as they stood; of a column of numbers, ``values`` are what they mean,
-    with None where nothing stands (``missing``) or no number does (``bad``, row by row).
-    ``question`` is a sentence where the numbers can be read in two ways and nobody has said which.
-    ``is_index`` says that it is the first column and the only one without a name, as pandas writes
+    ``texts`` are the cells of the file. In a column of numbers, ``values`` are the parsed numbers,
+    None in rows without a value (``missing``) or with something else than a number (``bad``); both
+    hold row indices. ``question`` is a sentence for the user if the decimal sign is ambiguous.
+    ``is_index`` is True for a first column that is the only one without a name, as pandas writes
     its index.
     """
 
@@ -58,11 +59,11 @@ class Column:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A table: its columns, the line of the file that each row stood in, and what was done.
+    """A table: its columns, the line number of each row in the file, and notes on the reading.
 
-    ``ragged`` names lines with another number of cells than the table has, and that number;
-    they are in no column. ``sheets`` are the names of a workbook's sheets, and ``sheet`` the one
-    that was read.
+    ``ragged`` holds (line, number of cells) for rows whose number of cells differs from the
+    table's; they are in no column. ``sheets`` are the names of a workbook's sheets, ``sheet`` the
+    name of the one that was read.
     """
 
     columns: tuple[Column, ...]
@@ -74,20 +75,20 @@ class Sheet:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of the columns; no two are equal."""
+        """The unique names of the columns."""
         return tuple(column.name for column in self.columns)
 
     def column(self, name: str) -> Column:
-        """Return the column of that name, which is there."""
+        """Return the column with this name, which must exist."""
         return next(column for column in self.columns if column.name == name)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the mapping of all fields, ready for JSON."""
+        """Return all fields as a mapping of JSON types."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, mapping: Mapping[str, Any]) -> Sheet:
-        """Read what :meth:`to_dict` wrote and JSON carried."""
+        """Build a sheet from :meth:`to_dict`'s mapping after a round trip through JSON."""
         columns = (
             Column(**{name: _tuple(value) for name, value in column.items()})
             for column in mapping["columns"]
@@ -101,18 +102,18 @@ def _tuple(value: Any) -> Any:
 
 
 def quoted(text: str) -> str:
-    """Return what a cell holds, in quotes, on one line and short."""
+    """Return a cell's text in quotes, on one line, shortened to 25 characters."""
     plain = "".join(c if c.isprintable() else "�" for c in text[:40])
     return f"“{plain if len(text) <= 25 else plain[:24] + '…'}”"
 
 
 def listed(texts: Sequence[str], most: int = 4) -> str:
-    """Return some of the texts, the others as an ellipsis."""
+    """Return the first ``most`` texts, then an ellipsis if there are more."""
     return ", ".join(texts[:most]) + (", …" if len(texts) > most else "")
 
 
 def in_lines(numbers: Sequence[int], most: int = 20) -> str:
-    """Return ``line 3`` or ``lines 3, 5 and 7``, of very many the first and their number."""
+    """Return ``line 3`` or ``lines 3, 5 and 7``; beyond ``most`` lines, the number of the rest."""
     if len(numbers) == 1:
         return f"line {numbers[0]}"
     if len(numbers) > most:

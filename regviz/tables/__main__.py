@@ -1,4 +1,4 @@
-"""The process that reads one table: a file comes in, a sheet or a sentence goes out."""
+"""The process that reads one table: a file on standard input, a sheet or an error as its answer."""
 
 import sys
 

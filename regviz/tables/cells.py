@@ -1,8 +1,8 @@
 """What a cell means: a number, nothing, a date, or words.
 
-A number may have a sign (also the typographic minus), thousands set apart, a decimal point or
-comma, an exponent, and a unit. What cannot be told from one cell, whether ``1,050`` is a thousand
-and fifty or one and a bit, is left to the column.
+A number may have a sign (also the typographic minus), thousands separators, a decimal point or
+comma, an exponent, and a unit. One cell such as ``1,050`` is ambiguous (1050 or 1.05): the column
+decides.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from regviz.tables import MAX_CELL
 
 _SPACES = " \u00a0\u202f\u2009\u2007"
-_SIGNS = "-−–﹣－"  # the first first: within brackets it would else mean a range
+_SIGNS = "-−–﹣－"  # the hyphen must come first: elsewhere in a character class it means a range
 _MONEY = "$€£¥₹₽"
 
 _CELL = re.compile(
@@ -25,10 +25,10 @@ _WHOLE = r"[1-9][0-9]{{0,2}}(?:{0}[0-9]{{3}})+"
 
 
 def _grammar(decimal: str, group: str) -> re.Pattern[str]:
-    """Digits with or without thousands set apart, then digits after the decimal sign, or none."""
-    apart = "|".join(_WHOLE.format(sign) for sign in (group, f"[{_SPACES}]", "['’]"))
+    """Return the grammar of digits, with or without thousands separators, and of decimals."""
+    grouped = "|".join(_WHOLE.format(sign) for sign in (group, f"[{_SPACES}]", "['’]"))
     indian = r"|[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3}" if group == "," else ""
-    return re.compile(rf"(?P<whole>[0-9]*|{apart}{indian})(?:{decimal}(?P<part>[0-9]*))?")
+    return re.compile(rf"(?P<whole>[0-9]*|{grouped}{indian})(?:{decimal}(?P<part>[0-9]*))?")
 
 
 _POINT, _COMMA = _grammar(r"\.", ","), _grammar(",", r"\.")
@@ -49,8 +49,11 @@ _NO_LABEL = frozenset(
 
 @dataclass(frozen=True)
 class Number:
-    """A number in a cell: its value with a decimal point and with a decimal comma, where it is
-    one so, its unit, and whether it has neither point nor comma."""
+    """A number in a cell.
+
+    ``point`` and ``comma`` are its values read with a decimal point and with a decimal comma, None
+    where that reading is no number. ``is_plain`` is True if it has neither sign.
+    """
 
     point: float | None
     comma: float | None
@@ -59,16 +62,16 @@ class Number:
 
     @property
     def is_open(self) -> bool:
-        """Whether it can be read in two ways."""
+        """Whether the two readings differ."""
         return self.point is not None and self.comma is not None and self.point != self.comma
 
     def value(self, decimal: str) -> float | None:
-        """Return the value for the decimal sign."""
+        """Return the value read with this decimal sign, or None."""
         return self.point if decimal == "." else self.comma
 
 
 def shown(cell: str | float) -> str:
-    """Return a cell as text: a whole number without a decimal point."""
+    """Return a cell as text; a whole number has no decimal point."""
     if isinstance(cell, float):
         return str(int(cell)) if cell.is_integer() and abs(cell) < 1e15 else repr(cell)
     return cell[:MAX_CELL]
@@ -106,12 +109,12 @@ def _value(body: str, grammar: re.Pattern[str], sign: str, exponent: str) -> flo
 
 
 def is_nothing(cell: str | float) -> bool:
-    """Whether a cell says that a number is missing."""
+    """Whether a cell is empty or marks a missing number."""
     return isinstance(cell, str) and cell.strip().casefold() in _NOTHING
 
 
 def is_no_label(text: str) -> bool:
-    """Whether a cell says that a label is missing; ``none`` and ``-`` may be labels."""
+    """Whether a cell is empty or marks a missing label; ``none`` and ``-`` may be labels."""
     return text.strip().casefold() in _NO_LABEL
 
 

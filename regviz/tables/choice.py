@@ -1,4 +1,4 @@
-"""Two inputs and a label of a sheet are chosen, and its rows become points of an experiment."""
+"""Choose two inputs and a label of a sheet; its rows become points of an experiment."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from regviz.tables.labels import (
     classes_of,
     distinct,
     regression,
-    told_apart,
+    separate,
 )
 from regviz.tables.suggest import Suggestion, names_rows, not_chosen, of_dates, suggest
 
@@ -28,10 +28,10 @@ MISSING: tuple[Missing, ...] = ("refuse", "drop")
 
 @dataclass(frozen=True)
 class Table:
-    """What was chosen of a sheet: points, the names it gives them, and what there is to say.
+    """The points chosen from a sheet, the names of their columns and classes, and notes.
 
-    ``rows`` are those that became points before any thinning, ``dropped`` those left out because
-    something was missing; ``first`` and ``last`` are the first and the last of them.
+    ``rows`` counts the rows that became points before thinning, ``dropped`` those left out because
+    a value was missing; ``first`` and ``last`` are the first and the last of these points.
     """
 
     points: tuple[Point, ...]
@@ -46,7 +46,8 @@ class Table:
     last: tuple[float, float, str]
 
     def data(self, like: DataSpec) -> DataSpec:
-        """Return these data, with the split, label noise and irrelevant features of ``like``."""
+        """Return the spec of these points, with ``like``'s split, label noise and irrelevant
+        features."""
         return replace(
             like,
             kind=OWN_KIND,
@@ -68,28 +69,28 @@ def choose(
     merge: bool = True,
     pair: tuple[str, str | None] | None = None,
 ) -> Table:
-    """Make points of a sheet.
+    """Turn the rows of a sheet into points.
 
     Parameters
     ----------
     sheet
-        As it was read.
+        The table that was read.
     inputs
-        Two columns of numbers; None for the first two that are fit.
+        Two columns of numbers; None for the first two suitable ones.
     label
-        The column that says the class; None to find it.
+        The column of the classes; None to find it.
     missing
         ``refuse`` a table where a chosen column lacks a value, or ``drop`` those rows.
     merge
-        Labels that differ by capitals or spaces only, or are one number, are one.
+        Treat labels as one if they differ only by capitals or spaces, or are the same number.
     pair
-        Of more than two labels: the one that becomes class 1, and the one that becomes class 0,
-        or None for all others. Without it each label is a class, in their order.
+        With more than two labels: the label of class 1, and the label of class 0 or None for all
+        others. Without a pair, each label is a class, in their order.
 
     Raises
     ------
     SpecError
-        One sentence that says what is wrong, in which line, and what to do.
+        One sentence: the problem, its line, and what to do.
     """
     if missing not in MISSING:
         raise SpecError(f'--missing: got "{missing}"; choose one of {", ".join(MISSING)}.')
@@ -124,7 +125,7 @@ def choose(
     names, classes, spelled = classes_of(target, kept, merge=merge)
     what = "of numbers"
     if len(names) > 2 and pair is not None:
-        names, kept, classes = told_apart(names, kept, classes, pair)
+        names, kept, classes = separate(names, kept, classes, pair)
         what = "with these labels"
     if len(kept) < MIN_POINTS:
         raise SpecError(
@@ -185,7 +186,7 @@ def choose(
 
 
 def missing_lines(sheet: Sheet, inputs: Sequence[str], label: str) -> list[int]:
-    """Return the lines in which a value is missing in one of these columns."""
+    """Return the lines where one of these columns lacks a value."""
     gone = _missing([sheet.column(name) for name in inputs], sheet.column(label))
     return [sheet.lines[i] for i in gone]
 
@@ -206,7 +207,7 @@ def _one(sheet: Sheet, name: str | None) -> str | None:
 
 
 def _checked(sheet: Sheet, names: Sequence[str] | None, flag: str) -> list[str]:
-    """Find columns by their names, as they are shown or as they stand in the file."""
+    """Return columns by their names, in the app's or in the file's spelling."""
     out = []
     for name in names or ():
         plain = plain_name(name)
@@ -264,7 +265,7 @@ def _too_few(sheet: Sheet, found: Suggestion) -> str:
 
 
 def _check_cells(sheet: Sheet, features: Sequence[Column]) -> None:
-    """Refuse what is no number; what is wrong in the first bad line is said of all of them."""
+    """Refuse cells that are no numbers; the error explains the first bad line and counts others."""
     width = len(sheet.columns)
     bad = {
         line: f"has {n} column{'s' if n != 1 else ''} where the table has {width}"

@@ -1,7 +1,7 @@
-"""What a column holds: numbers, dates or words; and how its numbers are to be read.
+"""What a column holds: numbers, dates or words; and its decimal sign.
 
-A decimal point or comma is what the column itself shows somewhere, else what the other columns
-show. Where both readings are left, nothing is guessed: the column gets a question.
+The decimal sign follows from an unambiguous cell of the column, else from the other columns. If
+both readings remain possible, the column gets a question for the user instead of a guess.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from regviz.tables import DECIMALS, Column, quoted
 from regviz.tables.cells import Number, is_date, is_nothing, number, shown
 
-_MOSTLY = 0.6  # of the cells that hold anything
-_SAME = 0.3  # of the numbers, so that the unit of most is that of the column
-_THOUSANDS = 100  # beside whole numbers of this size, 1,050 is hardly one and a bit
+_MOSTLY = 0.6  # share of numbers among the filled cells from which a column is numeric
+_SAME = 0.3  # least share of the numbers that must have the column's most frequent unit
+_THOUSANDS = 100  # beside whole numbers of this size, 1,050 is hardly 1.05
 
 
 @dataclass(frozen=True)
 class _Read:
-    """The cells of a column, and the numbers in them."""
+    """The cells of a numeric column and the numbers in them."""
 
     name: str
     is_named: bool
@@ -32,7 +32,7 @@ class _Read:
     is_index: bool
 
     def first(self, decimal: str) -> tuple[int, str] | None:
-        """Return the line and the cell that can only be read with this decimal sign."""
+        """Return the line and text of the first cell that only this decimal sign can read."""
         other = DECIMALS[1 - DECIMALS.index(decimal)]
         for line, cell, n in zip(self.lines, self.cells, self.numbers, strict=True):
             if n is not None and n.value(decimal) is not None and n.value(other) is None:
@@ -41,14 +41,14 @@ class _Read:
 
     @property
     def open(self) -> str:
-        """The first cell that can be read in two ways, or nothing."""
+        """The first ambiguous cell, or ""."""
         for cell, n in zip(self.cells, self.numbers, strict=True):
             if n is not None and n.is_open:
                 return shown(cell)
         return ""
 
     def beside(self, least: float = 0) -> str:
-        """A whole number of that size without point and comma, or nothing."""
+        """The first whole number without point or comma and of at least this size, or ""."""
         for cell, n in zip(self.cells, self.numbers, strict=True):
             if n is not None and n.is_plain and abs(n.point or 0) >= max(least, 1):
                 return shown(cell)
@@ -62,20 +62,20 @@ def columns(
     delimiter: str,
     decimal: str | None = None,
 ) -> tuple[Column, ...]:
-    """Return what each column holds.
+    """Return the columns of a table with their kinds and values.
 
     Parameters
     ----------
     names
-        Of the columns, "" where one has none.
+        One per column, "" where it has none.
     cells
-        Of each column.
+        The cells of each column.
     lines
-        Of the file, of each row.
+        The line number of each row in the file.
     delimiter
-        What stands between the columns; nothing in a workbook.
+        The character between the columns; "" for a workbook.
     decimal
-        ``.`` or ``,`` where somebody said so.
+        ``.`` or ``,`` if the user chose it; None to find it.
     """
     numeric: dict[int, _Read] = {}
     unique = _unique(names)
@@ -100,15 +100,15 @@ def columns(
                 if decimal is not None
                 else _sign(numeric[k], signs[k], shown_signs, delimiter)
             )
-            is_said = decimal is not None or not (signs[k] or shown_signs)
-            out.append(_numbers(numeric[k], sign, question, is_said=is_said))
+            is_noted = decimal is not None or not (signs[k] or shown_signs)
+            out.append(_numbers(numeric[k], sign, question, is_noted=is_noted))
         else:
             out.append(_words(unique[k], bool(names[k]), column))
     return tuple(out)
 
 
 def _sign(read: _Read, own: Sequence[str], elsewhere: set[str], delimiter: str) -> tuple[str, str]:
-    """Return the decimal sign of a column of numbers, and a question where that is not sure."""
+    """Return the decimal sign of a numeric column, and a question if it is ambiguous."""
     if len(own) == 2:
         (one, point), (other, comma) = read.first(".") or (0, ""), read.first(",") or (0, "")
         return ".", (
@@ -120,7 +120,7 @@ def _sign(read: _Read, own: Sequence[str], elsewhere: set[str], delimiter: str) 
         return (own[0] if own else "."), ""
     mark = "," if "," in cell else "."
     beside, large = read.beside(), read.beside(_THOUSANDS)
-    if elsewhere == {"," if mark == "." else "."}:  # then it sets thousands apart
+    if elsewhere == {"," if mark == "." else "."}:  # then ``mark`` separates thousands
         return next(iter(elsewhere)), ""
     if elsewhere == {mark} and not large:
         return mark, ""
@@ -140,7 +140,7 @@ def _sign(read: _Read, own: Sequence[str], elsewhere: set[str], delimiter: str) 
     )
 
 
-def _numbers(read: _Read, sign: str, question: str, *, is_said: bool) -> Column:
+def _numbers(read: _Read, sign: str, question: str, *, is_noted: bool) -> Column:
     values = tuple(None if n is None else n.value(sign) for n in read.numbers)
     missing = tuple(i for i, cell in enumerate(read.cells) if is_nothing(cell))
     gone = set(missing)
@@ -155,7 +155,7 @@ def _numbers(read: _Read, sign: str, question: str, *, is_said: bool) -> Column:
         value = next(
             v for v, n in zip(values, read.numbers, strict=True) if n is not None and n.is_open
         )
-        if is_said or (value is not None and abs(value) >= 1000):
+        if is_noted or (value is not None and abs(value) >= 1000):
             notes.append(f"{quoted(cell)} in {quoted(read.name)} was read as {value:.15g}.")
     return Column(
         name=read.name,
@@ -173,7 +173,7 @@ def _numbers(read: _Read, sign: str, question: str, *, is_said: bool) -> Column:
 
 
 def _is_days(cells: Sequence[str | float]) -> bool:
-    """Whether all cells are days written as 20240301."""
+    """Whether all filled cells are dates of the form 20240301."""
     texts = {shown(cell) for cell in cells if not is_nothing(cell)}
     try:
         days = [datetime.datetime.strptime(text, "%Y%m%d") for text in texts if len(text) == 8]
@@ -198,7 +198,7 @@ def _words(name: str, is_named: bool, cells: Sequence[str | float]) -> Column:
 
 
 def _unique(names: Sequence[str]) -> list[str]:
-    """Return a name for each column: its own, with a number where others have the same."""
+    """Return a unique name for each column: a repeated name gets a number."""
     out: list[str] = []
     for k, name in enumerate(names, 1):
         plain = name or f"column {k}"

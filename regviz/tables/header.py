@@ -1,4 +1,4 @@
-"""Which rows stand above a table, which of them names its columns, and where the table begins."""
+"""Find the title rows above a table, its header and its first row."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MARKUP = str.maketrans({"<": "‹", ">": "›", "&": "+"})
 
 @dataclass(frozen=True)
 class Grid:
-    """A table: what its columns are called, "" where they are not, its rows, and what was done."""
+    """A table: its columns' names ("" where there is none), its rows, and notes on the reading."""
 
     names: tuple[str, ...]
     body: tuple[Row, ...]
@@ -34,7 +34,7 @@ def grid(rows: Sequence[Row]) -> Grid:
     Raises
     ------
     SpecError
-        If there is none, or its header has another number of columns than its rows.
+        If there is no table, it is too wide, or its header and rows differ in width.
     """
     rows, edge = _without_empty_columns([row for row in rows if not _is_rule(row)])
     width = Counter(len(row.cells) for row in rows[:1000]).most_common(1)[0][0]
@@ -108,7 +108,7 @@ def grid(rows: Sequence[Row]) -> Grid:
 
 
 def name(text: str) -> str:
-    """Return what a cell says as a name that an experiment may hold, or nothing."""
+    """Return a cell's text as a name that an experiment accepts, or ""."""
     text = text[:200].translate(_MARKUP)
     plain = "".join(c if c.isprintable() else " " for c in unicodedata.normalize("NFC", text))
     short = " ".join(plain.split())
@@ -117,7 +117,7 @@ def name(text: str) -> str:
 
 
 def shown_as(texts: Sequence[str], names: Sequence[str]) -> list[str]:
-    """Return a note where names are not quite what stands in the file."""
+    """Return a note if some names differ from the texts in the file."""
     other = [
         f"{quoted(text)} as {quoted(new)}"
         for text, new in zip(texts, names, strict=True)
@@ -145,8 +145,8 @@ def _is_rule(row: Row) -> bool:
 
 
 def _without_empty_columns(rows: Sequence[Row]) -> tuple[list[Row], int]:
-    """Cut off the empty cells at the end of rows that spreadsheets leave behind, and an empty
-    first column; and say whether there was one."""
+    """Cut trailing empty cells, which spreadsheets leave behind, and an empty first column; also
+    return whether there was one (0 or 1)."""
     width = Counter(len(row.cells) for row in rows[:1000]).most_common(1)[0][0]
     used = [[bool(str(cell)) for cell in row.cells] for row in rows]
     last = max((k for u in used if len(u) == width for k in range(width) if u[k]), default=0)
@@ -171,14 +171,14 @@ def _filled(row: Row) -> int:
 
 
 def _titles(rows: Sequence[Row], width: int) -> tuple[list[Row], list[Row]]:
-    """Part the rows above the table from the rest.
+    """Split the rows into titles above the table and the rest.
 
-    A row with one cell is one where the table has more; one with several, but not as many as the
-    table, only where a row that names all columns follows it, or it begins with a comment's sign.
+    In a table of several columns, a row with one filled cell is a title. An incomplete row of
+    several cells is a title only if a complete header follows, or if it starts with a comment sign.
     """
 
     def whole(row: Row) -> bool:
-        some = _filled(row) == width - 1 and not str(row.cells[0])  # a counter without a name
+        some = _filled(row) == width - 1 and not str(row.cells[0])  # an index without a name
         return len(row.cells) == width and (_filled(row) == width or some)
 
     def names_all(row: Row) -> bool:
@@ -202,9 +202,10 @@ def _titles(rows: Sequence[Row], width: int) -> tuple[list[Row], list[Row]]:
 def _is_header(rows: Sequence[Row], width: int) -> bool:
     """Whether the first row names the columns.
 
-    It does where no cell of it is a number. It may also hold whole numbers, such as years, where
-    other cells of it are nothing that stands in the rest of their column, and either two of those
-    are words, one of them above numbers, or the whole numbers lie apart from their columns.
+    A row without numbers is a header. A header may also hold whole numbers, such as years. Then
+    its other cells must not occur in the rest of their columns, and one of two things must hold:
+    at least two of them are words, one of these above numbers; or every whole number lies outside
+    the range of its column.
     """
     first, rest = rows[0], rows[1:]
     if not _has_number(first):
@@ -212,7 +213,7 @@ def _is_header(rows: Sequence[Row], width: int) -> bool:
     if len(first.cells) != width or not rest:
         return False
     others = [row for row in rest[:500] if len(row.cells) == width]
-    votes, strong, apart = 0, False, True
+    votes, strong, outside = 0, False, True
     for k, cell in enumerate(first.cells):
         column = [row.cells[k] for row in others if str(row.cells[k])]
         read = number(cell)
@@ -226,12 +227,12 @@ def _is_header(rows: Sequence[Row], width: int) -> bool:
         elif read.point is None or not read.point.is_integer():
             return False
         else:
-            apart = apart and _stands_out(read.point, column)
-    return (votes > 1 and strong) or (apart and votes > 0) or _counts(first)
+            outside = outside and _stands_out(read.point, column)
+    return (votes > 1 and strong) or (outside and votes > 0) or _counts(first)
 
 
 def _stands_out(value: float, column: Sequence[str | float]) -> bool:
-    """Whether a whole number is none of its column: it lies apart from all that is there."""
+    """Whether a number lies outside the range of a column's numbers."""
     read = [n for cell in column if (n := number(cell)) is not None]
     values = [v for n in read if (v := n.comma if n.point is None else n.point) is not None]
     if len(values) * 2 < len(column) or not values:
@@ -240,16 +241,16 @@ def _stands_out(value: float, column: Sequence[str | float]) -> bool:
 
 
 def _is_remark(row: Row, others: Sequence[Row]) -> bool:
-    """Whether the last row is words in its first cell alone, such as a source, and no value that
-    the column has."""
+    """Whether the last row is a remark, such as a source: only its first cell is filled, with words
+    that are no value of that column."""
     if _filled(row) != 1 or not str(row.cells[0]) or _has_number(row) or is_nothing(row.cells[0]):
         return False
     return shown(row.cells[0]) not in {shown(other.cells[0]) for other in others}
 
 
 def _holds_units(row: Row, after: Row, width: int) -> bool:
-    """Whether the row below a header holds the units of its columns: words where numbers follow,
-    and no label."""
+    """Whether the row below a header holds units: words above numbers, and at least one empty
+    cell."""
     if len(row.cells) != width or _filled(row) == width or _has_number(row):
         return False
     words = [k for k, cell in enumerate(row.cells) if not is_nothing(cell)]

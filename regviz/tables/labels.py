@@ -1,4 +1,4 @@
-"""The labels of a column: which of them are one, in which order they are classes, their names."""
+"""The labels of a column: which spellings are one label, the order of the classes, their names."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from regviz.tables.cells import is_no_label
 from regviz.tables.header import name as plain_name
 
 MAX_LABELS = MAX_CLASSES
-"""Different labels of a table; of more than two, some may be told from others."""
+"""Different labels of a table; with more than two, the user may choose which to separate."""
 
 
 def distinct(column: Column) -> set[str | float]:
-    """Return what the labels of a column are, if those that may be one are one."""
+    """Return the different labels of a column, with spellings merged."""
     if column.kind == "number" and not (column.question or column.bad):
         return {value for value in column.values if value is not None}
     return {key for key, text in keys(column, merge=True) if not is_no_label(text)}
 
 
 def keys(column: Column, *, merge: bool) -> list[tuple[str | float, str]]:
-    """Return what tells the labels of a column apart, and each as it stands."""
+    """Return each row's label as (key, text); rows with equal keys have the same label."""
     out: list[tuple[str | float, str]] = []
     for i, raw in enumerate(column.texts):
         text = " ".join(unicodedata.normalize("NFC", raw).split())
@@ -37,7 +37,7 @@ def keys(column: Column, *, merge: bool) -> list[tuple[str | float, str]]:
 
 
 def _plain(text: str) -> str:
-    """Return a label without what nobody sees: its capitals, wide letters and invisible signs."""
+    """Return a label without differences of case, wide letters and invisible characters."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     seen = "".join(c for c in folded if unicodedata.category(c) != "Cf")
     return " ".join(seen.split()) or text
@@ -46,15 +46,19 @@ def _plain(text: str) -> str:
 def classes_of(
     column: Column, kept: Sequence[int], *, merge: bool
 ) -> tuple[list[str], list[int], list[str]]:
-    """Return the labels, class 0 first, the class of each row, and what was read as one.
+    """Return the labels, class 0 first, the class of each kept row, and notes on merged spellings.
 
-    Numbers are compared as numbers and class 0 is the smallest one; of words it is the first in
-    the alphabet.
+    Labels that are all numbers are sorted by value, others alphabetically.
+
+    Raises
+    ------
+    SpecError
+        If there are fewer than 2 or more than ``MAX_LABELS`` labels.
     """
-    told = keys(column, merge=merge)
+    keyed = keys(column, merge=merge)
     spellings: dict[str | float, Counter[str]] = {}
     for i in kept:
-        key, text = told[i]
+        key, text = keyed[i]
         spellings.setdefault(key, Counter())[text] += 1
     where = f"the label column{f' {quoted(column.name)}' if column.is_named else ''}"
     if len(spellings) > MAX_LABELS:
@@ -83,17 +87,17 @@ def classes_of(
     if several:
         how = "are one number" if numbers else "differ only by capitals or spaces"
         notes.append(f"Labels that {how} were read as one: {', '.join(several)}.")
-    return [name[key] for key in ordered], [place[told[i][0]] for i in kept], notes
+    return [name[key] for key in ordered], [place[keyed[i][0]] for i in kept], notes
 
 
 def has_spellings(column: Column) -> bool:
-    """Whether some labels of a column differ by capitals or spaces only, or are one number."""
+    """Whether some labels differ only by capitals or spaces, or are the same number."""
     plain = {key for key, text in keys(column, merge=False) if not is_no_label(text)}
     return len(distinct(column)) <= MAX_LABELS and len(plain) > len(distinct(column))
 
 
 def labels(sheet: Sheet, label: str, *, merge: bool = True) -> tuple[str, ...]:
-    """Return the labels of a column, in their order; none where they are too many or too few."""
+    """Return the labels of a column in class order; none if they are too few or too many."""
     column = sheet.column(label)
     kept = [i for i, text in enumerate(column.texts) if not is_no_label(text)]
     try:
@@ -102,13 +106,19 @@ def labels(sheet: Sheet, label: str, *, merge: bool = True) -> tuple[str, ...]:
         return ()
 
 
-def told_apart(
+def separate(
     names: Sequence[str],
     kept: Sequence[int],
     classes: Sequence[int],
     pair: tuple[str, str | None],
 ) -> tuple[list[str], list[int], list[int]]:
-    """Make two classes of several: labels, rows and classes of the rows that are in either."""
+    """Reduce several classes to two; return their labels, and the rows and classes that remain.
+
+    Raises
+    ------
+    SpecError
+        If the pair does not name two different labels of the table.
+    """
     one, zero = pair
     if one == zero or one not in names or not (zero is None or zero in names):
         some = listed([quoted(name) for name in names])
@@ -125,7 +135,7 @@ def told_apart(
 
 
 def class_names(labels: Sequence[str]) -> tuple[str, ...]:
-    """Return names that an experiment may hold, no two equal."""
+    """Return unique class names that an experiment accepts."""
     out: list[str] = []
     for k, label in enumerate(labels):
         plain = plain_name(label) or f"class {k}"
@@ -137,7 +147,7 @@ def class_names(labels: Sequence[str]) -> tuple[str, ...]:
 
 
 def regression(column: Column, count: int) -> str:
-    """Return what to say of a label that is a number."""
+    """Return the error sentence for a label that is a continuous number."""
     return (
         f"the label column {quoted(column.name)} holds {count:,} different numbers: predicting a "
         f"number is regression, which comes later; choose a label with 2 to {MAX_LABELS} "

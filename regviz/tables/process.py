@@ -1,8 +1,8 @@
-"""A table read in a process of its own; ``python -m regviz.tables`` is that one.
+"""Read a table in a separate process, ``python -m regviz.tables``.
 
-What strangers bring may be made to take all memory or never to end. So it is read elsewhere,
-within a limit of memory and of time, niced, at most two at a time, and what reads it is ended with
-what it was given: nothing is written to disk. What crosses over is the file's own bytes and JSON.
+An uploaded file may be crafted to exhaust memory or to keep its reader busy for ever. Its reader is
+therefore a niced process with limits of memory and time; at most two run at once. The file's bytes
+go in, JSON comes out, and nothing is written to disk.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from regviz.specs import SpecError
 from regviz.tables import MAX_BYTES, Sheet
 
 TIMEOUT = 20.0
-"""Seconds for which one table may be read; a usual one takes a quarter of a second."""
+"""Seconds to read one table before it is refused; a usual one takes a quarter of a second."""
 WAIT = 60.0
-"""Seconds for which others may be read first."""
+"""Seconds to wait for a free reader before the table is refused."""
 MEMORY = 1 << 29
-"""Bytes of address space; a usual table takes a tenth of it."""
+"""Bytes of address space for the reader; a usual table takes a tenth of it."""
 _ROOT = Path(__file__).resolve().parents[2]
 _PLACES = threading.BoundedSemaphore(2)
 _REFUSED = 2
@@ -38,16 +38,17 @@ def read(
     sheet: str | None = None,
     timeout: float = TIMEOUT,
 ) -> Sheet:
-    """Return what :func:`regviz.tables.reading.read` returns, read by another process.
+    """Run :func:`regviz.tables.reading.read` in another process.
 
     Raises
     ------
     SpecError
-        As there; and if reading takes too long, too much memory, or fails, in one sentence.
+        As there; also if all readers are busy, or if reading fails, takes too long or too much
+        memory.
     """
     is_text = isinstance(content, str)
     body = content.encode(errors="replace") if isinstance(content, str) else content
-    if len(body) > MAX_BYTES:  # it need not be sent
+    if len(body) > MAX_BYTES:  # refuse it without starting a process
         raise SpecError(
             f"the table has {len(body):,} bytes; give at most {MAX_BYTES:,}, say only some of its "
             "rows."
@@ -84,7 +85,10 @@ def read(
 
 
 def answer(source: IO[bytes], sink: IO[bytes]) -> int:
-    """Read one request, write the sheet; the exit code, and one sentence on standard error."""
+    """Answer one request: write the sheet to ``sink``, or an error sentence to standard error.
+
+    Return the exit code.
+    """
     _limit()
     (length,) = struct.unpack("<I", source.read(4))
     head: dict[str, Any] = json.loads(source.read(length))
@@ -106,7 +110,7 @@ def answer(source: IO[bytes], sink: IO[bytes]) -> int:
 
 
 def _limit() -> None:
-    """Take what this process may use from the system, as far as the system knows such limits."""
+    """Limit this process's priority, memory, CPU time and files, where the system supports it."""
     with contextlib.suppress(OSError):
         os.nice(5)
     try:

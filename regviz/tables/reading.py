@@ -1,4 +1,4 @@
-"""A file or a pasted text becomes a :class:`~regviz.tables.Sheet`, in this process."""
+"""Turn a file or a pasted text into a :class:`~regviz.tables.Sheet`, in this process."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ def read(content: bytes | str, *, decimal: str | None = None, sheet: str | None 
     Parameters
     ----------
     content
-        A file's bytes, of text or a workbook, or pasted text.
+        The bytes of a text file or workbook, or pasted text.
     decimal
         ``.`` or ``,``; None to find it.
     sheet
-        The sheet of a workbook; None for the first that may hold a table.
+        The name of a workbook's sheet; None for the first that may hold a table.
 
     Raises
     ------
     SpecError
-        One sentence that says what is wrong, and in which line.
+        One sentence: the problem and its line.
     """
     if decimal is not None and decimal not in DECIMALS:
         raise SpecError(f'--decimal: got "{decimal}"; give . or , (a point or a comma).')

@@ -1,4 +1,4 @@
-"""What there is to say about points before anything is trained on them."""
+"""Notes on points before training: lopsided classes, constant columns, outliers, copies."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from regviz.specs import Point
 from regviz.tables import in_lines, quoted
 
 LOPSIDED = 0.75
-"""Share of the largest class from which on it is said."""
-_RATIO = 5  # of the largest class to the smallest, of more than two
-_FEW = 5  # rows of a class that are too few to judge by
+"""Share of the largest class from which the classes are called lopsided."""
+_RATIO = 5  # largest to smallest class, for more than two classes; from here on lopsided, too
+_FEW = 5  # a class with fewer rows than this is noted as too small to judge
 _FAR = 10  # interquartile ranges beyond the quartiles
 
 
 def is_constant(values: Sequence[float | None]) -> bool:
-    """Whether all values that are there are equal."""
+    """Whether all values that are not None are equal."""
     return len({value for value in values if value is not None}) == 1
 
 
@@ -67,12 +67,12 @@ def _of_classes(y: Sequence[int], names: Sequence[str]) -> list[str]:
 
 
 def _percent(share: float) -> str:
-    """Return a share in percent, with a digit more where it would be all or nothing."""
+    """Return a share in percent, with one decimal if it would otherwise round to 100%."""
     return f"{share:.0%}" if round(share, 2) < 1 else f"{share:.1%}"
 
 
 def of_copies(rows: Sequence[tuple[Any, ...]]) -> list[str]:
-    """Return a note where rows are equal in all columns."""
+    """Return a note if some rows are equal in all columns."""
     different = len(set(rows))
     if different == len(rows):
         return []
@@ -89,9 +89,12 @@ def of_copies(rows: Sequence[tuple[Any, ...]]) -> list[str]:
 
 
 def outliers(values: Sequence[float], most: int = 3) -> list[int]:
-    """Return the places of a few values that lie far outside: more than ten interquartile ranges
-    beyond the quartiles, or, where half of the values are equal, ten standard deviations of the
-    others away. Of more than ``most`` such values none: then they are part of the distribution."""
+    """Return the indices of values more than ten interquartile ranges beyond the quartiles.
+
+    If the interquartile range is 0, an outlier is the value farthest from the others, more than
+    twenty of their standard deviations away from their mean. More than ``most`` such values are
+    part of the distribution, so none is returned.
+    """
     low, _, high = statistics.quantiles(values, n=4)
     spread = _FAR * (high - low)
     if spread > 0:

@@ -1,7 +1,7 @@
-"""Which columns are the inputs and which is the label, where nobody chooses.
+"""Suggest the inputs and the label where the user has not chosen them.
 
-The label is found by its name, else it is the one column of words, else the last column; the
-inputs are the first two columns of numbers that do not count rows, name them, or stay the same.
+The label is found by its name, else it is the one column of words, else the last column. The
+inputs are the first two columns of numbers that are no counter, identifier or constant.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from regviz.tables import Column, Sheet, listed, quoted, remarks
 from regviz.tables.labels import MAX_LABELS, distinct
 
 LABEL_NAMES = ("label", "class", "target", "y")
-"""How a label column is called, the surest first."""
+"""Usual names of a label column, the surest first."""
 _MAY_BE = (
     "labels", "classes", "species", "category", "outcome", "diagnosis", "survived", "variety",
     "kind", "type", "group", "klasse", "etikett", "gruppe", "art", "classe", "étiquette", "espèce",
     "clase", "etiqueta", "especie", "класс", "метка", "類別", "类别", "标签", "種類", "ラベル",
 )  # fmt: skip
-"""How it may be called, where it also holds few different values."""
+"""Names that suggest a label only if the column also holds few different values."""
 _ID = re.compile(
     r"(?:.*[\s_.-])?(?:id|ids|idx|index|nr|no|num|number|row|row ?names|key|code|uuid|rank)\.?|#|№"
     r"|unnamed: \d+",
@@ -30,14 +30,14 @@ _ID = re.compile(
 
 @dataclass(frozen=True)
 class Suggestion:
-    """Which columns are chosen where nobody chooses: up to two inputs, and the label."""
+    """The suggested columns: up to two inputs, and the label."""
 
     inputs: tuple[str, ...]
     label: str
 
 
 def suggest(sheet: Sheet, inputs: Sequence[str] = (), label: str | None = None) -> Suggestion:
-    """Choose what is not chosen yet."""
+    """Return the user's choices, completed by suggestions."""
     chosen = label if label is not None else _label(sheet, inputs)
     if inputs:
         return Suggestion(tuple(inputs), chosen)
@@ -47,7 +47,7 @@ def suggest(sheet: Sheet, inputs: Sequence[str] = (), label: str | None = None) 
 
 
 def offered(sheet: Sheet) -> tuple[str, ...]:
-    """Return the columns that can be an input: those of numbers."""
+    """Return the names of the numeric columns, which can be inputs."""
     return tuple(c.name for c in sheet.columns if c.kind == "number")
 
 
@@ -55,7 +55,7 @@ def _label(sheet: Sheet, inputs: Sequence[str]) -> str:
     left = [c for c in sheet.columns if c.name not in inputs and c.kind != "nothing"]
     names = [re.sub(r" \(\d+\)$", "", c.name).casefold() for c in left]  # as in the file
     for name in (*LABEL_NAMES, *_MAY_BE):
-        plane = name == "y" and "x" in names  # x and y are a plane
+        plane = name == "y" and "x" in names  # columns x and y are two coordinates
         if names.count(name) == 1 and not plane:
             column = left[names.index(name)]
             if name in LABEL_NAMES or 2 <= len(distinct(column)) <= MAX_LABELS:
@@ -76,7 +76,7 @@ def _label(sheet: Sheet, inputs: Sequence[str]) -> str:
 
 
 def rank(column: Column) -> int | None:
-    """Return how well a column is an input, 0 is best; None where it is not chosen unasked."""
+    """Return how suitable a column is as an input, 0 is best; None if it is never suggested."""
     if column.kind != "number" or names_rows(column):
         return None
     if len(column.missing) * 2 > len(column.texts):
@@ -96,8 +96,7 @@ def counts_rows(column: Column) -> bool:
 
 
 def names_rows(column: Column) -> bool:
-    """Whether a column tells rows apart: a counter or an index without a name of its own, or an
-    identifier."""
+    """Whether a column identifies rows: an unnamed counter or index, or a named identifier."""
     values = [v for v in column.values if v is not None]
     different = (
         len(values) == len(column.texts) > 2
@@ -111,7 +110,7 @@ def names_rows(column: Column) -> bool:
 
 
 def not_chosen(sheet: Sheet, found: Suggestion, *, automatic: bool) -> list[str]:
-    """Say which columns were not chosen, and why."""
+    """Return notes on the columns that were not chosen, with the reason."""
     notes = []
     rest = [c for c in sheet.columns if c.name not in (*found.inputs, found.label)]
     for column in rest:
@@ -143,7 +142,7 @@ def not_chosen(sheet: Sheet, found: Suggestion, *, automatic: bool) -> list[str]
 
 
 def of_dates(column: Column) -> str:
-    """Return what to say of a column of dates, without the full stop."""
+    """Return the sentence on a column of dates, without the full stop."""
     return (
         f"the column {quoted(column.name)} holds dates or times, which are not numbers here, so "
         "it is not an input; to use it, write it as a number, such as the day of the year"

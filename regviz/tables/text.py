@@ -1,8 +1,7 @@
-"""A file of text becomes rows of cells.
+"""Turn a text file into rows of cells.
 
-chardet names the encoding where the file itself does not, CleverCSV finds what stands between the
-cells, and the standard library's ``csv`` cuts them. The work is linear in the size of the file:
-only its beginning is looked at for the dialect.
+chardet guesses the encoding if the file does not declare it, CleverCSV finds the delimiter from the
+file's beginning, and the standard library's ``csv`` splits the rows: linear in the file's size.
 """
 
 from __future__ import annotations
@@ -23,10 +22,10 @@ DELIMITERS = {
     "|": "vertical bars",
     " ": "spaces",
 }
-"""What may stand between cells."""
-_LOOKED_AT, _SAMPLE = 60, 8_000  # lines and characters that the dialect is judged by
-_MOST = MAX_ROWS + 100  # rows that are cut into cells: titles and a header may be among them
-_QUOTE_SPAN = 10  # lines over which a quoted cell may reach
+"""Supported delimiters, with their names in the plural."""
+_SAMPLE_LINES, _SAMPLE = 60, 8_000  # lines and characters from which the dialect is found
+_MOST = MAX_ROWS + 100  # rows that are split into cells; 100 more for titles and a header
+_QUOTE_SPAN = 10  # lines that one quoted cell may span
 _NAMES = {
     "windows-1250": "Windows-1250 (Central European)",
     "windows-1251": "Windows-1251 (Cyrillic)",
@@ -49,19 +48,19 @@ NO_TEXT = (
 
 @dataclass(frozen=True)
 class Row:
-    """The cells of one row, and the line of the file in which it begins."""
+    """The cells of one row and the line of the file where it begins."""
 
     line: int
     cells: tuple[str | float, ...]
 
 
 def decoded(content: bytes) -> tuple[str, str]:
-    """Return the text of a file, and the name of its encoding where that is not sure.
+    """Return the text of a file, and the name of its encoding if that was guessed, else "".
 
     Raises
     ------
     SpecError
-        If it is no text.
+        If the file is no text.
     """
     for mark, name in (
         (codecs.BOM_UTF8, "utf-8"),
@@ -82,7 +81,7 @@ def decoded(content: bytes) -> tuple[str, str]:
 
 
 def _wide(content: bytes) -> str:
-    """Return which UTF-16 a file without a mark is in: of each ASCII sign one half is zero."""
+    """Return the byte order of UTF-16 without a mark: one half of each ASCII character is zero."""
     even, odd = content[0::2].count(0), content[1::2].count(0)
     if min(even, odd) * 10 > max(even, odd) or max(even, odd) * 10 < len(content):
         raise SpecError(NO_TEXT)
@@ -90,7 +89,7 @@ def _wide(content: bytes) -> str:
 
 
 def _guessed(content: bytes) -> str:
-    import chardet  # loads its models
+    import chardet  # slow: loads its models
 
     name = chardet.detect(content[:100_000])["encoding"]
     return name if name and name.lower() not in ("ascii", "utf-8") else "windows-1252"
@@ -113,13 +112,14 @@ def _plain(text: str) -> str:
 
 
 def rows(text: str) -> tuple[list[Row], str, int]:
-    """Cut a text into rows of cells, empty ones left out; say what stands between cells, and how
-    many rows there are beyond those that are looked at.
+    """Split a text into non-empty rows of cells.
+
+    Return the rows, the delimiter, and the number of further rows that were only counted.
 
     Raises
     ------
     SpecError
-        If there are none, or a line is too long.
+        If there are no rows, or a line is too long.
     """
     lines = re.split(r"\r\n|\r|\n", text)
     for number, line in enumerate(lines, 1):
@@ -129,9 +129,9 @@ def rows(text: str) -> tuple[list[Row], str, int]:
                 f"{MAX_LINE:,}."
             )
     first = 0
-    said = re.fullmatch(r'\s*"?sep=(.)"?[;,\t]*\s*', lines[0], re.IGNORECASE)
-    if said is not None:
-        first, delimiter, quote = 1, said[1], '"'
+    declared = re.fullmatch(r'\s*"?sep=(.)"?[;,\t]*\s*', lines[0], re.IGNORECASE)
+    if declared is not None:
+        first, delimiter, quote = 1, declared[1], '"'
     else:
         delimiter, quote = _dialect(lines)
     out: list[Row] = []
@@ -156,12 +156,12 @@ def rows(text: str) -> tuple[list[Row], str, int]:
 
 
 def _dialect(lines: Sequence[str]) -> tuple[str, str]:
-    """Return the delimiter and the quotation mark, as CleverCSV finds them."""
+    """Return the delimiter and the quotation mark that CleverCSV finds."""
     import clevercsv
 
-    told = [line for line in lines if line.strip(" \t,;|") and not line.startswith("#")]
-    sample = "\n".join(told[:_LOOKED_AT])[:_SAMPLE]
-    if len(told) > 1 and len(sample) == _SAMPLE:
+    filled = [line for line in lines if line.strip(" \t,;|") and not line.startswith("#")]
+    sample = "\n".join(filled[:_SAMPLE_LINES])[:_SAMPLE]
+    if len(filled) > 1 and len(sample) == _SAMPLE:
         sample = sample[: sample.rfind("\n")] or sample
     try:
         dialect = clevercsv.Detector().detect(sample + "\n", delimiters=list(DELIMITERS))
@@ -175,10 +175,10 @@ def _dialect(lines: Sequence[str]) -> tuple[str, str]:
 def _record(
     lines: Sequence[str], at: int, delimiter: str, quote: str
 ) -> tuple[list[str | float], int]:
-    """Cut the row that begins in a line; and say how many lines it takes.
+    """Return the cells of the row that begins at a line, and how many lines it takes.
 
-    A quoted cell may hold line breaks. One that is never closed reaches to the end of its line,
-    not into the rest of the file.
+    A quoted cell may hold line breaks. An unclosed quote ends with its line, so that it does not
+    swallow the rest of the file.
     """
     line = lines[at]
     if quote in line:
@@ -212,7 +212,7 @@ def _cells(line: str, delimiter: str, quote: str) -> list[str | float]:
 
 
 def uncertain(encoding: str, texts: Sequence[str]) -> str:
-    """Return what to say of names whose encoding was guessed."""
+    """Return a note on the non-ASCII texts of a file whose encoding was guessed, or ""."""
     odd = [text for text in dict.fromkeys(texts) if not text.isascii()]
     if not odd:
         return ""

@@ -1,6 +1,6 @@
-"""A workbook (.xlsx, .ods) becomes rows of cells; calamine reads it.
+"""Turn a workbook (.xlsx, .ods) into rows of cells with calamine.
 
-Numbers stay the numbers that the workbook holds, and dates become their ISO text.
+Numbers stay floats; dates become ISO text.
 """
 
 from __future__ import annotations
@@ -14,16 +14,17 @@ from regviz.tables import MAX_COLUMNS, MAX_ROWS, listed, quoted
 from regviz.tables.text import Row
 
 _MARKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
-_MOST = MAX_ROWS + 100  # rows that are looked at: a title and a header may stand above the table
+_MOST = MAX_ROWS + 100  # rows that are read; 100 more for titles and a header
 
 
 def is_workbook(content: bytes) -> bool:
-    """Whether a file begins as those of spreadsheet programs do."""
+    """Whether a file begins with the signature of a workbook."""
     return content.startswith(_MARKS)
 
 
 def rows(content: bytes, wanted: str | None) -> tuple[list[Row], tuple[str, ...], str, int]:
-    """Return a sheet's rows, empty ones left out, all sheets' names, its own, and its length.
+    """Return a sheet's non-empty rows, the names of all sheets, its own name, and its height in
+    rows.
 
     Parameters
     ----------
@@ -35,7 +36,7 @@ def rows(content: bytes, wanted: str | None) -> tuple[list[Row], tuple[str, ...]
     Raises
     ------
     SpecError
-        If it is no workbook, is locked, or has no such sheet, or no sheet holds anything.
+        If the file is no workbook or locked, the sheet does not exist, or all sheets are empty.
     """
     import python_calamine as calamine
 
@@ -73,7 +74,7 @@ def rows(content: bytes, wanted: str | None) -> tuple[list[Row], tuple[str, ...]
 
 
 def _sheet(sheet: Any) -> tuple[list[Row], int]:
-    """Return the rows of a sheet that hold anything, and how many it has in all."""
+    """Return the non-empty rows of a sheet, and its height in rows."""
     if sheet.width > 10 * MAX_COLUMNS:
         raise SpecError(
             f"the sheet {quoted(sheet.name)} has {sheet.width:,} columns; give at most "
@@ -85,7 +86,7 @@ def _sheet(sheet: Any) -> tuple[list[Row], int]:
 
 
 def _is_table(rows: list[Row]) -> bool:
-    """Whether rows may be a table: some have three cells, and they are not few."""
+    """Whether rows may be a table: at least ``MIN_POINTS`` of them have three filled cells."""
     return sum(sum(cell != "" for cell in row.cells) >= 3 for row in rows) >= MIN_POINTS
 
 
