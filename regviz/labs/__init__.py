@@ -1,17 +1,17 @@
 """Labs: small computations beside the training runs, one table row and one generator each.
 
-A lab is a generator ``function(**parameters) -> Iterator[LabFrame]`` that a trainer process runs
-in short slices beside the runs. Pages ask for one by name with
-``engine.submit_lab(name, parameters, owner, slot=...)`` and read ``job.latest()``. Every number in
-a frame was measured in that very run, or is the closed form that it is compared with, and is named
-so. Equal parameters give equal frames: all randomness comes from ``seed``.
+A lab is a generator ``function(**parameters) -> Iterator[LabFrame]`` that a trainer process runs in
+short slices beside the runs. Pages request one by name with ``engine.submit_lab(name, parameters,
+owner, slot=...)`` and read ``job.latest()``. Every number in a frame was measured in that run, or
+is the closed form beside it, and is named accordingly. Equal parameters give equal frames: all
+randomness comes from ``seed``.
 
-This module and :mod:`regviz.frames.lab` are light; the labs' own modules are imported where they
-run. The docstring of each generator says what its frames hold. Names there: n samples, d features,
-t steps so far. ``nan`` in an array or a value: not known yet. Arrays are float64 where nothing
-else is said. Labs named ``wrong_…`` compare a common mistake (:mod:`regviz.wrong`) with the
-correct version on the same numbers; their values ``measured`` and ``says`` hold the number that
-shows the difference, and what it is, in words.
+This module and :mod:`regviz.frames.lab` are light; the generators' modules are imported only in the
+trainer. Each generator's docstring describes the arrays and values of its frames, with n samples, d
+features and t steps so far. Arrays are float64 unless noted; ``nan`` means not known yet. Labs
+named ``wrong_…`` compare a common mistake (:mod:`regviz.wrong`) with the correct version on the
+same numbers; their value ``measured`` is the number that shows the difference, ``says`` its name in
+words.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Lab:
-    """A lab: where its generator is, and what it takes."""
+    """A lab: the module and name of its generator, and its parameters."""
 
     module: str
     function: str
@@ -320,16 +320,16 @@ LABS: dict[str, Lab] = {
         {"dimensions": Whole(2, 1, 3), "p": Number(0.5, 0.0, 0.9), "seed": _SEED},
     ),
 }
-"""Every lab by its name; the docstring of its generator says what its frames hold."""
+"""Every lab by its name; its generator's docstring describes its frames."""
 
 
 def canonical_json(name: str, parameters: Mapping[str, Any]) -> str:
-    """Return the one text that equal requests for a lab share, defaults filled in.
+    """Return a lab's name and parameters, with defaults, as text that is equal for equal requests.
 
     Raises
     ------
     SpecError
-        One sentence, if there is no such lab or a parameter is unknown or out of range.
+        If there is no such lab, or a parameter is unknown or out of range.
     """
     lab = LABS.get(name)
     if lab is None:
@@ -349,7 +349,7 @@ def canonical_json(name: str, parameters: Mapping[str, Any]) -> str:
 
 
 def start(name: str, parameters: Mapping[str, Any]) -> Iterator[LabFrame]:
-    """Return a lab's frames as an iterator; its module is imported now."""
+    """Import a lab's module and return the iterator of its frames."""
     wanted = json.loads(canonical_json(name, parameters))
     lab = LABS[name]
     function = getattr(importlib.import_module(lab.module), lab.function)

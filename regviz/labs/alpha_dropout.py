@@ -1,4 +1,4 @@
-"""Alpha dropout keeps what SELU keeps: mean 0 and variance 1, however deep."""
+"""Alpha dropout keeps the mean 0 and variance 1 of SELU activations at any depth."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ KINDS = ("none", "standard", "alpha")
 def alpha_dropout_depth(
     p: float, layers: int, width: int, batch: int, seed: int
 ) -> Iterator[LabFrame]:
-    """SELU layers after another, in training mode, without dropout, with standard and with alpha.
+    """Stacked SELU layers in training mode: without dropout, with standard and with alpha dropout.
 
-    Weights are normal with standard deviation 1/√width, inputs standard normal; the three share
-    weights, inputs and the uniform numbers behind the masks.
+    Weights are normal with standard deviation 1/√width (LeCun), inputs standard normal. The three
+    share weights, inputs and the uniform numbers that the masks are drawn from.
 
-    SELU layers with LeCun weights on standard normal inputs; a frame for each layer. Arrays:
-    ``layer`` (l,), 0 = the input; ``mean``, ``variance`` (3, l) of all activations: none,
-    standard dropout, alpha dropout. Values: ``gap_none``, ``gap_standard``, ``gap_alpha`` = the
-    largest of |mean| and |variance - 1| over the layers so far; ``kinds``, their names.
+    One frame per layer. Arrays: ``layer`` (l,), 0 = the input; ``mean``, ``variance`` (3, l) of all
+    activations: none, standard dropout, alpha dropout. Values: ``gap_none``, ``gap_standard``,
+    ``gap_alpha``, the largest |mean| or |variance - 1| over the layers so far; ``kinds``, their
+    names.
 
     Source: Klambauer et al. 2017, arXiv 1706.02515.
     """

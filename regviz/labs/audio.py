@@ -1,6 +1,6 @@
-"""Audio augmentation: sounds made here, and the same sound longer, higher or noisier.
+"""Audio augmentation: synthetic sounds, stretched in time, shifted in pitch or with noise.
 
-Waves are float64 (samples,) in [-1, 1] at :data:`RATE` samples a second. NumPy only.
+Waves are float64 (samples,) in [-1, 1] at :data:`RATE` samples per second. NumPy only.
 """
 
 from __future__ import annotations
@@ -13,29 +13,29 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 RATE = 16_000
-"""Samples a second."""
+"""Samples per second."""
 
-_WINDOW = 1024  # samples of the phase vocoder's window: 64 ms
+_WINDOW = 1024  # samples in the phase vocoder's window: 64 ms
 
 
 def tone(seconds: float = 1.0, frequency: float = 440.0) -> Array:
-    """A steady tone with three weaker overtones: Σₖ sin(2πkft)/k², softly begun and ended."""
+    """A steady tone with three weaker overtones: Σₖ sin(2πkft)/k², faded in and out."""
     t = np.arange(round(seconds * RATE)) / RATE
     wave = sum(np.sin(2 * np.pi * k * frequency * t) / k**2 for k in range(1, 5))
     return _faded(0.6 * np.asarray(wave))
 
 
 def chirp(seconds: float = 1.0, low: float = 200.0, high: float = 2000.0) -> Array:
-    """A tone that rises evenly from ``low`` to ``high`` Hz: sin(2π(f₀t + (f₁ - f₀)t²/2T))."""
+    """A tone that rises linearly from ``low`` to ``high`` Hz: sin(2π(f₀t + (f₁ - f₀)t²/2T))."""
     t = np.arange(round(seconds * RATE)) / RATE
     phase = low * t + (high - low) * np.square(t) / (2 * seconds)
     return _faded(0.8 * np.sin(2 * np.pi * phase))
 
 
 def plucked(seconds: float = 1.0, frequency: float = 220.0, *, rng: np.random.Generator) -> Array:
-    """A plucked string: noise that runs round a loop, averaged with its neighbour each time.
+    """A plucked string: noise in a delay loop of N samples that averages neighbours.
 
-    y[n] = ½(y[n-N] + y[n-N-1]), which sounds at RATE/(N + ½).
+    y[n] = ½(y[n-N] + y[n-N-1]), with pitch RATE/(N + ½) in Hz.
 
     Source: Karplus & Strong 1983.
     """
@@ -52,8 +52,8 @@ def plucked(seconds: float = 1.0, frequency: float = 220.0, *, rng: np.random.Ge
 def time_stretch(wave: Array, rate: float) -> Array:
     """The same sound ``rate`` times as fast, at the same pitch (a phase vocoder).
 
-    Windowed spectra are read at steps of rate·hop and written at steps of hop; each bin's phase
-    goes on at the frequency that the bin had, so that the pieces fit.
+    Windowed spectra are read at steps of rate·hop and written at steps of hop. Each bin's phase
+    advances at the bin's measured frequency, so that overlapping pieces fit.
 
     Source: Flanagan & Golden 1966; librosa.effects.time_stretch.
     """
@@ -83,15 +83,15 @@ def time_stretch(wave: Array, rate: float) -> Array:
 
 
 def pitch_shift(wave: Array, semitones: float) -> Array:
-    """The same sound higher by ``semitones`` (12 an octave), as long as before.
+    """The same sound higher by ``semitones`` (12 per octave), with the same duration.
 
-    Stretched by 2^(semitones/12), then read that much faster.
+    It is stretched by 2^(semitones/12), then resampled to its old length.
 
     Source: librosa.effects.pitch_shift.
     """
     factor = 2 ** (semitones / 12)
     longer = time_stretch(wave, 1 / factor)
-    # as many samples as before: the spectrum cut off, or filled up with zeros (scipy's resample)
+    # resample by cropping or zero-padding the spectrum (as scipy.signal.resample)
     return np.fft.irfft(np.fft.rfft(longer), len(wave)) * (len(wave) / len(longer))
 
 
@@ -102,7 +102,7 @@ def add_noise(wave: Array, snr: float, *, rng: np.random.Generator) -> Array:
 
 
 def spectrogram(wave: Array, window: int = 256) -> tuple[NDArray[Any], Array, Array]:
-    """Power over time and frequency, in decibels below its peak, not less than -80.
+    """Power over time and frequency, in decibels relative to its peak, clipped at -80.
 
     Returns frequencies (window/2 + 1,) in Hz, times (frames,) in s, and (frequencies, frames).
     """
@@ -121,12 +121,12 @@ def peak_frequency(wave: Array) -> float:
 
 
 def to_int16(wave: Array) -> NDArray[np.int16]:
-    """Return a wave as 16-bit samples; where it is louder than 1 the whole is made softer."""
+    """Return a wave as 16-bit samples; if its peak exceeds 1, the whole wave is scaled down."""
     loudest = max(1.0, float(np.abs(wave).max(initial=0.0)))
     return np.round(wave / loudest * 32767).astype(np.int16)
 
 
 def _faded(wave: Array) -> Array:
-    """Let a sound begin and end within 10 ms instead of with a click."""
+    """Fade a sound in and out over 10 ms, so that it does not click."""
     ramp = np.minimum(1, np.arange(len(wave)) / (0.01 * RATE))
     return wave * ramp * ramp[::-1]

@@ -1,4 +1,4 @@
-"""Batch norm does not see the size of the weights before it: f(kW) = f(W), gradient over k."""
+"""Batch norm ignores the scale of the weights before it: f(kW) = f(W), with 1/k of the gradient."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _FACTORS = np.geomspace(1 / 16, 16, 17)
 
 
 def batch_norm_scale(width: int, batch: int, seed: int) -> Iterator[LabFrame]:
-    """Linear → batch norm → ReLU → linear, the first weights times k, in training mode.
+    """Linear → batch norm → ReLU → linear in training mode, with the first weights times k.
 
     f(kW) = f(W), so ∂L/∂W at kW is 1/k of that at W: an L2 penalty on such weights changes the
-    effective step size, not the function. (ε in √(σ² + ε) breaks both a little at small k.) The
-    same net without batch norm beside it. L is the mean of ½·output².
+    effective step size, not the function. (At small k, ε in √(σ² + ε) disturbs both a little.) The
+    same network without batch norm is computed, too. L is the mean of ½·output².
 
-    All weights before batch norm times k, for k = 1/16…16; a frame for each. Arrays: ``k`` (m,);
-    ``output_change``, ``output_change_plain`` (m,) = max|f(kW) - f(W)|/max|f(W)| with batch norm
-    and without; ``gradient`` (m,) = ‖∂L/∂W‖ at kW, ``closed_form`` (m,) = ‖∂L/∂W‖ at W, over k.
-    Values: ``gap`` = max relative difference of the two; ``gap_output`` = max output_change.
+    One frame per k = 1/16…16. Arrays: ``k`` (m,); ``output_change``, ``output_change_plain`` (m,) =
+    max|f(kW) - f(W)|/max|f(W)| with and without batch norm; ``gradient`` (m,) = ‖∂L/∂W‖ at kW,
+    ``closed_form`` (m,) = ‖∂L/∂W‖ at W, divided by k. Values: ``gap``, the largest relative
+    difference of the last two; ``gap_output``, the largest ``output_change``.
 
     Source: van Laarhoven 2017, arXiv 1706.05350; Ioffe & Szegedy 2015, section 3.3.
     """

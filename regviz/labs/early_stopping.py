@@ -1,4 +1,4 @@
-"""Early stopping is nearly ridge: what gradient descent has learnt after τ steps, measured."""
+"""Early stopping is nearly ridge: gradient descent after τ steps, compared with ridge."""
 
 from __future__ import annotations
 
@@ -14,17 +14,16 @@ from regviz.frames.lab import LabFrame, observed_steps
 Array = NDArray[np.float64]
 
 BOUND, BOUND_AT = 0.2036, 2.513
-"""The largest |1 - e⁻ˣ - x/(1 + x)|, the bound on the gap for small steps, and the x = ελτ where
-it is met."""
+"""The largest |1 - e⁻ˣ - x/(1 + x)|, which bounds the gap for small steps, and its x = ελτ."""
 
 
 def descent_share(eigenvalue: Array, lr: float, steps: int) -> NDArray[Any]:
-    """1 - (1 - ελ)^τ: how much of the solution gradient descent from 0 has along a direction."""
+    """1 - (1 - ελ)^τ: share of the solution that gradient descent from 0 has along a direction."""
     return 1 - (1 - lr * eigenvalue) ** steps
 
 
 def ridge_share(eigenvalue: Array, alpha: float) -> NDArray[Any]:
-    """λ/(λ + α): how much of the solution a ridge penalty leaves along a direction."""
+    """λ/(λ + α): share of the solution that a ridge penalty leaves along a direction."""
     return eigenvalue / (eigenvalue + alpha)
 
 
@@ -33,18 +32,16 @@ def early_stopping_ridge(
 ) -> Iterator[LabFrame]:
     """Gradient descent stopped after τ steps against ridge with α = 1/(τε).
 
-    Run on ½(w - w*)ᵀH(w - w*) with H = QΛQᵀ, Q a random rotation; the shares are read off along
-    the eigenvectors. For small ελ the two differ by at most 0.2036; a larger step exceeds that a
-    little, and the bound for the ε and τ at hand is computed, too.
+    Descent from 0 on ½(w - w*)ᵀH(w - w*) with H = QΛQᵀ, Q a random rotation, Λ from 0.001 to 1; the
+    shares of w* are measured along the eigenvectors. For small ελ the two differ by at most 0.2036.
+    A larger step exceeds that a little, so the bound for the current ε and τ is computed, too.
 
-    Gradient descent from 0 on a quadratic with eigenvalues λ from 0.001 to 1 (turned, so that the
-    descent does not see them apart). Arrays, (n_eigenvalues,): ``eigenvalue``; ``measured``, the
-    share of the solution that each direction has after ``step`` steps; ``closed_form`` 1 - (1 -
-    ελ)^τ; ``ridge`` λ/(λ + α). (t,): ``step``, ``alpha`` = 1/(τε), ``gap`` = the largest
-    |measured - ridge|. Values: ``gap``; ``gap_at``, the eigenvalue where it is; ``alpha``;
-    ``error`` = max|measured - closed form|; ``largest_gap`` so far and ``largest_at_step``;
-    ``bound`` = 0.2036, the bound for small ελ; ``bound_here``, the bound for this ε at this τ (a
-    little more), and ``largest_bound`` over the τ so far.
+    Arrays, (n_eigenvalues,): ``eigenvalue``; ``measured``, the share of the solution in each
+    direction after ``step`` steps; ``closed_form`` 1 - (1 - ελ)^τ; ``ridge`` λ/(λ + α). (t,):
+    ``step``, ``alpha`` = 1/(τε), ``gap``, the largest |measured - ridge|. Values: ``gap``;
+    ``gap_at``, its eigenvalue; ``alpha``; ``error`` = max|measured - closed form|; ``largest_gap``
+    so far and ``largest_at_step``; ``bound`` = 0.2036; ``bound_here``, the bound for this ε and τ,
+    and ``largest_bound`` over the τ so far.
 
     Source: Goodfellow et al. 2016, section 7.8; Ali et al. 2019, arXiv 1810.10082.
     """
@@ -57,36 +54,36 @@ def early_stopping_ridge(
     dense = np.geomspace(1e-6, 1.0, 4000)
     at = observed_steps(steps)
     gap, alpha = np.empty(len(at)), np.empty(len(at))
-    look, largest_bound = 0, 0.0
+    frame, largest_bound = 0, 0.0
     for t in range(1, steps + 1):
         w -= lr * (hessian @ (w - solution))
-        if t != at[look]:
+        if t != at[frame]:
             continue
         measured = q.T @ w
         closed = descent_share(eigenvalue, lr, t)
-        alpha[look] = 1 / (t * lr)
-        ridge = ridge_share(eigenvalue, alpha[look])
-        gap[look] = np.abs(measured - ridge).max()
-        here = np.abs(descent_share(dense, lr, t) - ridge_share(dense, alpha[look])).max()
+        alpha[frame] = 1 / (t * lr)
+        ridge = ridge_share(eigenvalue, alpha[frame])
+        gap[frame] = np.abs(measured - ridge).max()
+        here = np.abs(descent_share(dense, lr, t) - ridge_share(dense, alpha[frame])).max()
         largest_bound = max(largest_bound, float(here))
-        worst = int(gap[: look + 1].argmax())
-        look += 1
+        worst = int(gap[: frame + 1].argmax())
+        frame += 1
         yield LabFrame(
-            step=look,
+            step=frame,
             steps=len(at),
             arrays={
                 "eigenvalue": eigenvalue,
                 "measured": measured,
                 "closed_form": closed,
                 "ridge": ridge,
-                "step": at[:look],
-                "alpha": alpha[:look],
-                "gap": gap[:look],
+                "step": at[:frame],
+                "alpha": alpha[:frame],
+                "gap": gap[:frame],
             },
             values={
-                "gap": float(gap[look - 1]),
+                "gap": float(gap[frame - 1]),
                 "gap_at": float(eigenvalue[np.abs(measured - ridge).argmax()]),
-                "alpha": float(alpha[look - 1]),
+                "alpha": float(alpha[frame - 1]),
                 "error": float(np.abs(measured - closed).max()),
                 "largest_gap": float(gap[worst]),
                 "largest_at_step": int(at[worst]),

@@ -1,4 +1,4 @@
-"""Galleries of augmentation: a sound or a sentence, and what a transformation makes of it."""
+"""Galleries of augmentation: a sound or a sentence, and its transformed versions."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _BLOCKS = 400
 def audio(
     sound: str, transform: str, rate: float, semitones: float, snr: float, seed: int
 ) -> Iterator[LabFrame]:
-    """One sound of a second and one transformation of it, as samples, wave and spectrogram.
+    """A sound of one second and one transformation of it, as samples, wave and spectrogram.
 
     ``sound``: tone, chirp, plucked; ``transform``: time_stretch (by ``rate``, above 1 is faster),
     pitch_shift (by ``semitones``), noise (``snr`` dB below the sound), none. Arrays:
-    ``original``, ``changed`` (samples,) int16 at ``values["rate"]`` = 16000 Hz; to draw:
-    ``time_original`` (s), ``wave_original``, ``time_changed``, ``wave_changed`` (800,), lowest
-    and highest by turns; ``spectrogram_original``, ``spectrogram_changed`` (129, frames) float32,
+    ``original``, ``changed`` (samples,) int16 at ``values["rate"]`` = 16000 Hz; for plots:
+    ``time_original`` (s), ``wave_original``, ``time_changed``, ``wave_changed`` (800,), minima
+    and maxima alternating; ``spectrogram_original``, ``spectrogram_changed`` (129, frames) float32,
     dB below the peak; ``frequency`` (129,) Hz; ``frame_time_original``, ``frame_time_changed``
     (frames,) s. Values: ``seconds_original``, ``seconds_changed``; ``peak_original``,
-    ``peak_changed`` (Hz, the strongest frequency); ``snr`` (dB, measured; nan without noise).
+    ``peak_changed``, the strongest frequency (Hz); ``snr`` (dB, measured; nan without noise).
     """
     rng = stream(seed, 1)
     if sound == "plucked":
@@ -63,7 +63,7 @@ def audio(
 
 
 def _outline(wave: Array) -> tuple[Array, Array]:
-    """Return times (s) and the lowest and highest sample of each of 400 pieces, by turns."""
+    """Return times (s) and, alternating, minimum and maximum of each of 400 blocks."""
     edges = np.linspace(0, len(wave), _BLOCKS + 1).astype(np.int64)
     low = np.minimum.reduceat(wave, edges[:-1])
     high = np.maximum.reduceat(wave, edges[:-1])
@@ -74,14 +74,13 @@ def _outline(wave: Array) -> tuple[Array, Array]:
 def text(
     sentence: int, transform: str, strength: float, count: int, seed: int
 ) -> Iterator[LabFrame]:
-    """A shipped sentence and ``count`` changed ones; back-translation is a stored example.
+    """A stored sentence and ``count`` changed versions of it.
 
-    ``sentence``: number of a shipped one; ``transform``: synonym_replacement, random_insertion,
+    ``sentence``: index in ``SENTENCES``; ``transform``: synonym_replacement, random_insertion,
     random_deletion, random_swap, with ``strength`` the share of words to change; or
-    back_translation, a stored example that takes no notice of the rest. Values: ``original``;
-    ``changed`` (list of texts); ``changes`` (list: words to insert, delete or replace to get
-    there); ``stored`` (1 or 0); ``steps`` (back-translation: list of [language, text], else
-    empty).
+    back_translation, one stored example that ignores the other parameters. Values: ``original``;
+    ``changed`` (list of texts); ``changes`` (list of edit distances in words); ``stored`` (1 or 0);
+    ``steps`` (back-translation: list of [language, text], else empty).
     """
     if transform == "back_translation":
         steps = [list(step) for step in augment_text.BACK_TRANSLATION.steps]

@@ -1,4 +1,4 @@
-"""Galleries and shapes of image models: changed copies of a digit, and what layers take as one."""
+"""Labs of image models: augmented copies of a digit, and the units that layers drop or average."""
 
 from __future__ import annotations
 
@@ -32,15 +32,14 @@ def image(
     count: int,
     seed: int,
 ) -> Iterator[LabFrame]:
-    """One digit and ``count`` copies, changed by the function that training calls.
+    """The first image of a digit and ``count`` augmented copies x' = T(x).
 
-    The first digit of its class and ``count`` copies x' = T(x), changed as in training by
-    degrees, translate, scale, horizontal_flip, brightness, contrast, and ``noise`` (which is
-    ``input_noise`` there). Arrays: ``original`` (8, 8), ``changed`` (count, 8, 8) float32; of
-    each copy, (count,): ``degrees`` (counter-clockwise), ``right``, ``down`` (pixels),
-    ``factor``, ``mirrored`` (0 or 1), ``brightness``, ``contrast``. Values: ``distance``, rms of
-    changed - original over all copies, and ``spread``, the original's standard deviation over its
-    pixels, to compare.
+    T is the function that training calls, with the same parameters; ``noise`` is its
+    ``input_noise``. Arrays: ``original`` (8, 8), ``changed`` (count, 8, 8) float32; per copy,
+    (count,): ``degrees`` (counter-clockwise), ``right``, ``down`` (pixels), ``factor``,
+    ``mirrored`` (0 or 1), ``brightness``, ``contrast``. Values: ``distance``, rms of changed -
+    original over all copies; for comparison ``spread``, the standard deviation of the original's
+    pixels.
     """
     from sklearn.datasets import load_digits
 
@@ -74,25 +73,23 @@ def image(
 
 
 def dropout_shapes(dimensions: int, p: float, seed: int) -> Iterator[LabFrame]:
-    """What ``Dropout``, ``Dropout1d/2d/3d`` and ``BatchNorm1d/2d/3d`` take as one.
+    """Which entries ``Dropout1d/2d/3d`` drops and ``BatchNorm1d/2d/3d`` averages together.
 
-    What dropout drops as one and batch norm averages as one, on (2, 3) samples and channels of 1,
-    2 or 3 further dimensions, computed with torch's modules. Arrays, each (samples, channels,
-    rows, columns) with the depth of three dimensions laid side by side: ``element``, ``whole``
-    float32: the output of ``Dropout`` and ``Dropout1d/2d/3d`` on ones in training mode;
-    ``averaged`` uint8: 1 where an entry reaches the mean that ``BatchNorm1d/2d/3d`` subtracts
-    from the first one (measured: where a change of the input changes it). Values: ``module``,
-    ``norm`` (names); ``shape`` (list); ``entries``; ``decisions_element``, ``decisions_whole``
-    (how many keep-or-drop decisions there were, from the formula) and ``dropped_element``,
-    ``dropped_whole`` (measured: entries, whole channels of a sample); ``split``: channels that
-    are neither whole nor gone in ``whole`` (0); ``shared``: entries that share the mean
-    (measured), ``shared_expected`` = entries/channels.
+    Computed with torch's modules on 2 samples of 3 channels with 1, 2 or 3 further dimensions.
+    Arrays, each (samples, channels, rows, columns), a third dimension laid side by side:
+    ``element``, ``whole`` float32: the output of ``Dropout`` and ``Dropout1d/2d/3d`` on ones in
+    training mode; ``averaged`` uint8: 1 for entries in the mean that ``BatchNorm1d/2d/3d``
+    subtracts from the first entry (measured: its gradient is not 0). Values: ``module``, ``norm``
+    (names); ``shape`` (list); ``entries``; ``decisions_element``, ``decisions_whole`` (number of
+    independent decisions, by formula); ``dropped_element``, ``dropped_whole`` (measured: entries,
+    whole channels of a sample); ``split``: channels dropped in part in ``whole`` (0); ``shared``:
+    entries in one mean (measured), ``shared_expected`` = entries/channels.
 
     Source: Tompson et al. 2015; ``torch.nn``.
     """
     shape = (_SAMPLES, _CHANNELS, *_SPATIAL[dimensions])
     whole_kind, norm_kind = _DROPOUT[dimensions], _NORM[dimensions]
-    # torch's modules take their chance from the one generator: it is given back as it was
+    # torch's dropout modules draw from the global generator, whose state is restored afterwards
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         element = nn.Dropout(p)(torch.ones(shape))
@@ -100,7 +97,7 @@ def dropout_shapes(dimensions: int, p: float, seed: int) -> Iterator[LabFrame]:
         x = torch.randn(shape, requires_grad=True)
     with torch.enable_grad():
         normal = norm_kind(_CHANNELS)(x)
-        # the first entry itself apart: an entry reaches the mean if it moves the first output
+        # the gradient of the first output is not 0 for the first entry and all others in its mean
         (gradient,) = torch.autograd.grad(normal.flatten()[0], x)
     averaged = (gradient != 0).to(torch.uint8)
     kept = (whole != 0).flatten(2)

@@ -1,4 +1,4 @@
-"""The lasso: proximal SGD against the soft-threshold, and whole paths as lanes of one stack."""
+"""The lasso: proximal SGD against soft-thresholding; whole paths as lanes of one stack."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LAMBDAS = 40
 
 
 class LassoStack:
-    """Lanes of ½‖y - Xw‖² + λ‖w‖₁, trained with the core's proximal SGD, one λ a lane.
+    """Lanes of ½‖y - Xw‖² + λ‖w‖₁, trained with the core's proximal SGD, one λ per lane.
 
     ``gram`` (lanes, d, d) holds each lane's XᵀX, ``moment`` (lanes, d) its Xᵀy.
     """
@@ -46,10 +46,10 @@ class LassoStack:
 
 
 def kkt(gram: Array, moment: Array, w: Array, l1: float) -> tuple[float, float]:
-    """How far w is from the lasso's optimality conditions, with r = y - Xw.
+    """Return the violation of the lasso's optimality conditions by w, with r = y - Xw.
 
-    Returns the largest excess of |Xⱼᵀr| over λ where wⱼ = 0, and the largest |Xⱼᵀr - λ·sign wⱼ|
-    elsewhere. Source: Hastie et al. 2015, section 5.2.
+    The first number is the largest excess of |Xⱼᵀr| over λ where wⱼ = 0, the second the largest
+    |Xⱼᵀr - λ·sign wⱼ| elsewhere. Source: Hastie et al. 2015, section 5.2.
     """
     pull = moment - gram @ w
     zero = w == 0
@@ -61,9 +61,9 @@ def kkt(gram: Array, moment: Array, w: Array, l1: float) -> tuple[float, float]:
 def l1_path(
     strength: float, correlation: float, n_samples: int, n_features: int, steps: int, seed: int
 ) -> Iterator[LabFrame]:
-    """The path of the lasso over λ: w = S(Xᵀy, λ) for orthonormal X, all zero from ‖Xᵀy‖∞ on.
+    """The path of the lasso over λ: w = S(Xᵀy, λ) for orthonormal X, all zero for λ ≥ ‖Xᵀy‖∞.
 
-    One stack of lasso problems by proximal SGD, a lane for each λ; lanes 0…39 on orthonormal X,
+    One stack of lasso problems by proximal SGD, one lane per λ; lanes 0…39 on orthonormal X,
     lanes 40…79 on correlated X. Arrays: ``lambda`` and ``lambda_correlated`` (40,), descending
     from 1.1·λ_max to 0; ``measured``, ``closed_form`` (40, d): S(Xᵀy, λ); ``lasso``, ``ridge``
     (40, d) on correlated X; ``zeros`` (40,) int64: exact zeros of ``lasso``; ``true`` (d,).
@@ -83,7 +83,7 @@ def l1_path(
     x = np.sqrt(1 - correlation) * rng.standard_normal((n_samples, d))
     x += np.sqrt(correlation) * rng.standard_normal((n_samples, 1))
     noise = rng.standard_normal(n_samples)
-    # orthonormal: XᵀX = 1, so Xᵀy is least squares itself
+    # orthonormal: XᵀX = 1, so Xᵀy is the least-squares solution
     problems = {"orthonormal": np.linalg.qr(x)[0], "correlated": x / np.sqrt(n_samples)}
     moments, grams, lambdas = {}, {}, {}
     for kind, inputs in problems.items():
@@ -139,10 +139,10 @@ def l1_path(
 
 
 def _geometry(strength: float) -> tuple[dict[str, NDArray[Any]], dict[str, float]]:
-    """Two weights, a tilted bowl, and where the diamond and the disc touch its contours.
+    """A quadratic loss of two weights, and the points where the L1 diamond and L2 disc touch it.
 
-    The L1 point minimizes the loss + λ‖w‖₁, λ = strength·λ_max; the L2 point the loss on the disc
-    of equal loss, so that both penalties pay the same in fit.
+    The L1 point minimizes the loss + λ‖w‖₁, λ = strength·λ_max. The L2 point is the ridge solution
+    with the same loss, so that both penalties cost equal fit.
     """
     gram, minimum = np.array([[1.0, 0.45], [0.45, 0.8]]), np.array([0.55, 1.5])
     moment = gram @ minimum
@@ -154,7 +154,7 @@ def _geometry(strength: float) -> tuple[dict[str, NDArray[Any]], dict[str, float
     def loss(w: Array) -> float:
         return float(0.5 * (w - minimum) @ gram @ (w - minimum))
 
-    low, high = 0.0, 1e6  # λ of the ridge that costs as much fit; the loss grows with it
+    low, high = 0.0, 1e6  # bisect the ridge's λ for the same loss, which grows with λ
     for _ in range(200):
         middle = (low + high) / 2
         w2 = np.linalg.solve(gram + middle * np.eye(2), moment)

@@ -1,7 +1,7 @@
-"""The dropout microscope: a small net trained without and with dropout, then taken apart.
+"""The dropout microscope: a small network trained without and with dropout, then analysed.
 
-The core trains the twins; everything after that is NumPy on their weights, with the from-scratch
-dropout, so that each mask is at hand.
+The core trains the twins; the analysis is NumPy on their weights with the from-scratch dropout,
+which exposes each mask.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ Array = NDArray[np.float64]
 _BATCH = 8
 _SHOWN_SUB_NETWORKS = 24
 _SUB_NETWORKS = 200  # for the Monte-Carlo band
-_REPEATS = 64  # ensembles of each size, to see how far they scatter
+_REPEATS = 64  # ensembles of each size, to measure their scatter
 _GRID = 24
 
 
 @dataclass(frozen=True)
 class Weights:
-    """A trained net 2-width-width-1 with ReLU: one matrix (in, out) and one bias (out,) a layer."""
+    """A trained network 2-width-width-1: a matrix (in, out) and a bias (out,) per layer."""
 
     matrices: tuple[Array, ...]
     biases: tuple[Array, ...]
 
     def hidden(self, x: Array, masks: tuple[Array, Array] | None = None) -> tuple[Array, Array]:
-        """Return both hidden layers' outputs, times their ``masks`` where those are given."""
+        """Return both hidden layers' ReLU outputs, times their ``masks`` if given."""
         one = np.maximum(x @ self.matrices[0] + self.biases[0], 0)
         one = one if masks is None else one * masks[0]
         two = np.maximum(one @ self.matrices[1] + self.biases[1], 0)
@@ -63,12 +63,12 @@ def log_loss(logit: Array, y: NDArray[Any]) -> float:
 def ensemble_error(
     net: Weights, x: Array, p: float, passes: int, rng: np.random.Generator
 ) -> tuple[Array, Array, float, float]:
-    """How fast the mean of k masked passes settles, and how near the eval output.
+    """Compare the mean of k masked passes with its limit and with the eval output.
 
-    Returns, over k = 1…passes, the rms of (mean of k - eval output) and of (mean of k - mean of
-    all); the rms of (mean of all - eval output); and the standard deviation of one pass. Over
-    points and repeats. The second falls as 1/√k; the first stops at the third, because the mean
-    of a ReLU's outputs is not its output at the mean. (For a linear net the third is 0.)
+    Returns, for k = 1…passes, the rms over points and repeats of (mean of k - eval output) and of
+    (mean of k - mean of all); then the rms of (mean of all - eval output), and the standard
+    deviation of one pass. The second falls as 1/√k. The first levels off at the third, because the
+    mean of a ReLU's outputs is not its output at the mean. (For a linear network the third is 0.)
     """
     width = net.matrices[1].shape[0]
     masks = draw_masks(width, p, rng, _REPEATS, passes, len(x))
@@ -82,7 +82,7 @@ def ensemble_error(
 
 
 def ablation(net: Weights, x: Array, y: NDArray[Any]) -> Array:
-    """By how much the loss rises when one hidden unit is set to 0, in eval mode, (units,)."""
+    """Return the rise of the eval-mode loss when one hidden unit is set to 0, (units,), in nats."""
     width = net.matrices[1].shape[0]
     ones, base = np.ones(width), log_loss(net.logit(x), y)
     rises = []
@@ -102,29 +102,33 @@ def microscope(
     noise: float,
     seed: int,
 ) -> Iterator[LabFrame]:
-    """Train twins on moons, without and with dropout p, and look at masks, sub-networks, means.
+    """Train twins on moons without and with dropout p, then analyse masks and sub-networks.
 
-    Trains twins 2-width-width-1 on moons, without and with dropout p in both hidden layers; then
-    looks at them. ``values["phase"]``: ``training``, then ``looking``, at last ``done``; an array
-    is there from the phase on in which it is known. While training: ``history`` (2, 3, e)
-    float32: without and with; train loss, train-mode loss, val loss. Then also, all of the net
-    with dropout (a batch of 8 training points, H = 2·width hidden units, the first layer's first;
-    outputs are logits where nothing else is said): ``widths`` (4,) int64; ``weights_0`` (2,
+    The twins are 2-width-width-1 networks with dropout after both hidden layers.
+    ``values["phase"]`` is ``training``, then ``looking``, finally ``done``; later frames add arrays
+    to the earlier ones. While training: ``history`` (2, 3, e) float32, without and with dropout;
+    train loss, train-mode loss, val loss.
+
+    Then, for the network with dropout and a batch of 8 training points (H = 2·width hidden units,
+    first layer first; outputs are logits unless noted): ``widths`` (4,) int64; ``weights_0`` (2,
     width), ``weights_1`` (width, width), ``weights_2`` (width, 1); ``masks`` (8, H) uint8, 1 =
-    kept, this batch's; ``eval_output``, ``train_output``, ``label`` (8,); ``sub_networks`` (24,
-    H) uint8, one mask a row, and ``sub_network_output`` (24,) P(class 1) by each at ``point``
-    (2,), the batch's first; ``k`` (passes,); ``error_eval`` (passes,): rms of (mean of k masked
-    passes - eval output) over the batch and 64 repeats; ``error_mean`` (passes,): rms of (that
-    mean - the mean of all 64·passes); ``expected`` (passes,): spread/√k, the law for
-    ``error_mean``. On a grid over the data (24x24, row x1, column x0): ``xx0``, ``xx1`` (24,),
-    P(class 1) over 200 sub-networks ``mc_mean``, ``mc_std``, and of the whole net ``eval`` (24,
-    24). ``ablation`` (2, H), without and with dropout: how much the training loss rises when that
-    hidden unit is set to 0 (eval mode, nats). Values: ``loss_eval``, ``loss_train`` of the batch,
-    same weights; ``kept``, share of 1 in ``masks``; ``spread``, standard deviation of one masked
-    pass; ``floor``, rms of (mean of all passes - eval output), which stays because the net is not
-    linear; lists (without, with): ``ablation_mean``, ``ablation_max``, ``ablation_largest_share``
-    (largest rise over the sum of all rises), ``loss_full`` (train loss, eval mode);
-    ``loss_full_train_mode``, that of the net with dropout with masks on (mean of 20 draws).
+    kept; ``eval_output``, ``train_output``, ``label`` (8,); ``sub_networks`` (24, H) uint8, one
+    mask per row, and their P(class 1) ``sub_network_output`` (24,) at ``point`` (2,), the first of
+    the batch; ``k`` (passes,); ``error_eval`` (passes,): rms of (mean of k masked passes - eval
+    output) over the batch and 64 repeats; ``error_mean`` (passes,): rms of (that mean - the mean of
+    all 64·passes); ``expected`` (passes,): spread/√k, the law for ``error_mean``.
+
+    On a 24x24 grid over the data (row x1, column x0): ``xx0``, ``xx1`` (24,), P(class 1) over 200
+    sub-networks ``mc_mean``, ``mc_std``, and of the whole network ``eval`` (24, 24). ``ablation``
+    (2, H), without and with dropout: rise of the training loss when one hidden unit is set to 0
+    (eval mode, nats).
+
+    Values: ``loss_eval``, ``loss_train`` of the batch with the same weights; ``kept``, the mean of
+    ``masks``; ``spread``, standard deviation of one masked pass; ``floor``, rms of (mean of all
+    passes - eval output), not 0 because the network is not linear; lists (without, with):
+    ``ablation_mean``, ``ablation_max``, ``ablation_largest_share`` (largest rise over the sum of
+    all rises), ``loss_full`` (train loss, eval mode); ``loss_full_train_mode``, that of the network
+    with dropout in training mode (mean of 20 draws).
 
     Source: Srivastava et al. 2014; Gal & Ghahramani 2016 (Monte-Carlo dropout).
     """
@@ -135,7 +139,7 @@ def microscope(
             "training": {"lr": 0.01, "epochs": epochs, "seed": seed},
         }
     )
-    # without dropout the twins are one net
+    # for p = 0 the twins are one network
     twins = [plain, plain.replace("regularization.dropout", p)] if p else [plain]
     both = [0, -1]
     steps = epochs + 3
@@ -215,12 +219,12 @@ def microscope(
 
 
 def for_all_points(masks: tuple[Array, Array]) -> tuple[Array, Array]:
-    """Return masks of whole sub-networks, one for all points: (subs, 1, 1, units) each."""
+    """Shape masks of sub-networks to broadcast over a grid of points: (subs, 1, 1, units) each."""
     return masks[0][:, None, None, :], masks[1][:, None, None, :]
 
 
 def epochs_of(run: Run) -> Iterator[int]:
-    """Train a run; yield the number of each epoch at its end."""
+    """Train a run; yield the epoch's number after each epoch."""
     shown = 0
     for _ in run.steps():
         if run.epoch > shown:
@@ -242,9 +246,9 @@ def weights_of(run: Run) -> list[Weights]:
 
 
 def losses_of(run: Run) -> NDArray[np.float32]:
-    """Return the loss curves so far without drawing a whole frame, (lanes, 3, epochs).
+    """Return the loss curves so far, (lanes, 3, epochs), without computing a whole frame.
 
-    Train loss, train-mode loss, val loss of a run of one stack.
+    The rows are train loss, train-mode loss and val loss. The run must have one stack.
     """
     stack = run._parts[0].stack
     return stack.records.history[:3, :, : stack.epoch].transpose(1, 0, 2).copy()

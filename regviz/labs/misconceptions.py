@@ -1,4 +1,4 @@
-"""The wall of misconceptions: wrong and right on the same numbers, and what the difference is.
+"""The misconceptions: wrong and right versions on the same numbers, and their measured difference.
 
 Wrong code comes from :mod:`regviz.wrong`, right code from :mod:`regviz.scratch` or the core.
 """
@@ -37,15 +37,13 @@ Array = NDArray[np.float64]
 
 
 def wrong_dropout_at_test(p: float, repeats: int, seed: int) -> Iterator[LabFrame]:
-    """A net trained with dropout predicts the validation points again and again.
+    """A network trained with dropout predicts the validation points ``repeats`` times.
 
-    Its hidden layers are 64 wide; the wrong one forgets to switch dropout off.
-
-    A net 2-64-64-1 trained on moons with dropout predicts the validation points ``repeats``
-    times. While it trains ``values["phase"]`` is ``training`` and there is nothing else. Arrays:
-    ``wrong``, ``right`` (repeats,): accuracy; ``wrong_output``, ``right_output`` (repeats,):
-    P(class 1) of the least certain point. Values: ``accuracy_wrong``, ``accuracy_right`` (means);
-    measured = standard deviation of ``wrong_output``; ``right_spread``, of ``right_output`` (0).
+    The network is 2-64-64-1, trained on moons; the wrong version leaves dropout on. While it
+    trains, ``values["phase"]`` is ``training`` and frames hold nothing else. Arrays: ``wrong``,
+    ``right`` (repeats,): accuracy; ``wrong_output``, ``right_output`` (repeats,): P(class 1) of the
+    least certain point. Values: ``accuracy_wrong``, ``accuracy_right`` (means); measured = standard
+    deviation of ``wrong_output``; ``right_spread``, the range of ``right_output`` (0).
     """
     plain = Experiment.from_dict(
         {
@@ -98,14 +96,14 @@ def wrong_dropout_at_test(p: float, repeats: int, seed: int) -> Iterator[LabFram
 
 
 def wrong_dropout_scaling(p: float, units: int, repeats: int, seed: int) -> Iterator[LabFrame]:
-    """The mean of a layer's output over masks, in training and at test, three ways to scale.
+    """Mean output of a layer over its mean input, in training and at test time, scaled in 3 ways.
 
-    A layer's mean output over its mean input. Arrays, (repeats,), training mode, mean of the
-    masks so far: ``wrong`` (scaled by p), ``twice`` (scaled in training and at test), ``right``.
-    Values: ``train_wrong``, ``train_twice``, ``train_right`` (their last), ``test_wrong``,
-    ``test_twice``, ``test_right`` (test mode); ``expected_wrong`` = p(1-p), ``expected_twice`` =
-    1-p (at test); measured = train_wrong/test_wrong, ``measured_twice``, ``measured_right``: 1 is
-    right.
+    Arrays, (repeats,), training mode, mean over the masks so far: ``wrong`` (scaled by p),
+    ``twice`` (scaled in training and at test time), ``right``. Values: ``train_wrong``,
+    ``train_twice``, ``train_right`` (their last entries), ``test_wrong``, ``test_twice``,
+    ``test_right`` (test mode); ``expected_wrong`` = p(1-p) in training, ``expected_twice`` = 1-p at
+    test time; measured = train_wrong/test_wrong, ``measured_twice``, ``measured_right``: 1 is
+    correct.
     """
     rng = stream(seed, 1)
     x = np.abs(rng.standard_normal((1, units)))
@@ -119,7 +117,7 @@ def wrong_dropout_scaling(p: float, units: int, repeats: int, seed: int) -> Iter
     test = {n: float(f(x, p, training=False, rng=rng).mean() / x.mean()) for n, f in ways.items()}
     for i in range(repeats):
         for name, dropout in ways.items():
-            # the same masks for all three
+            # equal masks for all three
             y = dropout(x, p, training=True, rng=stream(seed, 2, i))
             total[name] += float(y.mean() / x.mean())
             paths[name][i] = total[name] / (i + 1)
@@ -142,7 +140,7 @@ def wrong_dropout_scaling(p: float, units: int, repeats: int, seed: int) -> Iter
 
 
 def _lasso(d: int, seed: int) -> tuple[Array, Array]:
-    """Return XᵀX/n and Xᵀy/n of a regression in which every second feature matters."""
+    """Return XᵀX/n and Xᵀy/n of a regression where every second true weight is 0."""
     rng = stream(seed, 1)
     n = 100
     x = rng.standard_normal((n, d))
@@ -156,12 +154,11 @@ def _lasso_objective(gram: Array, moment: Array, w: Array, l1: float) -> float:
 
 
 def wrong_l1_subgradient(l1: float, n_features: int, steps: int, seed: int) -> Iterator[LabFrame]:
-    """The same lasso by subgradient steps and by proximal steps, step size 0.05.
+    """One lasso by subgradient steps and by proximal steps, step size 0.05.
 
-    The same lasso by subgradient and by proximal steps. Arrays: ``step`` (t,); ``wrong``,
-    ``right`` (t, d): weights; ``zeros_wrong``, ``zeros_right`` (t,) int64: exact zeros. Values:
-    measured = zeros_right - zeros_wrong at the end; ``zeros_wrong``, ``zeros_right``;
-    ``smallest_wrong``: the smallest |w| of the wrong one.
+    Arrays: ``step`` (t,); ``wrong``, ``right`` (t, d): weights; ``zeros_wrong``, ``zeros_right``
+    (t,) int64: exact zeros. Values: measured = zeros_right - zeros_wrong at the end;
+    ``zeros_wrong``, ``zeros_right``; ``smallest_wrong``, the smallest |w| of the wrong version.
     """
     gram, moment = _lasso(n_features, seed)
     start = 0.3 * stream(seed, 2).standard_normal(n_features)
@@ -197,16 +194,15 @@ def wrong_l1_subgradient(l1: float, n_features: int, steps: int, seed: int) -> I
 
 
 def wrong_l1_kill(l1: float, steps: int, seed: int) -> Iterator[LabFrame]:
-    """The same lasso, where a weight that crosses zero is dead for good, and where it is not.
+    """One lasso by proximal steps and by steps that kill a weight when it crosses zero.
 
-    The same lasso; in the wrong one a weight that crosses zero is dead for good. Arrays: ``step``
-    (t,); ``wrong``, ``right`` (t, 16); ``solution`` (16,); ``dead`` (t,) int64. Values: measured
-    = objective of wrong - objective of right; ``dead``; ``dead_but_needed``: dead weights that
-    are not 0 in the solution; ``gap_right`` = max|right - solution|.
+    Arrays: ``step`` (t,); ``wrong``, ``right`` (t, 16); ``solution`` (16,); ``dead`` (t,) int64.
+    Values: measured = objective of wrong - objective of right; ``dead``; ``dead_but_needed``, the
+    dead weights that are not 0 in the solution; ``gap_right`` = max|right - solution|.
     """
     d = 16
     gram, moment = _lasso(d, seed)
-    # all start on the wrong side of zero: those that matter must pass it
+    # all weights start with the wrong sign: those that matter must cross zero
     start = -stream(seed, 2).uniform(0.2, 1.0, d)
     solution = start.copy()
     for _ in range(5000):
@@ -245,16 +241,16 @@ def wrong_l1_kill(l1: float, steps: int, seed: int) -> Iterator[LabFrame]:
 
 
 def wrong_adam_decay(weight_decay: float, lr: float, steps: int, seed: int) -> Iterator[LabFrame]:
-    """Two weights of equal size, gradients pure noise of size 10 and 0.1, under decay.
+    """Decay of two equal weights whose gradients are pure noise of scale 10 and 0.1.
 
-    Nothing but decay has a direction here, so what is left of a weight is what decay left. Means
-    over 200 copies, because single ones are shaken by the noise.
+    The noise has mean 0, so only decay shrinks the weights. Means over 200 copies, because single
+    ones scatter.
 
-    A weight with large gradients (first column) and one with small ones, both pure noise, under
-    decay; means of 200 copies. Arrays: ``step`` (t,); ``wrong``, ``right`` (t, 2): w over its
-    start; ``closed_form`` (t,) = (1-lr·λ)^t. Values: measured = share left of the first minus
-    that of the second, wrong; ``right_difference``, the same, right; ``left_wrong``,
-    ``left_right`` (lists of 2); ``closed_form``, its last.
+    Arrays: ``step`` (t,); ``wrong``, ``right`` (t, 2): w relative to its start, large gradients
+    first; ``closed_form`` (t,) = (1-lr·λ)^t. Values: measured = remaining share of the first minus
+    that of the second, wrong version; ``right_difference``, the same, right version;
+    ``left_wrong``, ``left_right``, the remaining shares (lists of 2); ``closed_form``, its last
+    entry.
     """
     copies, scale = 200, np.array([10.0, 0.1])
     rng = stream(seed, 1)
@@ -277,7 +273,7 @@ def wrong_adam_decay(weight_decay: float, lr: float, steps: int, seed: int) -> I
             path[t] = states[name][0].mean(axis=0)
         if t % 5 and t != steps:
             continue
-        apart = {name: float(path[t, 0] - path[t, 1]) for name, path in paths.items()}
+        difference = {name: float(path[t, 0] - path[t, 1]) for name, path in paths.items()}
         yield LabFrame(
             step=-(-t // 5),
             steps=-(-steps // 5),
@@ -287,8 +283,8 @@ def wrong_adam_decay(weight_decay: float, lr: float, steps: int, seed: int) -> I
                 "closed_form": closed[: t + 1],
             },
             values={
-                "measured": apart["wrong"],
-                "right_difference": apart["right"],
+                "measured": difference["wrong"],
+                "right_difference": difference["right"],
                 "left_wrong": paths["wrong"][t].tolist(),
                 "left_right": paths["right"][t].tolist(),
                 "closed_form": float(closed[t]),
@@ -298,12 +294,11 @@ def wrong_adam_decay(weight_decay: float, lr: float, steps: int, seed: int) -> I
 
 
 def wrong_early_stopping(patience: int, epochs: int, seed: int) -> Iterator[LabFrame]:
-    """One over-fitting run; one stopper watches the training loss, one the validation loss.
+    """One overfitting run, with early stopping on the training loss and on the validation loss.
 
-    One over-fitting run, two stoppers. Arrays: ``epoch``, ``train_loss``, ``val_loss`` (e,).
-    Values: ``stopped_wrong``, ``stopped_right`` (epoch, 0: not yet), ``best_wrong``,
-    ``best_right`` (epochs), ``val_loss_wrong``, ``val_loss_right`` (at those); measured = their
-    difference.
+    Arrays: ``epoch``, ``train_loss``, ``val_loss`` (e,). Values: ``stopped_wrong``,
+    ``stopped_right`` (epoch, 0: not yet), ``best_wrong``, ``best_right`` (epochs),
+    ``val_loss_wrong``, ``val_loss_right`` (at the best epochs); measured = their difference.
     """
     experiment = Experiment.from_dict(
         {
@@ -339,15 +334,12 @@ def wrong_early_stopping(patience: int, epochs: int, seed: int) -> Iterator[LabF
 def wrong_dropout_before_batch_norm(
     p: float, width: int, batch: int, steps: int, seed: int
 ) -> Iterator[LabFrame]:
-    """What batch norm meets in evaluation over what it has learnt in training, as variances.
+    """Variance of batch norm's input in eval mode over its running variance from training.
 
-    ReLU activations of random data; ``wrong`` drops before batch norm, ``right`` after it, where
-    batch norm sees the same in both modes.
-
-    Linear → ReLU → dropout → BN against linear → ReLU → BN (→ dropout). Arrays: ``step`` (t,);
-    ``wrong``, ``right`` (t,): variance of what BN gets in eval mode over the running variance
-    that it has learnt, mean over units; ``expected`` (t,), by the law Var + E[x²]·p/(1-p).
-    Values: measured = last ``wrong``; ``right``; ``expected``.
+    ``wrong``: linear → ReLU → dropout → BN; ``right``: linear → ReLU → BN (→ dropout), where BN's
+    input is the same in both modes. Arrays: ``step`` (t,); ``wrong``, ``right`` (t,): the ratio,
+    mean over units; ``expected`` (t,), by the law Var + E[x²]·p/(1-p). Values: measured = last
+    ``wrong``; ``right``; ``expected``.
     """
     rng = stream(seed, 1)
     weight = rng.standard_normal((8, width)) / math.sqrt(8)
@@ -389,16 +381,13 @@ def wrong_dropout_before_batch_norm(
 
 
 def wrong_lstm_dropout(p: float, passes: int, seed: int) -> Iterator[LabFrame]:
-    """One LSTM layer in train mode, the same input again and again.
+    """One LSTM layer in train mode, repeated passes of the same input.
 
     Wrong: ``nn.LSTM(dropout=p)``. Right: the same weights, one mask per sequence on the hidden
-    state that goes from step to step (recurrent dropout).
-
-    ``nn.LSTM(dropout=p)`` with one layer in train mode, and recurrent dropout (one mask per
-    sequence) with the same weights and input. Arrays: ``wrong``, ``right`` (passes, 30): the
-    first unit's output over time, one row a pass. Values: measured = the largest difference
-    between passes of the wrong one (0: no dropout at all); ``right_spread``, of the right one;
-    ``warning``: what torch says.
+    state between steps (recurrent dropout). Arrays: ``wrong``, ``right`` (passes, 30): the first
+    unit's output over time, one row per pass. Values: measured = the largest difference between
+    passes of the wrong version (0: no dropout at all); ``right_spread``, of the right version;
+    ``warning``, torch's warning.
     """
     units, time = 16, 30
     generator = torch.Generator().manual_seed(seed)

@@ -1,8 +1,8 @@
-"""Noise on a network's inputs: how much it adds to the loss, and how much of that is Tikhonov's
-penalty on the slope.
+"""Noise on a network's inputs: its increase of the loss, compared with Tikhonov's penalty on the
+slope.
 
-The core trains the twins; what comes after is NumPy on their weights, without any draw: the mean
-over Gaussian noise is a quadrature.
+The core trains the twins; the analysis is NumPy on their weights. Means over Gaussian noise are
+computed by quadrature, without random draws.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from regviz.training.run import Run
 Array = NDArray[np.float64]
 
 SIGMAS = np.geomspace(0.01, 1.0, 25)
-_NODES = 20  # of the quadrature along each input: far more than a smooth loss needs
+_NODES = 20  # quadrature nodes per input: far more than a smooth loss needs
 
 
 def logit(net: Weights, x: Array) -> Array:
@@ -43,11 +43,11 @@ def slope_and_curvature(net: Weights, x: Array, step: float = 1e-3) -> tuple[Arr
 
 
 def penalties(net: Weights, x: Array, y: Array) -> tuple[float, float]:
-    """Return the coefficients of σ² in what noise adds: Tikhonov's part, and all of it.
+    """Return the coefficients of σ² in the added loss: Tikhonov's term, and both terms.
 
-    L(x + σε) = L(x) + σ²·½·mean[p(1-p)·‖∇z‖² + (p - y)·Δz] + O(σ⁴) in the mean over ε, for the
-    cross-entropy of two classes, p = P(class 1) and z its logit. The first term is Tikhonov's
-    penalty on the slope; the second vanishes where p is what the data says (Bishop 1995).
+    E L(x + σε) = L(x) + σ²·½·mean[p(1-p)·‖∇z‖² + (p - y)·Δz] + O(σ⁴) for the cross-entropy of two
+    classes, p = P(class 1) and z its logit. The first term is Tikhonov's penalty on the slope; the
+    second vanishes where p equals the data's P(class 1) (Bishop 1995).
     """
     square, bend = slope_and_curvature(net, x)
     p = np.exp(-np.logaddexp(0, -logit(net, x)))
@@ -73,17 +73,16 @@ def surplus(net: Weights, x: Array, y: Array, sigma: float) -> float:
 def noise_tikhonov(
     sigma: float, width: int, epochs: int, n_samples: int, noise: float, seed: int
 ) -> Iterator[LabFrame]:
-    """Train tanh twins on moons, without and with input noise σ; then measure what noise of any
-    strength adds to their training loss, beside Tikhonov's penalty.
+    """Train tanh twins on moons without and with input noise σ; then measure the training loss that
+    noise of any strength adds, beside Tikhonov's penalty.
 
-    Tanh twins 2-width-width-1 on moons, without and with input noise ``sigma``; a frame for each
-    epoch (``history`` (2, 3, e) float32 as in the microscope), and one at the end, where noise of
-    any strength is put on the training points. Arrays: ``sigma`` (25,), from 0.01 to 1;
+    The twins are 2-width-width-1 networks. One frame per epoch (``history`` (2, 3, e) float32 as in
+    the microscope), and a last one with the measurements. Arrays: ``sigma`` (25,), from 0.01 to 1;
     ``measured`` (2, 25), E L(x + σε) - L(x) by quadrature; ``tikhonov`` (2, 25), ½σ²·mean
-    p(1-p)‖∇z‖²; ``second_order`` (2, 25), that and ½σ²·mean (p - y)Δz. Values: ``phase``;
+    p(1-p)‖∇z‖²; ``second_order`` (2, 25), that plus ½σ²·mean (p - y)Δz. Values: ``phase``;
     ``sigma``; lists (without, with): ``slope``, Tikhonov's penalty over σ²; ``surplus``,
-    ``penalty``: measured and Tikhonov's at ``sigma``; ``small``, measured over second order at σ
-    = 0.01.
+    ``penalty``: measured and Tikhonov's at ``sigma``; ``small``, measured over second order at σ =
+    0.01.
 
     Source: Bishop 1995, "Training with noise is equivalent to Tikhonov regularization".
     """

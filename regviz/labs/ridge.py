@@ -1,7 +1,7 @@
-"""Noise on the inputs of a linear model is a ridge penalty: dropout and Gaussian noise, measured.
+"""Noise on the inputs of a linear model is a ridge penalty: dropout and Gaussian noise.
 
-Full-batch gradient steps on ½‖y - X̃w‖²/n with a fresh noisy X̃ at each step. The iterate itself
-never settles; the mean of its second half converges to the minimizer of the expected loss.
+Full-batch gradient steps on ½‖y - X̃w‖²/n with a new noisy X̃ at each step. The iterate itself does
+not converge; the mean over its second half converges to the minimizer of the expected loss.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def regression(
 ) -> tuple[Array, Array, Array]:
     """Draw X (n, d), y (n,) and the true weights (d,), every second one of them 0.
 
-    Features have scales from 0.5 to 1.5 and share a common part, y has noise of standard
+    Features have scales from 0.5 to 1.5 and share a common component; y has noise of standard
     deviation 1.
     """
     rng = stream(seed, 1)
@@ -49,16 +49,15 @@ def dropout_ridge(
 ) -> Iterator[LabFrame]:
     """Inverted input dropout on a linear model is a ridge penalty scaled by the data.
 
-    E‖y - (M∘X/q)w‖² = ‖y - Xw‖² + p/q·Σⱼ wⱼ²Σᵢ xᵢⱼ², so it is minimized by
+    With q = 1 - p: E‖y - (M∘X/q)w‖² = ‖y - Xw‖² + p/q·Σⱼ wⱼ²Σᵢ xᵢⱼ², minimized by
     (XᵀX + p/q·diag XᵀX)⁻¹Xᵀy.
 
-    A linear model on y = Xw* + noise, trained by full-batch SGD with a fresh mask on the inputs
-    at each step. Arrays: ``step`` (t,); ``weights`` (t, d) the iterate; ``averaged`` (t, d) the
-    mean of its second half so far; ``closed_form`` (d,), the minimizer (XᵀX +
-    diag(strength))⁻¹Xᵀy; ``least_squares`` (d,), the same without a penalty; ``true`` (d,);
-    ``strength`` (d,), what is added to the diagonal: p/q·Σᵢxᵢⱼ²; ``gap`` (t,). Values: ``gap`` =
-    max|averaged - closed form|/max|closed form|; ``gap_least_squares``, the same against the
-    minimizer without a penalty.
+    A linear model on y = Xw* + noise, trained by full-batch SGD with a new mask on the inputs at
+    each step. Arrays: ``step`` (t,); ``weights`` (t, d), the iterate; ``averaged`` (t, d), the mean
+    of its second half so far; ``closed_form`` (d,), the minimizer (XᵀX + diag(strength))⁻¹Xᵀy;
+    ``least_squares`` (d,), the same without a penalty; ``true`` (d,); ``strength`` (d,), added to
+    the diagonal: p/q·Σᵢxᵢⱼ²; ``gap`` (t,). Values: ``gap`` = max|averaged - closed form|/max|closed
+    form|; ``gap_least_squares``, the same against the minimizer without a penalty.
 
     Source: Srivastava et al. 2014, section 9.1; Wager et al. 2013.
     """
@@ -79,13 +78,8 @@ def noise_ridge(
 
     E‖y - (X + σE)w‖² = ‖y - Xw‖² + n·σ²‖w‖².
 
-    A linear model on y = Xw* + noise, trained by full-batch SGD with fresh noise on the inputs at
-    each step. Arrays: ``step`` (t,); ``weights`` (t, d) the iterate; ``averaged`` (t, d) the mean
-    of its second half so far; ``closed_form`` (d,), the minimizer (XᵀX + diag(strength))⁻¹Xᵀy;
-    ``least_squares`` (d,), the same without a penalty; ``true`` (d,); ``strength`` (d,), what is
-    added to the diagonal: n·σ²; ``gap`` (t,). Values: ``gap`` = max|averaged - closed
-    form|/max|closed form|; ``gap_least_squares``, the same against the minimizer without a
-    penalty.
+    The same as :func:`dropout_ridge`, with new noise on the inputs at each step and ``strength`` =
+    n·σ².
 
     Source: Bishop 1995, "Training with noise is equivalent to Tikhonov regularization".
     """
@@ -104,38 +98,38 @@ def _descend(
 ) -> Iterator[LabFrame]:
     n, d = x.shape
     closed, least_squares = ridge(x, y, strength), ridge(x, y, 0.0)
-    # half of what is stable for the expected loss: each step's own X̃ is a little larger
+    # half of the largest stable rate for the expected loss, because a single X̃ may be larger
     lr = 0.5 * n / np.linalg.eigvalsh(x.T @ x + np.diag(strength))[-1]
     w, total = np.zeros(d), np.zeros((steps + 1, d))
     at = observed_steps(steps, 200)
     path, averaged, gap = np.empty((len(at), d)), np.empty((len(at), d)), np.empty(len(at))
-    look = 0
+    frame = 0
     for t in range(1, steps + 1):
         seen = noisy()
         w -= lr / n * (seen.T @ (seen @ w - y))
         total[t] = total[t - 1] + w
-        if t != at[look]:
+        if t != at[frame]:
             continue
-        path[look] = w
-        averaged[look] = (total[t] - total[t // 2]) / (t - t // 2)
-        gap[look] = _relative(averaged[look], closed)
-        look += 1
+        path[frame] = w
+        averaged[frame] = (total[t] - total[t // 2]) / (t - t // 2)
+        gap[frame] = _relative(averaged[frame], closed)
+        frame += 1
         yield LabFrame(
-            step=look,
+            step=frame,
             steps=len(at),
             arrays={
-                "step": at[:look],
-                "weights": path[:look],
-                "averaged": averaged[:look],
-                "gap": gap[:look],
+                "step": at[:frame],
+                "weights": path[:frame],
+                "averaged": averaged[:frame],
+                "gap": gap[:frame],
                 "closed_form": closed,
                 "least_squares": least_squares,
                 "true": true,
                 "strength": strength,
             },
             values={
-                "gap": float(gap[look - 1]),
-                "gap_least_squares": _relative(averaged[look - 1], least_squares),
+                "gap": float(gap[frame - 1]),
+                "gap_least_squares": _relative(averaged[frame - 1], least_squares),
             },
         )
 

@@ -1,4 +1,4 @@
-"""Masks of sequence models: recurrent dropout over time, and attention dropout row by row."""
+"""Masks of sequence models: recurrent dropout over time steps, attention dropout over rows."""
 
 from __future__ import annotations
 
@@ -15,22 +15,21 @@ from regviz.specs import SEQUENCE_LENGTH, Experiment
 from regviz.training.run import Run
 
 _SHOWN = 3
-_LOOKS = 10
+_FRAMES = 10
 _ROWS = 40
 
 
 def recurrent_masks(p: float, units: int, sequences: int, seed: int) -> Iterator[LabFrame]:
-    """Draw recurrent dropout's masks: one a sequence, as training does, and one a step.
+    """Draw an LSTM's recurrent dropout masks: one per sequence, as in training, and one per step.
 
-    What a unit keeps over t steps: with one mask it is kept at all of them with probability 1-p,
-    however large t; with a new one at each step, with (1-p)^t.
+    With one mask, a unit is kept at all of t steps with probability 1-p; with a new mask at each
+    step, with probability (1-p)^t.
 
-    Masks of an LSTM's recurrent dropout, drawn by a run's own stream: one for each sequence, as
-    in training, and one for each step. Arrays: ``masks_fixed``, ``masks_redrawn`` (3, 20, units)
+    Masks come from a run's random stream. Arrays: ``masks_fixed``, ``masks_redrawn`` (3, 20, units)
     uint8: 1 = kept, of the first three sequences; ``step`` (20,) t; ``measured_fixed``,
-    ``measured_redrawn`` (20,): share of units kept at each of the first t steps, over the
-    sequences so far; ``closed_form_fixed``, 1-p, and ``closed_form_redrawn``, (1-p)^t, (20,).
-    Values: ``gap`` = max|measured - closed form|; ``sequences`` so far; ``p``.
+    ``measured_redrawn`` (20,): share of units kept at each of the first t steps, over the sequences
+    so far; ``closed_form_fixed``, 1-p, and ``closed_form_redrawn``, (1-p)^t, (20,). Values: ``gap``
+    = max|measured - closed form|; ``sequences`` so far; ``p``.
 
     Source: Gal & Ghahramani 2016, arXiv 1512.05287.
     """
@@ -42,7 +41,7 @@ def recurrent_masks(p: float, units: int, sequences: int, seed: int) -> Iterator
             "training": {"seed": seed},
         }
     )
-    # as a run of this size and seed draws them, so the first are those of its first batch
+    # the masks that a run of this size and seed draws; the first are those of its first batch
     stack = Run([experiment])._parts[0].stack
     place = [site.rate for site in stack.network.sites].index("recurrent_dropout")
 
@@ -59,12 +58,12 @@ def recurrent_masks(p: float, units: int, sequences: int, seed: int) -> Iterator
         name: np.logical_and.accumulate(masks, axis=1).mean(axis=2)  # (sequences, time)
         for name, masks in (("fixed", fixed), ("redrawn", redrawn))
     }
-    for look in range(1, _LOOKS + 1):
-        seen = -(-sequences * look // _LOOKS)
+    for frame in range(1, _FRAMES + 1):
+        seen = -(-sequences * frame // _FRAMES)
         share = {name: values[:seen].mean(axis=0) for name, values in kept.items()}
         yield LabFrame(
-            look,
-            _LOOKS,
+            frame,
+            _FRAMES,
             {
                 "masks_fixed": fixed[:_SHOWN].astype(np.uint8),
                 "masks_redrawn": redrawn[:_SHOWN].astype(np.uint8),
@@ -81,14 +80,13 @@ def recurrent_masks(p: float, units: int, sequences: int, seed: int) -> Iterator
 
 
 def attention_row_sums(p: float, draws: int, seed: int) -> Iterator[LabFrame]:
-    """Drop entries of softmax rows from even to sharp, again and again, and sum what is left.
+    """Sums of softmax rows under attention dropout: 40 rows over 20 tokens, from uniform to sharp.
 
     With a the softmax, m the mask: s = Σ a_j·m_j/(1-p) has mean 1 and variance p/(1-p)·Σ a_j².
 
-    40 softmax rows over 20 tokens, from even to sharp, under attention dropout. Arrays, (40,):
-    ``focus`` Σa²; ``measured``, the rms of (row sum - 1) over the draws so far; ``closed_form``
-    √(p/(1-p)·Σa²); ``sums``, the row sums of the last draw. Values: ``gap`` = max|measured -
-    closed form|; ``mean`` of all row sums; ``draws`` so far; ``p``.
+    Arrays, (40,): ``focus`` Σa²; ``measured``, the rms of (row sum - 1) over the draws so far;
+    ``closed_form`` √(p/(1-p)·Σa²); ``sums``, the row sums of the last draw. Values: ``gap`` =
+    max|measured - closed form|; ``mean`` of all row sums; ``draws`` so far; ``p``.
 
     Source: the moments of a Bernoulli mask; dropout on attention as in Vaswani et al. 2017.
     """
@@ -102,16 +100,16 @@ def attention_row_sums(p: float, draws: int, seed: int) -> Iterator[LabFrame]:
     generator = torch.Generator().manual_seed(seed)
     sums = np.empty((draws, _ROWS))
     seen = 0
-    for look in range(1, _LOOKS + 1):
-        until = -(-draws * look // _LOOKS)
+    for frame in range(1, _FRAMES + 1):
+        until = -(-draws * frame // _FRAMES)
         uniform = torch.rand((1, (until - seen) * _ROWS, time), generator=generator)
         mask = dropout_masks(uniform, torch.tensor([p]), "standard")[0].numpy()
         sums[seen:until] = (mask.reshape(-1, _ROWS, time) * a).sum(axis=2)
         seen = until
         measured = np.sqrt(np.square(sums[:seen] - 1).mean(axis=0))
         yield LabFrame(
-            look,
-            _LOOKS,
+            frame,
+            _FRAMES,
             {
                 "focus": focus,
                 "measured": measured,

@@ -1,7 +1,7 @@
 """Text augmentation: four small changes to a sentence that (mostly) keep its meaning.
 
 Standard library and NumPy's random numbers only. The sentences, the table of synonyms and the
-back-translation are shipped with the project; nothing is looked up or translated here.
+back-translation are stored here; nothing is downloaded or translated.
 
 Source of the four: Wei & Zou 2019, "EDA: Easy Data Augmentation", arXiv 1901.11196.
 """
@@ -62,12 +62,12 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "last": ("final", "closing"),
     "short": ("brief",),
 }
-"""A small table of synonyms. Context decides whether one fits: that is the method's weakness."""
+"""A small table of synonyms. It ignores context, which is the weakness of the method."""
 
 
 @dataclass(frozen=True)
 class BackTranslation:
-    """A stored example: a sentence, its translation, and that translated back, (language, text)."""
+    """A stored example as (language, text): a sentence, its translation, its back-translation."""
 
     steps: tuple[tuple[str, str], ...]
 
@@ -79,14 +79,14 @@ BACK_TRANSLATION = BackTranslation(
         ("English again", "the meal was good, but the old waiter was impolite and the bill high"),
     )
 )
-"""Written by hand, as a translator would do it: this app ships no translation model.
+"""Written by hand, because the app contains no translation model.
 
 Source of the method: Sennrich et al. 2016, arXiv 1511.06709.
 """
 
 
 def synonym_replacement(words: Sequence[str], n: int, *, rng: np.random.Generator) -> list[str]:
-    """Replace at most ``n`` words that have synonyms by one of them each."""
+    """Replace at most ``n`` words by one of their synonyms."""
     out = list(words)
     known = [i for i, word in enumerate(words) if word in SYNONYMS]
     for i in rng.permutation(known)[:n]:
@@ -96,7 +96,7 @@ def synonym_replacement(words: Sequence[str], n: int, *, rng: np.random.Generato
 
 
 def random_insertion(words: Sequence[str], n: int, *, rng: np.random.Generator) -> list[str]:
-    """Insert ``n`` times a synonym of some word of the sentence at some place."""
+    """Insert ``n`` times a synonym of a random word of the sentence at a random position."""
     out = list(words)
     known = [word for word in words if word in SYNONYMS]
     for _ in range(n if known else 0):
@@ -106,7 +106,7 @@ def random_insertion(words: Sequence[str], n: int, *, rng: np.random.Generator) 
 
 
 def random_deletion(words: Sequence[str], p: float, *, rng: np.random.Generator) -> list[str]:
-    """Drop each word with probability ``p``; one at least stays. Dropout, for words."""
+    """Drop each word with probability ``p``, but at least one stays: dropout for words."""
     kept = rng.random(len(words)) >= p
     if words and not kept.any():
         kept[rng.integers(len(words))] = True
@@ -114,7 +114,7 @@ def random_deletion(words: Sequence[str], p: float, *, rng: np.random.Generator)
 
 
 def random_swap(words: Sequence[str], n: int, *, rng: np.random.Generator) -> list[str]:
-    """Let two different places change their words, ``n`` times."""
+    """Swap the words at two different positions, ``n`` times."""
     out = list(words)
     for _ in range(n if len(out) > 1 else 0):
         i, j = rng.choice(len(out), 2, replace=False)
@@ -125,9 +125,14 @@ def random_swap(words: Sequence[str], n: int, *, rng: np.random.Generator) -> li
 def augment(
     words: Sequence[str], transform: str, strength: float, *, rng: np.random.Generator
 ) -> list[str]:
-    """Apply one of the four; ``strength`` is the share α of the words that is changed.
+    """Apply one of the four; ``strength`` is the share α of words to change.
 
     n = max(1, round(α·words)) changes, none for α = 0; deletion drops each word with p = α.
+
+    Raises
+    ------
+    ValueError
+        If ``transform`` is unknown.
     """
     if strength == 0:
         return list(words)
@@ -147,8 +152,7 @@ TRANSFORMS = ("synonym_replacement", "random_insertion", "random_deletion", "ran
 
 
 def changed_words(before: Sequence[str], after: Sequence[str]) -> int:
-    """Least number of words to insert, delete or replace to get from one to the other
-    (Levenshtein's distance, over words)."""
+    """Return the smallest number of words to insert, delete or replace (Levenshtein distance)."""
     row = list(range(len(after) + 1))
     for i, word in enumerate(before, start=1):
         diagonal, row[0] = row[0], i

@@ -1,4 +1,4 @@
-"""Weight decay and the L2 penalty: one under SGD, two under Adam."""
+"""Weight decay and the L2 penalty: the same under SGD, different under Adam."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _SAMPLES = 64
 
 
 def decay_equivalence(weight_decay: float, lr: float, steps: int, seed: int) -> Iterator[LabFrame]:
-    """½·λ‖w‖² in the loss against w ← (1 - η·λ)·w: the same path under SGD, two under Adam.
+    """½·λ‖w‖² in the loss against w ← (1 - η·λ)·w: one path under SGD, two under Adam.
 
-    Mean squared error of a linear regression, mini-batches of 16, the same batches for all four.
-    The L2 runs and AdamW are the core's optimizers; ``sgd_decay`` is the NumPy twin, which shrinks
-    the weights as decoupled decay does.
+    One linear regression with features on scales 1 to 8, the same mini-batches of 16 for all four
+    optimizers. The L2 runs and AdamW are the core's optimizers; ``sgd_decay`` is the NumPy twin,
+    which shrinks the weights directly (decoupled decay).
 
-    One linear regression, features on scales 1 to 8, under four optimizers. Arrays: ``step``
-    (t,); ``sgd_l2``, ``sgd_decay``, ``adam_l2``, ``adamw`` (t, 4): the weights; ``norms`` (t, 4):
-    their ‖w‖ in this order; ``gap_sgd``, ``gap_adam`` (t,) = max|difference of the pair|;
-    ``scale`` (4,): each feature's. Values: ``gap_sgd``, ``gap_adam`` over all steps so far.
+    Arrays: ``step`` (t,); ``sgd_l2``, ``sgd_decay``, ``adam_l2``, ``adamw`` (t, 4): the weights;
+    ``norms`` (t, 4): their ‖w‖ in this order; ``gap_sgd``, ``gap_adam`` (t,) = max|difference of
+    the pair|; ``scale`` (4,) of the features. Values: ``gap_sgd``, ``gap_adam``, the largest so
+    far.
 
     Source: Loshchilov & Hutter 2019, arXiv 1711.05101.
     """
@@ -41,7 +41,7 @@ def decay_equivalence(weight_decay: float, lr: float, steps: int, seed: int) -> 
     def core(kind: str, *, l2: float = 0.0, decay: float = 0.0, rate: float) -> _Descent:
         return _Descent(kind, start, Strengths([rate], l2=[l2], weight_decay=[decay]))
 
-    # SGD's step must be stable along the largest feature, Adam's is the same for all of them
+    # SGD's step must be stable along the largest feature; Adam's does not depend on the scale
     slow = lr * 0.2
     core_runs = {
         "sgd_l2": core("sgd", l2=weight_decay, rate=slow),

@@ -11,7 +11,7 @@ Array = NDArray[np.float64]
 def reliability_bins(
     confidence: Array, correct: NDArray[np.bool_], n_bins: int = 15
 ) -> tuple[NDArray[np.int64], Array, Array]:
-    """Sort predictions by confidence into bins (lo, hi] and compare say with do.
+    """Sort predictions by confidence into bins (lo, hi]; compare it with accuracy.
 
     ``confidence`` (n,) is the top-label probability, ``correct`` (n,) whether it was right.
     Returns count, mean confidence and accuracy of each bin, (n_bins,); NaN in an empty one.

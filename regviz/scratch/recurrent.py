@@ -22,8 +22,8 @@ def recurrent_dropout_lstm(
     w_input, w_state, bias
         (4·units, inputs), (4·units, units), (4·units,), in torch's order of the gates: i, f, g, o.
     mask
-        (units,), drawn once for the sequence: 1/(1-p) where a unit is kept, else 0. With
-        (time, units) instead, a mask of its own for each step: what recurrent dropout is not.
+        (units,), drawn once for the sequence: 1/(1-p) where a unit is kept, else 0. A mask
+        (time, units) would differ from step to step: that is not recurrent dropout.
 
     Source: Gal & Ghahramani 2016, arXiv 1512.05287; gates as in torch.nn.LSTM.
     """

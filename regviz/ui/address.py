@@ -1,5 +1,7 @@
-"""The address of a page that says what it shows: opened on arrival and on the way back in the
-browser's history, and written when something else is shown.
+"""The address of a page, which holds what the page shows.
+
+A page reads it when the user opens the page or goes through the browser's history, and writes it
+when it shows something else.
 """
 
 from __future__ import annotations
@@ -8,27 +10,26 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 MOST = 200
-"""Links of its own that a page remembers."""
+"""Links that a page remembers having written."""
 _OPEN = "address.open"
 
 
 def at(page: str) -> None:
-    """Take note of the page that is run; whoever comes back to another one arrives there anew."""
+    """Note which page runs, so that a return to another page counts as an arrival there."""
     if st.session_state.get(_OPEN) != page:
         st.session_state.pop(_OPEN, None)
 
 
 def arriving(page: str) -> bool:
-    """Whether this is the first run since another page was shown; until :func:`asked`."""
+    """Whether this is the page's first run since another page was shown; until :func:`asked`."""
     return bool(st.session_state.get(_OPEN) != page)
 
 
 def asked(page: str, name: str) -> str | None:
-    """Return what the address asks for in its field ``name``, once; None where that is shown.
+    """Return the link in the address's field ``name``, once; None if the page shows it already.
 
-    A browser sends the address with each click, and where clicks follow each other quickly, that
-    of a moment ago. So a link that the page itself has written counts only on arrival and where
-    someone goes through the history.
+    A browser sends the address with each click, and with quick clicks an outdated one. So a link
+    that the page has written itself counts only on arrival and on navigation through the history.
     """
     link = st.query_params.get(name)
     context = get_script_run_ctx()
@@ -45,7 +46,7 @@ def asked(page: str, name: str) -> str | None:
 
 
 def write(page: str, name: str, link: str) -> None:
-    """Have the address say what is shown."""
+    """Write a link into the address's field ``name``."""
     _note(_written(page), link)
     if st.query_params.get(name) != link:
         st.query_params[name] = link
@@ -57,7 +58,7 @@ def _written(page: str) -> dict[str, None]:
 
 
 def _note(links: dict[str, None], link: str) -> None:
-    """Put a link last; the oldest of too many is forgotten."""
+    """Put a link last; drop the oldest beyond :data:`MOST`."""
     links.pop(link, None)
     links[link] = None
     if len(links) > MOST:

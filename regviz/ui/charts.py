@@ -1,8 +1,8 @@
-"""Figures of what has ended, on a page: drawn in place, saved under a name that says what they
-are, and offered to *Export to slides*.
+"""Figures of finished runs and labs on a page: shown, saved under a descriptive name, and offered
+to *Export to slides*.
 
-A page hands over a function that draws in the colours it is given, so that the same figure can go
-onto a slide of the other theme.
+A page passes a function of the palette, so that the figure can be drawn for a slide of the other
+theme, too.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ _EMPTY = json.dumps(
 
 @dataclass(frozen=True)
 class About:
-    """What a figure was made with: its settings in words, and how to have the numbers again."""
+    """A figure's settings in words, and how to reproduce its numbers."""
 
     caption: str
     how: str
 
 
 def of_runs(lanes: Sequence[Experiment]) -> About:
-    """Return what is to be said of a figure of finished runs."""
+    """Return caption and reproduction of a figure of finished runs."""
     caption = words.caption(lanes)
     paths = words.varied(lanes)
     if 1 < len(lanes) <= 6:
@@ -66,7 +66,7 @@ def of_runs(lanes: Sequence[Experiment]) -> About:
 
 
 def of_lab(name: str, parameters: Mapping[str, Any]) -> About:
-    """Return what is to be said of a figure of a lab's frame."""
+    """Return caption and reproduction of a figure of a lab's frame."""
     whole = json.loads(labs.canonical_json(name, parameters))["parameters"]
     caption = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in whole.items())
     how = f"In Python:\nfrom regviz import labs\n*_, frame = labs.start({name!r}, {whole!r})"
@@ -74,12 +74,12 @@ def of_lab(name: str, parameters: Mapping[str, Any]) -> About:
 
 
 def palette() -> Palette:
-    """Return the colours of the theme that the page is shown in."""
+    """Return the colours of the page's theme."""
     return DARK if st.context.theme.type == "dark" else LIGHT
 
 
 def begin(page: str) -> None:
-    """Start the list of what this page offers to slides; another page's list goes."""
+    """Start the list of this page's charts for slides, in place of another page's."""
     held = st.session_state.get(_SHOWN)
     if held is None or held[0] != page:
         st.session_state[_SHOWN] = (page, {})
@@ -87,8 +87,7 @@ def begin(page: str) -> None:
 
 @dataclass(frozen=True)
 class Offer:
-    """A chart that may go onto a slide: its title, its settings, and what makes it in given
-    colours."""
+    """A chart for a slide: title, settings, and the function that draws it in a palette."""
 
     title: str
     caption: str
@@ -96,32 +95,31 @@ class Offer:
 
 
 def offered(page: str) -> dict[str, Offer]:
-    """Return what the page has drawn so far, by name."""
+    """Return the charts that the page has drawn so far, by name."""
     held = st.session_state.get(_SHOWN)
     return held[1] if held is not None and held[0] == page else {}
 
 
 def offer(name: str, what: Offer) -> None:
-    """Offer a chart of the current page to its slides."""
+    """Add a chart to the current page's list for slides."""
     st.session_state[_SHOWN][1][name] = what
 
 
 def chart(draw: Callable[[Palette], go.Figure], *, key: str, alt: str, about: About) -> None:
-    """Show a figure that changes only now and then, as when a run has ended.
+    """Show a figure that changes rarely, such as after a run.
 
-    It is drawn in place, and its buttons save 3840 x 2160 pixels or SVG, named after page and
-    settings.
+    Its buttons save 3840 x 2160 pixels or SVG, named after page and settings.
 
     Parameters
     ----------
     draw
-        Draws it in a theme's colours.
+        Draws the figure in a palette.
     key
-        Its name, one of its own on the page.
+        A name that is unique on the page.
     alt
-        What is to be seen, for those who do not see it.
+        Text alternative for screen readers; also the slide's speaker note.
     about
-        What it was made with.
+        Settings and reproduction.
     """
     page = st.session_state[_SHOWN][0]
     colors = palette()

@@ -1,7 +1,7 @@
-"""The comparison of a session: what every page can add to, and the Compare page shows.
+"""The session's comparison: every page can add to it, and the Compare page shows it.
 
-It lives in the session, so it survives going from page to page. What it starts with makes room
-for the first configuration that somebody adds.
+It is kept in the session's state, across pages. The first configuration that the user adds replaces
+the default comparison.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ def put(changed: Comparison) -> None:
 
 
 def is_untouched() -> bool:
-    """Whether it is what every session starts with."""
+    """Whether the comparison is still the default one."""
     return current() == comparison.START
 
 
 def change(make: Callable[[], Comparison]) -> str:
-    """Put what ``make`` returns; the sentence of what is refused, else an empty one."""
+    """Store the comparison that ``make`` returns; return its error sentence, or ""."""
     try:
         put(make())
     except SpecError as error:
@@ -45,9 +45,9 @@ def change(make: Callable[[], Comparison]) -> str:
 
 
 def add(experiment: Experiment) -> str:
-    """Add a configuration and return one sentence on what came of it.
+    """Add a configuration and return one sentence: added, or the reason why not.
 
-    The first one begins a comparison of its own, with its twin without regularization.
+    The first one replaces the default comparison, with its twin without regularization.
     """
     if is_untouched():
         pair = dict.fromkeys((experiment.without_regularization(), experiment))
@@ -66,7 +66,7 @@ def add(experiment: Experiment) -> str:
 def button(
     experiment: Experiment | Callable[[], Experiment], *, key: str = "add-to-comparison"
 ) -> None:
-    """Draw the button that adds what a page shows, or what it shows by the time it is pressed."""
+    """Draw the button that adds an experiment; a callable is called when the button is pressed."""
 
     def added() -> None:
         shown = experiment() if callable(experiment) else experiment
@@ -83,8 +83,7 @@ def button(
 
 
 def has_own_data() -> bool:
-    """Whether a configuration is on somebody's own data, which travel in no link and have no test
-    set."""
+    """Whether a configuration uses own data, which have no link and no test set."""
     return any(e.data.points is not None for e in current().experiments)
 
 
@@ -99,17 +98,17 @@ def _revealed() -> dict[frozenset[str], frozenset[DataSpec]]:
 
 
 def is_revealed(shown: Comparison) -> bool:
-    """Whether the test set was revealed for these configurations, with whatever seeds."""
+    """Whether the test set was revealed for these configurations, with any seeds."""
     return shown.key in _revealed()
 
 
 def reveal(shown: Comparison) -> None:
-    """Reveal the test set for these configurations, for good."""
+    """Reveal the test set for these configurations, for the rest of the session."""
     _revealed()[shown.key] = frozenset(e.data for e in shown.experiments)
 
 
 def looks_before(shown: Comparison) -> int:
-    """Return for how many other comparisons the test set of these data was revealed before."""
+    """Return how many other comparisons revealed a test set of these data before."""
     data = {e.data for e in shown.experiments}
     earlier = itertools.takewhile(lambda seen: seen[0] != shown.key, _revealed().items())
     return sum(bool(data & of) for _, of in earlier)

@@ -1,5 +1,5 @@
-"""What goes wrong in a page itself: one sentence with a number there, the traceback under that
-number in the server's log, and never the other way round."""
+"""Errors in a page's code: the page shows one sentence with a reference, the server's log holds the
+traceback under that reference."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _log = logging.getLogger(__name__)
 
 @contextmanager
 def reported() -> Iterator[None]:
-    """Tell of an error in the block, or the decorated function, in one sentence.
+    """Report an exception in the block, or in the decorated function, in one sentence.
 
-    A fragment that finds the page's containers half made, because a next click cut the page's run
-    short, is no error: the page is run anew.
+    A fragment may find the page's containers incomplete because a new click interrupted the page's
+    run. That is no error: the page is run again.
     """
     try:
         yield
     except FragmentHandledException:
-        raise  # Streamlit has reported of it already
+        raise  # Streamlit has reported it already
     except StreamlitInvalidLayoutContextError:
         st.rerun()
     except Exception:

@@ -1,7 +1,7 @@
-"""What the pages of labs share: ask for a lab, follow it while it runs, draw each look at it.
+"""Shared by the pages of labs: request a lab, follow it while it runs, draw its frames.
 
-A page calls :func:`begin`, draws its controls, and hands their values to :func:`follow` with a
-function that draws a frame. The lab runs in a trainer; the page never waits for its end.
+A page calls :func:`begin`, draws its controls, and passes their values to :func:`follow` with a
+function that draws a frame. The lab runs in a trainer; the page does not wait for its end.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from regviz.specs import SpecError
 from regviz.ui import charts, fragments, layout, run, slides
 
 TICK = 0.4
-"""Seconds between two looks at a lab that is under way."""
+"""Seconds between two updates of a running lab."""
 
 
 def begin(page: str, question: str) -> None:
-    """Draw the top of a page of labs."""
+    """Draw the title of a lab's page."""
     layout.within_app()
     charts.begin(page)
     with st.container(
@@ -45,7 +45,7 @@ def seed(page: str) -> int:
 
 
 def label(word: str, text: str, *, good: bool) -> str:
-    """Return the HTML of a statement with its label: red for what is wrong, green for right."""
+    """Return the HTML of a labelled statement, green if ``good``, else red."""
     tone = "rv-good-fit" if good else "rv-diverged"
     return (
         f'<p class="rv-verdict {tone}"><span class="rv-kind">{escape(word)}</span> '
@@ -56,9 +56,9 @@ def label(word: str, text: str, *, good: bool) -> str:
 def follow(
     page: str, name: str, parameters: Mapping[str, Any], draw: Callable[[LabFrame], None]
 ) -> None:
-    """Have a lab computed and call ``draw`` with its newest frame until it has ended.
+    """Request a lab and call ``draw`` with its newest frame until it ends.
 
-    Only a change of ``parameters`` asks again; a page holds one lab, the newest it asked for.
+    Only changed ``parameters`` start a new lab; a page keeps its latest one.
     """
     try:
         job = asked(run.current(page), page, name, parameters)
@@ -86,9 +86,11 @@ def follow(
 
 
 def asked(page_run: run.PageRun, slot: str, name: str, parameters: Mapping[str, Any]) -> LabJob:
-    """Return the job that computes this in one of the session's slots; a new one only if it is
-    not there already. One that has failed stays until it is forgotten: a lab that always fails
-    would else be asked for again and again."""
+    """Return the slot's job if it computes this lab, else a new one.
+
+    A failed job stays until the user retries: otherwise each run of the page would start a lab that
+    always fails.
+    """
     key = labs.canonical_json(name, parameters)
     kept: tuple[str, LabJob] | None = st.session_state.get(f"{slot}.lab")
     if kept is not None and kept[0] == key:
@@ -101,7 +103,7 @@ def asked(page_run: run.PageRun, slot: str, name: str, parameters: Mapping[str, 
 
 
 def retry(slot: str, job: LabJob) -> None:
-    """Say why a lab has failed, and offer to have it computed again."""
+    """Show why a lab failed, with a button to compute it again."""
     st.error(layout.plain(job.reason), icon=":material/error:")
     st.button(
         "Retry", key=f"{slot}.retry", icon=":material/replay:", on_click=_forget, args=(slot,)

@@ -1,8 +1,7 @@
-"""What every lesson shares: question, prediction, controls, live views, code, tasks, sources.
+"""Shared by all lessons: question, prediction, controls, live views, code, tasks, sources.
 
-A lesson page fills in a :class:`Lesson` and gives it, with a function that draws its charts, to
-:func:`show`. The page holds words and their order; how a run is submitted, followed and judged is
-here, and the same for all.
+A lesson page fills in a :class:`Lesson` and passes it to :func:`show` with a function that draws
+its charts. This module submits, follows and judges the run in the same way for all lessons.
 """
 
 from __future__ import annotations
@@ -34,36 +33,36 @@ from regviz.ui.verdicts import judge, reading_rows, verdict_cells
 Lanes = tuple[Experiment, ...]
 Rows = list[tuple[Cell, ...]]
 CHECK_TICK = 0.4
-"""Seconds between two looks at a theory check; its chart is drawn anew each time."""
+"""Seconds between two updates of a theory check, each of which draws its chart again."""
 HARDLY = 0.02
 """Nats by which two validation losses must differ to count as different."""
 STORED = 24
-"""How many frames of a run pictures over its epochs are drawn from."""
+"""Frames of a run that are kept for figures over its epochs."""
 THEORY = "Theory check"
 BACK = "Reset"
-"""The label of the button that brings a lesson's first experiment."""
+"""The label of the button that restores a lesson's first experiment."""
 PLANE = tuple(controls.DATA_NAMES)
-"""Data sets of two classes in the plane, on which most lessons train."""
+"""Two-dimensional data sets of two classes, on which most lessons train."""
 MOST_NAMED = 3
-"""Settings in which an earlier prediction's experiment differs that are named."""
+"""Settings that are named when an earlier prediction was for another experiment."""
 
 
 def twins(experiment: Experiment) -> Lanes:
-    """Return the lanes of most lessons: without any regularization, and with it."""
+    """Return an experiment without any regularization, and as it is: the lanes of most lessons."""
     return experiment.without_regularization(), experiment
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """A question to answer before moving anything, and how this run answers it.
+    """A question to answer before training, and how the run answers it.
 
-    ``outcome`` takes the finished frame and its lanes, and returns the number of the option that
-    came true *on this run* and a sentence with what was measured. Where the question names a
-    setting it is a function of the experiment shown, which returns an empty text for one that does
-    not ask it. A diverged model answers nothing, unless it ``may_diverge``.
+    ``outcome`` takes the finished frame and its lanes; it returns the index of the option that came
+    true *in this run* and a sentence with the measurement. A question that names a setting is a
+    function of the experiment; it returns "" if it does not apply. A run with a diverged model
+    gives no answer, unless ``may_diverge``.
 
-    ``expected`` is the number of the option that the lesson teaches: its default run must show it
-    on most seeds, which ``python -m benchmarks.lessons`` counts.
+    ``expected`` is the index of the option that the lesson teaches. The default run must show it on
+    most seeds; ``python -m benchmarks.lessons`` counts them.
     """
 
     question: str | Callable[[Experiment], str]
@@ -73,13 +72,13 @@ class Prediction:
     may_diverge: bool = False
 
     def of(self, experiment: Experiment) -> str:
-        """Return the question about this experiment; empty where there is none."""
+        """Return the question about this experiment, or ""."""
         return self.question if isinstance(self.question, str) else self.question(experiment)
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What a lesson is about, and whether an experiment has it switched on."""
+    """The technique that a lesson is about, and whether an experiment has it switched on."""
 
     name: str
     on: Callable[[Experiment], bool]
@@ -87,10 +86,9 @@ class Subject:
 
 @dataclass(frozen=True)
 class Task:
-    """Something to try: words, the experiment that sets it up, and what was then to be seen.
+    """A task: its words, the experiment that it loads, and the observation of its run.
 
-    Where the words claim something, ``shows`` says whether it came true on a finished run;
-    where they only ask, it is None.
+    If the words make a claim, ``shows`` returns whether a finished run confirms it; else None.
     """
 
     words: str
@@ -101,10 +99,10 @@ class Task:
 
 @dataclass(frozen=True)
 class Check:
-    """A formula held against a computation of its own: a lab, its picture, the gap as a number.
+    """A theory check: a lab that compares a formula with a measurement.
 
-    ``parameters`` says what the lab gets from the experiment in the controls; ``figure`` draws a
-    frame of it, and ``said`` puts its numbers into a sentence.
+    ``parameters`` returns the lab's parameters for the experiment in the controls, ``figure`` draws
+    a frame of the lab, and ``said`` returns a sentence with its numbers.
     """
 
     title: str
@@ -117,12 +115,12 @@ class Check:
 
 @dataclass(frozen=True)
 class Lesson:
-    """A lesson in words and values; see the module's first lines.
+    """A lesson in words and values.
 
     Attributes
     ----------
     page
-        Its own name: of its controls, its run and its charts.
+        Name of the page; prefix of its controls, its run and its charts.
     question
         The title.
     start
@@ -130,27 +128,27 @@ class Lesson:
     controls
         Names of the controls in the sidebar (:data:`regviz.ui.controls.WIDGETS`).
     point
-        What to look at, in one or two sentences with the numbers of this frame.
+        Returns what to observe, in one or two sentences with the numbers of a frame.
     code
         From-scratch twins whose source is shown.
     code_ran
-        Runs the twins on the numbers of a finished frame and says what came out.
+        Runs the twins on the numbers of a finished frame and returns the result in a sentence.
     checks
         Theory checks; they run when their tab is opened.
     rows
-        More rows of the table of numbers, after the usual ones.
+        Returns further rows of the table of numbers.
     labels_for
-        Names of the lanes where they depend on the experiment; else ``labels``.
+        Returns the names of the lanes if they depend on the experiment; else ``labels`` counts.
     judged
-        Say of each lane whether it under-fits, fits or over-fits, and why.
+        Show for each lane whether it underfits, fits or overfits, and why.
     answer_first
-        Train nothing before a prediction is made.
+        Train only after the user has made a prediction.
     models, data
-        Kinds of model and data that it is about; a link to another kind is refused in a sentence.
+        The lesson's kinds of models and data; a link to another kind is refused.
     subject
-        What is to be switched on for the lesson to show anything.
+        The technique that must be on for the lesson to show anything.
     also_fits
-        Says why an experiment of the right kinds is not one of this lesson; empty where it is.
+        Returns why an experiment of the right kinds does not fit the lesson, or "".
     """
 
     page: str
@@ -176,7 +174,7 @@ class Lesson:
     also_fits: Callable[[Experiment], str] | None = None
 
     def refusal(self, experiment: Experiment) -> str:
-        """Return why this lesson does not show an experiment, in a sentence; empty if it does."""
+        """Return why this lesson cannot show an experiment, in a sentence, or ""."""
         kinds = (
             ("model", experiment.model.kind, self.models),
             ("data", experiment.data.kind, self.data),
@@ -187,7 +185,7 @@ class Lesson:
         return "" if self.also_fits is None else self.also_fits(experiment)
 
     def off(self, experiment: Experiment) -> str:
-        """Return why an experiment shows nothing of the subject; empty if it does."""
+        """Return that the lesson's subject is off in an experiment, in a sentence, or ""."""
         if self.subject is None or self.subject.on(experiment):
             return ""
         name = self.subject.name
@@ -201,7 +199,7 @@ class Lesson:
 
     def uncontrolled(self, experiment: Experiment) -> list[str]:
         """Return the techniques that are on in an experiment without a control on this page."""
-        if self.answer_first:  # its lanes have techniques of their own
+        if self.answer_first:  # the lanes of such a lesson add techniques themselves
             return []
         return [
             words.phrase(path, value)
@@ -216,7 +214,7 @@ class Lesson:
 
 @dataclass
 class Shown:
-    """A lesson on its way through one script run."""
+    """The state of a lesson during one script run."""
 
     lesson: Lesson
     experiment: Experiment
@@ -237,7 +235,7 @@ class Shown:
 
     @property
     def finished(self) -> tuple[Frame, Lanes] | None:
-        """The finished frame and its lanes; None while there is none of this experiment."""
+        """The finished run's last frame and its lanes; None before the run has finished."""
         job = self.page_run.job
         if job is None or job.state != "finished":
             return None
@@ -246,8 +244,8 @@ class Shown:
 
     @property
     def last_finished(self) -> tuple[Frame, Lanes] | None:
-        """The finished frame, and while a new run is under way the one before it: what is drawn
-        of it keeps its place."""
+        """As :attr:`finished`; during a new run the result of the previous one, so that its figures
+        keep their place."""
         key = f"{self.lesson.page}.finished"
         done = self.finished
         if done is not None:
@@ -257,7 +255,7 @@ class Shown:
     @property
     def stored(self) -> tuple[list[Frame], Lanes] | None:
         """Up to :data:`STORED` frames of the finished run, evenly spaced and without boundaries,
-        and its lanes; while a new run is under way, those of the one before it."""
+        and its lanes; during a new run, those of the previous one."""
         key = f"{self.lesson.page}.stored"
         done, job = self.finished, self.page_run.job
         if done is None or job is None:
@@ -279,7 +277,7 @@ class Shown:
 
 
 def show(lesson: Lesson, views: Callable[[Shown], None]) -> None:
-    """Draw a whole lesson: its top, the ``views`` of its page, then what comes after the run."""
+    """Draw a whole lesson: question and controls, the page's ``views``, then the tabs."""
     shown = begin(lesson)
     views(shown)
     finish(shown)
@@ -310,7 +308,7 @@ def curves_and_readout(
 
 
 def begin(lesson: Lesson) -> Shown:
-    """Draw the top of a lesson and have its run on the way; the views come after it."""
+    """Draw the top of a lesson and submit its run; the page draws its views afterwards."""
     layout.within_app()
     page = lesson.page
     charts.begin(page)
@@ -323,7 +321,7 @@ def begin(lesson: Lesson) -> Shown:
         st.caption("Move a control; the models train again.")
         try:
             experiment = controls.some(lesson.controls)
-            lesson.lanes(experiment)  # which change it, and may ask for what does not fit
+            lesson.lanes(experiment)  # the lanes change the experiment and may be invalid
         except SpecError as error:
             experiment, said = st.session_state.get(kept, lesson.start), str(error)
         st.button(
@@ -370,7 +368,7 @@ def begin(lesson: Lesson) -> Shown:
 
 
 def finish(shown: Shown) -> None:
-    """Draw what moves, then what is asked and told after the run: outcome, code, tasks, sources."""
+    """Draw the live parts, then the tabs: tasks, theory checks, code, sources."""
     lesson, page_run = shown.lesson, shown.page_run
     moving = shown.moving
 
@@ -379,7 +377,7 @@ def finish(shown: Shown) -> None:
         now = run.current(lesson.page)
         job = now.job
         frame, lanes = now.observe()
-        of = lanes if job is None else job.experiments  # a frame may have come since the look
+        of = lanes if job is None else job.experiments  # the job may hold a newer run's frame
         with shown.status:
             st.html(layout.status(*run.status_text(now)))
         with shown.point:
@@ -441,10 +439,10 @@ def finish(shown: Shown) -> None:
 
 
 def further_run(name: str, button: str, lanes: Lanes, draw: Callable[[Frame, Lanes], None]) -> None:
-    """Train more models beside the page's run, once asked, and draw what came of them.
+    """Train further models beside the page's run when the user presses ``button``.
 
-    ``name`` is that of the run and its button; ``draw`` gets the finished frame. Once asked for,
-    it follows the controls like any run.
+    ``name`` identifies the run and its button; ``draw`` receives the finished frame. Once started,
+    the run follows the controls like any other.
     """
     asked = f"{name}.asked"
     st.button(button, key=name, on_click=st.session_state.__setitem__, args=(asked, True))
@@ -459,7 +457,7 @@ def further_run(name: str, button: str, lanes: Lanes, draw: Callable[[Frame, Lan
     @fragments.fragment(run_every=run.every(page_run, least=CHECK_TICK))
     def look() -> None:
         job = page_run.job
-        # before the frame, which is then the last one of a run that is over
+        # read the state before the frame: then the frame of a finished run is its last one
         state = "" if job is None else job.state
         frame = None if job is None else job.latest()
         if job is not None and state in ("failed", "cancelled"):
@@ -475,13 +473,13 @@ def further_run(name: str, button: str, lanes: Lanes, draw: Callable[[Frame, Lan
 
 
 def predicted(lesson: Lesson, experiment: Experiment) -> str | None:
-    """Return the option that was chosen for this very experiment, seeds included; None before."""
+    """Return the option chosen for exactly this experiment, seeds included, or None."""
     made = _predictions(lesson).get(experiment.canonical_json())
     return None if made is None else made[1]
 
 
 def lowest(losses: Sequence[float]) -> int:
-    """Return the number of the lowest loss; of losses that are none, the first."""
+    """Return the index of the lowest finite loss; 0 if there is none."""
     known = [loss if math.isfinite(loss) else math.inf for loss in losses]
     return known.index(min(known))
 
@@ -497,7 +495,7 @@ def verdict_row(frame: Frame, lanes: Lanes) -> Rows:
 
 
 def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table in Markdown: Streamlit's own would load pandas."""
+    """Return a table in Markdown, because Streamlit's tables would load pandas."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
@@ -519,9 +517,9 @@ def _table(lesson: Lesson, labels: Sequence[str], frame: Frame, lanes: Lanes) ->
 
 
 def follow_check(shown: Shown, slot: str, check: Check) -> None:
-    """Run a theory check beside the page's run and draw it as it goes.
+    """Run a theory check beside the page's run and draw its frames.
 
-    ``slot`` is its name on the page: a newer request for it replaces the older one.
+    ``slot`` is its name on the page; a new request for a slot replaces the old one.
     """
     st.markdown(f"**{check.title}** {check.words}")
     parameters = check.parameters(shown.experiment)
@@ -574,7 +572,7 @@ def _load(page: str, experiment: Experiment) -> None:
 
 
 def _predictions(lesson: Lesson) -> dict[str, tuple[Experiment, str]]:
-    """Return what was predicted in this session: for which experiment, and which option."""
+    """Return this session's predictions by experiment: the experiment and the chosen option."""
     made: dict[str, tuple[Experiment, str]] = st.session_state.setdefault(
         f"{lesson.page}.predictions", {}
     )
@@ -582,18 +580,18 @@ def _predictions(lesson: Lesson) -> dict[str, tuple[Experiment, str]]:
 
 
 def _predict(lesson: Lesson, experiment: Experiment, key: str) -> None:
-    """Keep what was chosen, for this experiment and no other."""
+    """Store the chosen option for this experiment."""
     made, name = _predictions(lesson), experiment.canonical_json()
-    made.pop(name, None)  # the latest last
+    made.pop(name, None)  # the latest prediction goes last
     if st.session_state[key] is not None:
         made[name] = experiment, st.session_state[key]
 
 
 def _ask(lesson: Lesson, experiment: Experiment) -> Any:
-    """Ask for a prediction for the experiment shown; return the place of its answer.
+    """Draw the question about the experiment shown; return the container for its answer.
 
-    Predictions are kept for the session, each with its experiment. One for another experiment,
-    another seed included, is no prediction for this one: it is named, and the question asked anew.
+    The session keeps predictions by experiment, seeds included. If the last prediction was for
+    another experiment, the page names it and asks again.
     """
     prediction, made = lesson.prediction, _predictions(lesson)
     said = predicted(lesson, experiment)
@@ -612,12 +610,12 @@ def _ask(lesson: Lesson, experiment: Experiment) -> Any:
             st.html(
                 layout.note(
                     f"You predicted “{option}” for another experiment "
-                    f"({_apart(other, experiment)}). Predict again for this one."
+                    f"({_differences(other, experiment)}). Predict again for this one."
                 )
             )
         lead = "Before you move anything" if experiment == lesson.start else "For what is shown now"
-        # of its own for each experiment: a browser that has not drawn the new one yet goes on
-        # sending what it shows, and of a widget that is gone nobody takes it for a choice
+        # one widget per experiment: a browser that has not drawn the new question yet keeps sending
+        # the old choice, which Streamlit ignores for a widget that no longer exists
         key = f"{lesson.page}.prediction.{_short(experiment)}"
         st.radio(
             f"**{lead}:** {question}",
@@ -635,10 +633,10 @@ def _short(experiment: Experiment) -> str:
     return hashlib.sha256(experiment.canonical_json().encode()).hexdigest()[:12]
 
 
-def _apart(other: Experiment, shown: Experiment) -> str:
-    """Return the settings of ``other`` in which it differs from what is shown, as text."""
+def _differences(other: Experiment, shown: Experiment) -> str:
+    """Return as text the settings of ``other`` that differ from ``shown``."""
     fields = words.flat(other)
-    groups = ("regularization", "data", "model", "training")  # what it is about first
+    groups = ("regularization", "data", "model", "training")  # the lesson's subject first
     paths = sorted(words.varied([other, shown]), key=lambda p: groups.index(p.split(".")[0]))
     named = [words.phrase(path, fields[path]) for path in paths if fields.get(path) is not None]
     if len(named) < len(paths) and not named:
@@ -647,7 +645,7 @@ def _apart(other: Experiment, shown: Experiment) -> str:
 
 
 def _answer(shown: Shown) -> None:
-    """Answer the prediction for the experiment shown, once its own run has ended."""
+    """Compare the prediction for the experiment shown with its finished run."""
     lesson, experiment = shown.lesson, shown.experiment
     said, done = predicted(lesson, experiment), shown.finished
     if said is None:

@@ -1,4 +1,4 @@
-"""What a page says of the link it was opened by: a sentence that stays until it is dismissed."""
+"""A page's notice about the link that opened it: one sentence until the user dismisses it."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from regviz.ui import layout
 
 
 def say(page: str, text: str) -> None:
-    """Have a page say ``text`` from now on, until it is dismissed or says something else."""
+    """Set a page's notice, until it is dismissed or replaced."""
     st.session_state[_key(page)] = text[:1].upper() + text[1:] if text[:4] == "the " else text
 
 
 def clear(page: str) -> None:
-    """Have a page say nothing more; the callback of its button, and of what opens another thing."""
+    """Remove a page's notice; also the callback of *Dismiss*."""
     st.session_state.pop(_key(page), None)
 
 
 def is_there(page: str) -> bool:
-    """Whether a page says something."""
+    """Whether a page has a notice."""
     return _key(page) in st.session_state
 
 
 def draw(page: str) -> None:
-    """Draw what a page says, with the button that dismisses it; nothing where it says nothing."""
+    """Draw a page's notice, if any, with the button that dismisses it."""
     text = st.session_state.get(_key(page))
     if text is None:
         return

@@ -1,7 +1,7 @@
-"""Own data on a page: a table, or points that are drawn, become the data of the experiment shown.
+"""Own data on a page: the user's table or drawn points become the data of the experiment shown.
 
-What somebody brings lives in the session's memory and, while it is trained on, in a trainer's: it
-is not written to disk, no other session sees it, and it goes with the session.
+They are kept in the memory of the session and, during training, of a trainer. They are not written
+to disk, are invisible to other sessions, and end with the session.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from regviz.ui import controls, layout, live, own_table, run
 from regviz.ui.own_table import Open, arrive
 
 MOST = 12
-"""Sets of own data that a session keeps, for its links and its way back."""
+"""Sets of own data that a session keeps, for its links and the browser's history."""
 WHAT = (
     "A table (CSV, text, .xlsx or .ods): columns of numbers, of which two become the inputs, and a "
     "label with 2 to 10 different values, 10 to 2,000 rows; or points that you draw. It stays in "
@@ -71,19 +71,19 @@ _WAYS = (
         "The picture is emptied, and clicks in it make the points.",
     ),
 )
-"""Ways to begin to draw: the button, whether all points go, its icon, and what happens."""
+"""Ways to start drawing: label, whether the plane starts empty, icon, help."""
 MOST_AXIS = 30
-"""Characters of a column's name along an axis."""
+"""Characters of a column's name on an axis; a longer name is shortened."""
 
 
 def kept() -> Mapping[str, DataSpec]:
-    """Return the session's own data by their fingerprints."""
+    """Return the session's own data by fingerprint."""
     found: dict[str, DataSpec] = st.session_state.setdefault(_KEPT, {})
     return found
 
 
 def keep(data: DataSpec) -> None:
-    """Remember own data, so that this session's links and its way back find them."""
+    """Keep own data for this session's links and the browser's history."""
     if data.points is not None:
         others = {mark: of for mark, of in kept().items() if mark != data.fingerprint}
         latest = {**others, data.fingerprint: data}
@@ -91,7 +91,7 @@ def keep(data: DataSpec) -> None:
 
 
 def axes(data: DataSpec) -> tuple[str, str] | None:
-    """Return the titles of the boundary's axes for own data; None for others."""
+    """Return the axis titles of a decision boundary of own data; None for other data."""
     if data.points is None or (data.plane is not None and data.columns is None):
         return None
     zero, one = (shortened(name, MOST_AXIS) for name in data.columns or ("x₀", "x₁"))
@@ -99,8 +99,8 @@ def axes(data: DataSpec) -> tuple[str, str] | None:
 
 
 def named(*of: DataSpec) -> dict[str, Any]:
-    """Return the names in a boundary of data that all have the same ones, as
-    :func:`regviz.ui.live.decision_boundary` takes them."""
+    """Return the axis and class names shared by all data, as keyword arguments of
+    :func:`regviz.ui.live.decision_boundary`."""
     titles = {axes(data) for data in of}
     pairs = {data.classes for data in of if data.n_classes == 2}
     whole = {data.columns for data in of}
@@ -114,9 +114,9 @@ def named(*of: DataSpec) -> dict[str, Any]:
 
 
 def several(*of: DataSpec) -> tuple[str, ...] | None:
-    """Return the names of the classes where own data have more than two; else None.
+    """Return the class names of own data with more than two classes; else None.
 
-    Of data with other names, or without any, they are numbered.
+    Classes are numbered if the data have different names or none.
     """
     own = [data for data in of if data.points is not None and data.n_classes > 2]
     if not own:
@@ -142,11 +142,11 @@ def part(open: Open) -> None:
         st.html(layout.note(DRAW))
         if _DRAWING_REFUSED in st.session_state:
             st.error(layout.plain(st.session_state[_DRAWING_REFUSED]), icon=":material/error:")
-    # no popover: it would choose its place before it has its content, and lie off the screen
+    # no popover: it is placed before it has its content, and would extend beyond the screen
     box = st.expander(
         "Your own data", icon=":material/upload_file:", key=own_table.BOX, on_change="rerun"
     )
-    if not box.open and not own_table.is_pending():  # closed, it costs the page nothing
+    if not box.open and not own_table.is_pending():  # a closed expander costs the page nothing
         own_table.forget()
         return
     with box:
@@ -179,7 +179,7 @@ def _about(data: DataSpec) -> str:
 
 @dataclass(frozen=True)
 class _Begun:
-    """A drawing: how it began, and the fingerprint of the data that it has come to."""
+    """A drawing: its start, and the fingerprint of its current data."""
 
     drawing: live.Drawing
     columns: tuple[str, str] | None
@@ -188,7 +188,7 @@ class _Begun:
 
 
 def drawing(data: DataSpec) -> live.Drawing | None:
-    """Return the drawing that goes on, or None. It ends where other data are opened."""
+    """Return the current drawing, or None. Opening other data ends it."""
     begun: _Begun | None = st.session_state.get(_DRAWING)
     if begun is not None and begun.mark != data.fingerprint:
         begun = None
@@ -202,7 +202,7 @@ def _stop() -> None:
 
 
 def _draw(open: Open, empty: bool) -> None:
-    """Begin to draw in the picture shown, in its points or without them."""
+    """Start to draw in the boundary shown, with its points or on an empty plane."""
     shown: Experiment = st.session_state["experiment"]
     if shown.data.n_classes > 2 and shown.data.points is not None:
         own_table.refuse(TWO_ONLY.format(shown.data.n_classes))
@@ -232,7 +232,7 @@ def _draw(open: Open, empty: bool) -> None:
 
 
 def _points(view: DataView, fraction: float) -> tuple[Point, ...]:
-    """Return the points of a picture, in an order that leaves each on its side."""
+    """Return the points of a view, ordered so that each stays on its side of the split."""
     n = min(len(view.x), own_data.MAX_USED)
     n_val = min(round(n * fraction), int(view.is_val.sum()))
 
@@ -244,16 +244,16 @@ def _points(view: DataView, fraction: float) -> tuple[Point, ...]:
     return own_data.arranged(side(False, n - n_val), side(True, n_val), fraction)
 
 
-def take(told: Mapping[str, Any], open: Open) -> None:
-    """Make what the browser says was drawn the data of the experiment shown."""
+def take(message: Mapping[str, Any], open: Open) -> None:
+    """Use the points of the browser's message as the data of the experiment shown."""
     begun: _Begun | None = st.session_state.get(_DRAWING)
-    if begun is None or told.get("id") != begun.drawing.id:
+    if begun is None or message.get("id") != begun.drawing.id:
         return
     st.session_state.pop(_DRAWING_REFUSED, None)
     shown: Experiment = st.session_state["experiment"]
     names = {"columns": begun.columns, "classes": begun.classes}
     try:
-        data = own_data.drawn(told.get("points"), begun.drawing.plane, shown.data, **names)
+        data = own_data.drawn(message.get("points"), begun.drawing.plane, shown.data, **names)
         experiment = Experiment(data, shown.model, shown.regularization, shown.training)
     except SpecError as error:
         st.session_state[_DRAWING_REFUSED] = str(error)
@@ -261,10 +261,10 @@ def take(told: Mapping[str, Any], open: Open) -> None:
         st.session_state[_DRAWING] = replace(begun, mark=data.fingerprint)
         if controls.own_data() is None:
             open(experiment)
-        else:  # lighter: no control is drawn anew
+        else:  # cheaper: no control is drawn again
             controls.use_own_data(data)
             keep(data)
-    if told.get("done") is True:
+    if message.get("done") is True:
         _stop()
 
 

@@ -1,7 +1,7 @@
-"""A table on a page: it is read, previewed, its inputs and its label are chosen, and it is used.
+"""Load a table on a page: read it, preview it, choose its inputs and label, use it.
 
-Reading is another process's (:mod:`regviz.tables.process`). What was read stays in the session's
-memory, so that other columns can be chosen, and goes with the session.
+Another process reads the table (:mod:`regviz.tables.process`). The result stays in the session's
+memory, so that the user can choose other columns, and ends with the session.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from regviz.ui import layout
 MAX_UPLOAD_MB = 1
 ENDINGS = ["csv", "txt", "tsv", "xlsx", "ods"]
 BOX = "own-data"
-"""Key of the part of the panel that own data come in by."""
+"""Key of the expander for own data."""
 ALL, TWO = "All of them at once", "Two classes"
 _ALL = (
     "All at once: each label is a class, and the picture shows the most probable class at each "
@@ -35,21 +35,21 @@ _TELL = (
 )
 _DROP, _REFUSE = "Leave out", "Refuse the table"
 _MERGE = "Labels that differ only by capitals or spaces, or are one number, are one"
-_READING = "own-data.reading"  # what is to be read
+_READING = "own-data.reading"  # the table to read in this run
 _READ = "own-data.read"
 _ARRIVED = "own-data.arrived"
-_SAID = "own-data.said"
+_NOTES = "own-data.said"
 _REFUSED = "own-data.refused"
 _UPLOAD, _PASTED = "own-data.upload", "own-data.pasted"
 _PREVIEWED = 4
-"""Rows of a preview."""
+"""Rows of the preview."""
 
 Open = Callable[[Experiment], None]
 
 
 @dataclass(frozen=True)
 class _Chosen:
-    """What somebody chose of a table."""
+    """The user's choices for a table; the fields are parameters of ``choice.choose``."""
 
     inputs: tuple[str, ...]
     label: str
@@ -59,8 +59,8 @@ class _Chosen:
 
 
 @dataclass(frozen=True)
-class _Brought:
-    """A file or a pasted text, how it is to be read, and what was read."""
+class _Upload:
+    """A file or a pasted text, how to read it, and the result."""
 
     name: str
     content: bytes | str
@@ -68,41 +68,41 @@ class _Brought:
     wanted: str | None = None  # of a workbook's sheets
     sheet: Sheet | None = None
     chosen: _Chosen | None = None
-    mark: str = ""  # fingerprint of the data that were made of it
+    mark: str = ""  # fingerprint of the data made from it
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
 
 def refuse(text: str) -> None:
-    """Show a sentence as long as the part of the panel is open."""
+    """Show an error while the expander is open."""
     st.session_state[_REFUSED] = text
 
 
 def forget() -> None:
-    """Forget the sentence that was shown."""
+    """Remove the error."""
     st.session_state.pop(_REFUSED, None)
 
 
 def arrive(open: Open) -> None:
-    """Show what was made of a table; called before the controls are drawn."""
+    """Open the experiment made from a table; called before the controls are drawn."""
     experiment, stays_open = st.session_state.pop(_ARRIVED, (None, False))
     if experiment is not None:
-        # what there is to see now lies beside it, unless there is something to choose
+        # the results are beside the expander, so it closes unless there are choices left
         st.session_state[BOX] = stays_open
         open(experiment)
 
 
 def notes(data: DataSpec) -> tuple[str, ...]:
-    """Return what was said of the table that became these data."""
-    said, of = st.session_state.get(_SAID, ((), ""))
-    return tuple(said) if of == data.fingerprint else ()
+    """Return the notes on the table that these data were made from."""
+    found, mark = st.session_state.get(_NOTES, ((), ""))
+    return tuple(found) if mark == data.fingerprint else ()
 
 
 def change_button(data: DataSpec) -> None:
-    """Draw the button that opens the choice of columns, where these data are a table's."""
-    brought: _Brought | None = st.session_state.get(_READ)
-    if brought is None or brought.sheet is None or brought.mark != data.fingerprint:
+    """Draw the button that opens the choice of columns, if these data come from a table."""
+    upload: _Upload | None = st.session_state.get(_READ)
+    if upload is None or upload.sheet is None or upload.mark != data.fingerprint:
         return
-    if not st.session_state.get(BOX):  # where it is open, the choice is there already
+    if not st.session_state.get(BOX):  # an open expander shows the choice already
         st.button("Change columns", icon=":material/tune:", on_click=_open_box)
 
 
@@ -111,17 +111,17 @@ def _open_box() -> None:
 
 
 def is_pending() -> bool:
-    """Whether a table is to be read."""
+    """Whether a table is waiting to be read."""
     return _READING in st.session_state
 
 
 def part(about: str, open: Open) -> None:
-    """Draw where a table comes in, and what can be chosen of the one that did.
+    """Draw the upload of a table, and the choices for the table that was read.
 
     Parameters
     ----------
     about
-        What own data are, in a few sentences.
+        Explains own data in a few sentences.
     open
         Shows an experiment.
     """
@@ -133,11 +133,11 @@ def part(about: str, open: Open) -> None:
             _read()
         st.rerun()
     if refused:
-        st.session_state[_REFUSED] = refused  # as long as this is open
+        st.session_state[_REFUSED] = refused  # keep it while the expander is open
         st.error(layout.plain(refused), icon=":material/error:")
-    brought: _Brought | None = st.session_state.get(_READ)
-    if brought is not None and brought.sheet is not None:
-        _choose(brought, brought.sheet, open)
+    upload: _Upload | None = st.session_state.get(_READ)
+    if upload is not None and upload.sheet is not None:
+        _choose(upload, upload.sheet, open)
     st.file_uploader(
         "Table file",
         type=ENDINGS,
@@ -169,42 +169,42 @@ def part(about: str, open: Open) -> None:
 def _from_file() -> None:
     upload = st.session_state[_UPLOAD]
     if upload is not None:
-        _bring(_Brought(upload.name, upload.getvalue()))
+        _bring(_Upload(upload.name, upload.getvalue()))
 
 
 def _from_text() -> None:
-    _bring(_Brought("The pasted table", st.session_state[_PASTED] or ""))
+    _bring(_Upload("The pasted table", st.session_state[_PASTED] or ""))
 
 
-def _bring(brought: _Brought) -> None:
+def _bring(upload: _Upload) -> None:
     st.session_state.pop(_REFUSED, None)
-    st.session_state[_READING] = brought
+    st.session_state[_READING] = upload
 
 
 def _read() -> None:
-    """Read what is to be read, and use it where nothing need be asked."""
-    brought: _Brought = st.session_state[_READING]
+    """Read the waiting table, and use it with suggested columns."""
+    upload: _Upload = st.session_state[_READING]
     try:
-        sheet = process.read(brought.content, decimal=brought.decimal, sheet=brought.wanted)
+        sheet = process.read(upload.content, decimal=upload.decimal, sheet=upload.wanted)
     except SpecError as error:
-        before: _Brought | None = st.session_state.get(_READ)
-        if before is None or before.content != brought.content:  # else another sheet was chosen
+        before: _Upload | None = st.session_state.get(_READ)
+        if before is None or before.content != upload.content:  # equal: only the sheet changed
             st.session_state.pop(_READ, None)
-        _refuse(brought, error)
+        _refuse(upload, error)
     else:
-        brought = replace(brought, sheet=sheet)
-        st.session_state[_READ] = brought
-        _use(brought, sheet, None)
+        upload = replace(upload, sheet=sheet)
+        st.session_state[_READ] = upload
+        _use(upload, sheet, None)
     st.session_state.pop(_READING, None)
 
 
-def _refuse(brought: _Brought, error: SpecError) -> None:
-    plain = re.sub(r" \(--[^)]*\)", "", str(error))  # options of the command line
-    st.session_state[_REFUSED] = f"{brought.name}: {plain}"
+def _refuse(upload: _Upload, error: SpecError) -> None:
+    plain = re.sub(r" \(--[^)]*\)", "", str(error))  # without options of the command line
+    st.session_state[_REFUSED] = f"{upload.name}: {plain}"
 
 
-def _use(brought: _Brought, sheet: Sheet, chosen: _Chosen | None) -> None:
-    """Make an experiment of a table, to be shown with the next run of the page."""
+def _use(upload: _Upload, sheet: Sheet, chosen: _Chosen | None) -> None:
+    """Make an experiment from a table; the page's next run shows it."""
     shown: Experiment = st.session_state["experiment"]
     try:
         table = choice.choose(
@@ -219,16 +219,16 @@ def _use(brought: _Brought, sheet: Sheet, chosen: _Chosen | None) -> None:
         experiment = Experiment(data, shown.model, shown.regularization, shown.training)
     except SpecError as error:
         if chosen is not None:
-            st.session_state[_READ] = replace(brought, chosen=chosen)
-        _refuse(brought, error)
+            st.session_state[_READ] = replace(upload, chosen=chosen)
+        _refuse(upload, error)
         return
     st.session_state.pop(_REFUSED, None)
     st.session_state[_READ] = replace(
-        brought,
+        upload,
         chosen=chosen or _Chosen(table.inputs, table.label),
         mark=data.fingerprint,
     )
-    st.session_state[_SAID] = (table.notes, data.fingerprint)
+    st.session_state[_NOTES] = (table.notes, data.fingerprint)
     st.session_state[_ARRIVED] = experiment, chosen is None and _is_choice(sheet, table)
 
 
@@ -245,15 +245,15 @@ def _is_choice(sheet: Sheet, table: choice.Table) -> bool:
 # --- choosing -----------------------------------------------------------------------------------
 
 
-def _choose(brought: _Brought, sheet: Sheet, open: Open) -> None:
-    """Draw the choice of inputs, label and all that a table leaves open."""
+def _choose(upload: _Upload, sheet: Sheet, open: Open) -> None:
+    """Draw the choices of sheet, decimal sign, inputs, label, missing values and classes."""
 
     def key(name: str) -> str:
-        return f"own-data.{name}.{brought.id}"
+        return f"own-data.{name}.{upload.id}"
 
     rows = len(sheet.lines)
-    st.markdown(f"**{layout.plain(brought.name)}**: {rows:,} rows, {len(sheet.columns)} columns.")
-    found = brought.chosen or _suggested(sheet)
+    st.markdown(f"**{layout.plain(upload.name)}**: {rows:,} rows, {len(sheet.columns)} columns.")
+    found = upload.chosen or _suggested(sheet)
     if len(sheet.sheets) > 1:
         st.selectbox(
             "Sheet",
@@ -261,17 +261,17 @@ def _choose(brought: _Brought, sheet: Sheet, open: Open) -> None:
             index=sheet.sheets.index(sheet.sheet),
             key=key("sheet"),
             on_change=_read_again,
-            args=(brought, key("sheet"), key("decimal")),
+            args=(upload, key("sheet"), key("decimal")),
         )
-    if brought.decimal is not None or any(column.question for column in sheet.columns):
+    if upload.decimal is not None or any(column.question for column in sheet.columns):
         st.segmented_control(
             "Decimal sign",
             DECIMALS,
-            default=brought.decimal,
+            default=upload.decimal,
             format_func=lambda sign: "point: 1.5" if sign == "." else "comma: 1,5",
             key=key("decimal"),
             on_change=_read_again,
-            args=(brought, key("sheet"), key("decimal")),
+            args=(upload, key("sheet"), key("decimal")),
         )
     numbers = suggest.offered(sheet)
     if len(numbers) < 2:
@@ -315,7 +315,7 @@ def _choose(brought: _Brought, sheet: Sheet, open: Open) -> None:
         icon=":material/check:",
         key=key("use"),
         on_click=_take,
-        args=(brought, sheet, chosen, open),
+        args=(upload, sheet, chosen, open),
     )
 
 
@@ -325,18 +325,18 @@ def _suggested(sheet: Sheet) -> _Chosen:
 
 
 def _classes(names: Sequence[str], key: Callable[[str], str]) -> tuple[str, str | None] | None:
-    """Draw how several labels become classes."""
+    """Draw the choice of classes for more than two labels."""
     way = st.radio("Tell apart", (ALL, TWO), key=key("way"), horizontal=True, help=_ALL)
     if way != TWO:
         return None
     short = {text: text if len(text) <= 40 else f"{text[:39]}…" for text in names}
     one, zero = st.columns(2, gap="small")
     with one:
-        told = st.selectbox(
+        chosen = st.selectbox(
             "Tell", names, key=key("one"), format_func=lambda t: short.get(t, t), help=_TELL
         )
     with zero:
-        others = [None, *(text for text in names if text != told)]
+        others = [None, *(text for text in names if text != chosen)]
         against = st.selectbox(
             "from",
             others,
@@ -344,28 +344,28 @@ def _classes(names: Sequence[str], key: Callable[[str], str]) -> tuple[str, str 
             format_func=lambda t: own_data.OTHERS if t is None else short.get(t, t),
             placeholder=own_data.OTHERS,
         )
-    return told, against
+    return chosen, against
 
 
-def _read_again(brought: _Brought, sheet: str, decimal: str) -> None:
+def _read_again(upload: _Upload, sheet: str, decimal: str) -> None:
     _bring(
         replace(
-            brought,
-            wanted=st.session_state.get(sheet, brought.wanted),
-            decimal=st.session_state.get(decimal, brought.decimal),
+            upload,
+            wanted=st.session_state.get(sheet, upload.wanted),
+            decimal=st.session_state.get(decimal, upload.decimal),
             chosen=None,
             id=uuid.uuid4().hex,
         )
     )
 
 
-def _take(brought: _Brought, sheet: Sheet, chosen: _Chosen, open: Open) -> None:
-    _use(brought, sheet, chosen)
+def _take(upload: _Upload, sheet: Sheet, chosen: _Chosen, open: Open) -> None:
+    _use(upload, sheet, chosen)
     arrive(open)
 
 
 def _preview(sheet: Sheet, inputs: Sequence[str | None], label: str) -> str:
-    """Return the HTML of the first rows, with what each column holds and what it becomes."""
+    """Return the HTML of the first rows, with each column's kind and role."""
     kinds = {"number": "numbers", "date": "dates", "words": "words", "nothing": "empty"}
 
     def used(name: str) -> str:

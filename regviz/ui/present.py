@@ -18,7 +18,7 @@ from regviz.figures.scripts import joined
 from regviz.ui.live.shared import TOUCH
 
 _ON = "projector.on"
-_MOVES = "projector.moves"  # a name for the session, and how often it was switched
+_MOVES = "projector.moves"  # (identifier of the session, how often the view was switched)
 HELP = (
     "Projector view (P): larger letters, controls folded away (C shows them). Space plays and "
     "pauses, R restarts, the arrow keys move the scrubber."
@@ -39,8 +39,8 @@ def _switch(on: bool) -> None:
 
 
 def presenting() -> None:
-    """Draw the switch of the projector's view and have the page listen to the keys; called once
-    in each run, by the entry point."""
+    """Draw the switch of the projector view and install the shortcuts; the entry point calls this
+    once per run."""
     on = bool(st.session_state.get(_ON, False))
     with st.container(key="projector"):
         st.button(

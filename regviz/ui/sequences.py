@@ -1,4 +1,4 @@
-"""What the lessons on sequences share: the rule that makes the data, and examples."""
+"""Shared by the lessons on sequences: the rule that generates the data, and examples."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from regviz.ui import layout, lesson
 from regviz.ui.lesson import Lanes, Shown
 
 UNLEARNT = 0.2
-"""Training accuracy by which a model must be behind to count as not having learnt."""
+"""Training accuracy by which a model must be behind the other to count as not having learned."""
 
 
 def rule(experiment: Experiment) -> str:
@@ -34,7 +34,7 @@ def rule(experiment: Experiment) -> str:
 
 
 def verdict(frame: Frame, lanes: Lanes) -> str:
-    """Say whether regularization helped on new sequences, on this run."""
+    """Return one sentence: whether regularization helped on new sequences in this run."""
     plain, with_ = (metrics.read(lane) for lane in frame.lanes)
     if "diverged" in (plain.status, with_.status):
         return "A model diverged: try a lower learning rate."
@@ -50,13 +50,13 @@ def verdict(frame: Frame, lanes: Lanes) -> str:
         return (
             "Regularized, it is less confident where it is wrong: lower loss, but lower accuracy."
         )
-    if with_.train_loss > plain.train_loss + 5e-4:  # what three digits show
+    if with_.train_loss > plain.train_loss + 5e-4:  # a difference visible at three decimals
         return "Regularized, it fits the training sequences worse and new ones better."
     return "Regularized, it is better on new sequences."
 
 
 def examples(shown: Shown) -> None:
-    """Draw the rule, and validation sequences with their labels and what the models say."""
+    """Draw the rule, and validation sequences with their labels and the models' predictions."""
     st.markdown(rule(shown.experiment))
     frame, _ = shown.page_run.observe()
     if frame is None or frame.data is None or frame.data[0].sequences is None:
@@ -72,21 +72,22 @@ def _table(frame: Frame, labels: tuple[str, ...]) -> str:
     assert view.sequence_labels is not None
     rows = []
     for i, (tokens, label) in enumerate(zip(view.sequences, view.sequence_labels, strict=True)):
-        told = "".join(
+        written = "".join(
             f"<b>{name}</b>" if token < 2 else f"<span>{name}</span>"
             for name, token in zip(token_names(tokens), tokens, strict=True)
         )
-        said = []
+        answers = []
         for lane in frame.lanes:
             if lane.answers is None:
-                said.append("<td>–</td>")
+                answers.append("<td>–</td>")
                 continue
             right = (lane.answers[i] > 0.5) == (label == 1)
             mark = "" if right else ' class="rv-wrong" title="wrong"'
-            said.append(f"<td{mark}>{lane.answers[i]:.2f}{'' if right else ' ✗'}</td>")
-        rows.append(f'<tr><td class="rv-tokens">{told}</td><td>{label}</td>{"".join(said)}</tr>')
+            answers.append(f"<td{mark}>{lane.answers[i]:.2f}{'' if right else ' ✗'}</td>")
+        cells = f'<td class="rv-tokens">{written}</td><td>{label}</td>{"".join(answers)}'
+        rows.append(f"<tr>{cells}</tr>")
     head = "<tr><th>sequence</th><th>label</th>"
-    # as narrow as its numbers allow: two tables stand side by side
+    # break long names, so that two tables fit side by side
     short = (escape(name).replace(" regularization", "<br>regularization") for name in labels)
     head += "".join(f"<th>{name}</th>" for name in short) + "</tr>"
     half = -(-len(rows) // 2)

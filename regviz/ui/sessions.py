@@ -1,4 +1,4 @@
-"""How many sessions are open, for the log: numbers, and nobody's name."""
+"""Count the open sessions for the log, without names."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _open = 0
 
 
 def _ended(began: float) -> None:
-    # its tab was closed or reloaded, or its connection dropped
+    # the tab was closed or reloaded, or the connection dropped
     seconds = round(time.monotonic() - began)
     log.event(_log, "session ended", sessions=_count(-1), seconds=seconds)
 
 
 @st.cache_resource(scope="session", on_release=_ended, show_spinner=False)
 def present() -> float:
-    """Count this session in, once, and out when it ends; return when it began."""
+    """Count this session once, until it ends; return its start time (monotonic seconds)."""
     log.event(_log, "session started", sessions=_count(1))
     return time.monotonic()
 

@@ -1,7 +1,7 @@
-"""Streamlit's own sign-in, where a school has set it up: before that no page is shown.
+"""Streamlit's sign-in, if the deployment configures it: no page is shown before.
 
-Without ``[auth]`` in ``.streamlit/secrets.toml`` nobody is asked. The app keeps and shows no name:
-all it wants to know is whether somebody has signed in.
+Without ``[auth]`` in ``.streamlit/secrets.toml`` there is no sign-in. The app neither stores nor
+shows names; it only checks that the user has signed in.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import streamlit as st
 
 
 def required() -> None:
-    """End the script here for a visitor who has to sign in and has not."""
+    """Stop the script unless the user has signed in or no sign-in is configured."""
     if not _is_set_up() or st.user.get("is_logged_in"):
         return
     st.title("regviz")
@@ -22,7 +22,7 @@ def required() -> None:
 
 @st.cache_resource(show_spinner=False)
 def _is_set_up() -> bool:
-    # a file that cannot be read raises: it must not let everybody in
+    # an unreadable file raises: it must not turn the sign-in off
     return any(Path(name).exists() for name in st.get_option("secrets.files")) and (
         "auth" in st.secrets
     )

@@ -1,7 +1,7 @@
-"""From a page to slides: what is shown as a file in one click, and a tray that becomes a deck.
+"""Export a page to slides: download its figures as one file, or collect slides for a deck.
 
-Drawing happens in a process of its own (:mod:`regviz.slides.process`) and only when somebody asks
-for the file. The tray belongs to the session and goes with it.
+Slides are drawn in a separate process (:mod:`regviz.slides.process`), only when the user requests
+the file. The collected slides (the tray) belong to the session and end with it.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from regviz.specs import SpecError
 from regviz.ui import charts, layout, live
 
 MOST = 20
-"""Slides that a tray holds."""
+"""Slides per tray."""
 KEPT_FRAMES = 24
-"""Frames of a run that the tray keeps, for its pictures to move."""
+"""Frames of a run that the tray keeps for animations."""
 NAMES = {
     "png": "PNG, 3840 × 2160",
     "svg": "SVG",
@@ -38,7 +38,7 @@ _TRAY = "slides.tray"
 
 @dataclass(frozen=True)
 class Entry:
-    """One slide of the tray; ``number`` tells it from all others of the session."""
+    """One slide of the tray; ``number`` is unique in the session."""
 
     number: int
     title: str
@@ -58,7 +58,7 @@ def put(entries: Sequence[Entry]) -> None:
 
 
 def add(title: str, runs: Runs, slide: Slide) -> None:
-    """Put one more slide at the end of the tray."""
+    """Append a slide to the tray."""
     number = 1 + st.session_state.get(f"{_TRAY}.last", 0)
     st.session_state[f"{_TRAY}.last"] = number
     put([*tray(), Entry(number, title, runs, slide)])
@@ -71,23 +71,23 @@ def button(
     job: live.LiveJob | None,
     first: Sequence[str] = ("boundary", "curves"),
 ) -> bool:
-    """Draw *Export to slides*: choose figures and look, get a file, or add it to the tray. Return
-    whether it is open.
+    """Draw *Export to slides*: choose figures and style, download a file, or add it to the tray.
 
-    The figures are those of the run, and the charts that the page has drawn so far.
+    The figures are those of the run, and the charts that the page has drawn so far. Return whether
+    the popover is open.
 
     Parameters
     ----------
     page
-        Its name: of the file and of the controls.
+        The page's name, for the file and the controls.
     title
-        What a slide is called unless somebody says otherwise.
+        The slide's title.
     labels
         Name of each lane.
     job
-        The run that is shown, at the epoch it has come to; at most six lanes. None: charts only.
+        The run that is shown, at its current epoch; at most six lanes. None: charts only.
     first
-        Which figures are chosen until somebody chooses others.
+        The figures that are selected by default.
     """
     box = st.popover(
         "Export to slides",
@@ -96,7 +96,7 @@ def button(
         on_change="rerun",
         help="Export to slides: download these figures, or add them to the deck",
     )
-    if not box.open:  # closed, it costs the page nothing
+    if not box.open:  # a closed popover costs the page nothing
         return False
     with box, st.container(width=420):
         frame = None if job is None else job.latest()
@@ -128,7 +128,7 @@ def _choose(
         return dataclasses.replace(whole, frames=tuple(whole.moments(most)))
 
     now = runs(2)
-    known = {} if now is None else {n: said for n, said in FIGURES.items() if now.has(n)}
+    known = {} if now is None else {n: text for n, text in FIGURES.items() if now.has(n)}
     known |= {name: chart.title for name, chart in offered.items()}
     key = f"{page}.slide"
     figures = st.pills(
@@ -137,7 +137,7 @@ def _choose(
         selection_mode="multi",
         default=[name for name in first if name in known] or list(known)[:1],
         format_func=known.__getitem__,
-        key=f"{key}.figures.{hash(tuple(known))}",  # other figures to choose from: another choice
+        key=f"{key}.figures.{hash(tuple(known))}",  # other options need another widget
     )
     arranged = st.segmented_control(
         "Layout",
@@ -175,24 +175,24 @@ def _choose(
         caption=caption,
         link=_address(experiments) if code and not own else None,
     )
-    stands = all(name in offered for name in figures)
-    if stands:
+    still = all(name in offered for name in figures)  # charts only: nothing to animate
+    if still:
         slide = dataclasses.replace(slide, title=None if len(figures) == 1 else title)
-    formats = [name for name in NAMES if not (stands and name in ("gif", "webp"))]
+    formats = [name for name in NAMES if not (still and name in ("gif", "webp"))]
     format = st.selectbox(
         "Format",
         formats,
         format_func=NAMES.__getitem__,
-        key=f"{key}.format.{stands}",
-        help="These figures have no animation." if stands else None,
+        key=f"{key}.format.{still}",
+        help="These figures have no animation." if still else None,
     )
 
     def chosen(most: int) -> Runs:
         made = tuple(offered[name].make(slide.palette) for name in figures if name in offered)
-        run = None if stands else runs(most)
+        run = None if still else runs(most)
         return Runs((), (), charts=made) if run is None else dataclasses.replace(run, charts=made)
 
-    if stands:
+    if still:
         stem = words.stem(page, *(known[name] for name in figures), offered[figures[0]].caption)
     else:
         stem = words.run_name(page, experiments)
@@ -228,7 +228,7 @@ def _choose(
 
 
 def _address(experiments: Sequence[specs.Experiment]) -> str:
-    """Return the link to the last model in the Playground; without one, to the page itself."""
+    """Return the link that opens the last model in the Playground; without a model, the page's."""
     here = re.match(r"https?://[^/?#]+", st.context.url or "")
     start = here[0] if here else "http://localhost:8501"
     if experiments:

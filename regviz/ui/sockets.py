@@ -1,5 +1,5 @@
-"""What the server needs of the system before it serves: a place to listen, and descriptors for
-the connections of a class."""
+"""System resources of the server: a free port, and enough file descriptors for the connections of a
+class."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ if sys.platform != "win32":
 _log = logging.getLogger(__name__)
 
 MOST_DESCRIPTORS = 65_536
-"""More than any class needs; a system may allow millions, and some tools try them all."""
+"""Upper bound of the limit: more than any class needs. A system may allow millions, and some tools
+loop over all descriptors up to the limit."""
 IDLE_SECONDS = 60.0
-"""For so long a client may say nothing before it has had its first answer."""
+"""Seconds that a client may stay silent before its first response; then it is disconnected."""
 NEARLY, AGAIN = 0.8, 0.6
-"""Shares of the limit: above the first it is said, and said anew after it fell below the second."""
+"""Shares of the limit: use above the first logs a warning; use below the second re-arms it."""
 
 _NO_IPV6 = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EINVAL, errno.ENOPROTOOPT)
 
@@ -41,21 +42,21 @@ def check_place(
     environment: Mapping[str, str] = os.environ,
     names: Sequence[str] = ("--port", "--address"),
 ) -> None:
-    """Refuse a port or an address on which nothing can listen, before anything is started.
+    """Check that the server can listen at a port and address, before anything starts.
 
     Parameters
     ----------
     port, address
-        As given on the command line; ``None`` where they are not.
+        The command line's values; ``None`` if not given.
     environment
-        Holds Streamlit's own variables, which count where nothing is given.
+        Holds Streamlit's variables, which count if a value is not given.
     names
-        What port and address are called where they were given.
+        The option names of port and address, for the error.
 
     Raises
     ------
     SpecError
-        If the port is no port, in use or not allowed, or the address is not this machine's.
+        If the port is invalid, in use or not permitted, or the address is not this machine's.
     """
     port_name, address_name = names
     if port is None:
@@ -100,7 +101,7 @@ def _port(name: str, value: int | str) -> int:
 
 
 def _try_to_listen(address: str | None, port: int) -> None:
-    """Bind as Streamlit will: to all addresses, of both kinds where there are two, by default."""
+    """Bind as Streamlit does: by default to all addresses, IPv6 and IPv4 where both exist."""
     if address is None:
         try:
             _bind("::", port)
@@ -115,7 +116,7 @@ def _try_to_listen(address: str | None, port: int) -> None:
 def _bind(address: str, port: int) -> None:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family) as probe:
-        if os.name != "nt":  # there it would let two listen on one port
+        if os.name != "nt":  # on Windows the option lets two processes share one port
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
@@ -126,18 +127,17 @@ def _bind(address: str, port: int) -> None:
 
 
 def raise_descriptor_limit() -> int:
-    """Let this process have as many files and sockets open as the system allows it, and return
-    how many; 0 where the system does not tell.
+    """Raise the soft limit of descriptors up to the hard one; return the limit, 0 on Windows.
 
-    A session takes about six. At the usual limit of 1,024 the server is full with 160 of them,
-    idle ones too, and then answers nobody, not even the health check.
+    A session takes about six descriptors. At the usual limit of 1,024 the server is full with 160
+    sessions, idle ones included, and then answers no request, not even the health check.
     """
     if sys.platform == "win32":
         return 0
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     endless = resource.RLIM_INFINITY
     wanted = MOST_DESCRIPTORS if hard == endless else min(hard, MOST_DESCRIPTORS)
-    # macOS names no limit and refuses more than another setting of it allows
+    # macOS reports no hard limit but refuses values above another kernel setting
     for limit in (wanted, 10_240, 4_096):
         if soft == endless or limit <= soft:
             break
@@ -153,19 +153,19 @@ def raise_descriptor_limit() -> int:
 
 
 def open_descriptors() -> int | None:
-    """Return how many descriptors this process has open; None where that cannot be looked up."""
+    """Return this process's number of open descriptors; None where the system does not show it."""
     try:
         return len(os.listdir("/dev/fd"))
-    except OSError as error:  # to look takes one itself
+    except OSError as error:  # listing the folder takes a descriptor itself
         return MOST_DESCRIPTORS if error.errno == errno.EMFILE else None
 
 
 def close_idle(seconds: float) -> int:
-    """Cut off connections that this process has accepted and never answered, and on which the
-    client has sent nothing for so long; return how many. Linux only: elsewhere it is 0.
+    """Close accepted connections without any response whose client has been silent for ``seconds``.
 
-    uvicorn bounds the time between two requests of a connection (5 s), not the wait for the first
-    one or for its end. A WebSocket is answered at once, and is no such connection.
+    Return how many were closed. Linux only: elsewhere 0. uvicorn limits the time between two
+    requests of a connection (5 s), but not the wait for the first request to begin or end. A
+    WebSocket gets its response at once, so it is never closed here.
     """
     if not hasattr(socket, "TCP_INFO"):
         return 0
@@ -175,7 +175,7 @@ def close_idle(seconds: float) -> int:
     try:
         for name in os.listdir("/dev/fd"):
             with contextlib.suppress(OSError, ValueError):
-                # a descriptor of our own, which stays that socket's, whoever closes the other
+                # a duplicate still refers to this socket if the server closes the original
                 one = _tcp_socket(int(name))
                 if one is not None and one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
                     ports.add(one.getsockname()[1])
@@ -186,7 +186,7 @@ def close_idle(seconds: float) -> int:
                 if one.getsockname()[1] in ports and _is_idle(one, seconds):
                     one.shutdown(socket.SHUT_RDWR)
                     closed += 1
-    except OSError:  # not even one descriptor is left to look with
+    except OSError:  # no descriptor is left to list the folder
         pass
     finally:
         for one in connections:
@@ -205,26 +205,26 @@ def _tcp_socket(descriptor: int) -> socket.socket | None:
 
 
 def _is_idle(one: socket.socket, seconds: float) -> bool:
-    """Ask the kernel (struct tcp_info): established, nothing received lately, nothing ever sent."""
-    told = one.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 160)
-    if len(told) < 160:
+    """Whether a connection is established, received nothing lately and never sent data, by the
+    kernel's struct tcp_info."""
+    info = one.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 160)
+    if len(info) < 160:
         return False
-    established = told[0] == 1
-    (last_received,) = struct.unpack_from("I", told, 52)  # milliseconds ago, or since the start
-    (sent,) = struct.unpack_from("I", told, 156)  # segments with data
+    established = info[0] == 1
+    (last_received,) = struct.unpack_from("I", info, 52)  # milliseconds ago, or since the start
+    (sent,) = struct.unpack_from("I", info, 156)  # segments with data
     return established and not sent and last_received > 1000 * seconds
 
 
 class DescriptorWatch:
-    """A thread that says in the log when the descriptors run out, and when they no longer do, and
-    that cuts off connections on which nothing is asked.
+    """A thread that logs when descriptors become scarce or free again, and closes idle connections.
 
     Parameters
     ----------
     limit
-        How many there are; 0 where that is not known.
+        The limit of descriptors; 0 if it is not known.
     every
-        Seconds between two looks.
+        Seconds between two checks.
     """
 
     def __init__(self, limit: int, every: float = 10.0) -> None:
@@ -234,15 +234,15 @@ class DescriptorWatch:
         self._thread = threading.Thread(target=self._watch, name="regviz-descriptors", daemon=True)
 
     def start(self) -> None:
-        """Begin to look."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
         """End the thread."""
         self._over.set()
 
-    def look(self) -> None:
-        """Look once."""
+    def check(self) -> None:
+        """Close idle connections and log a change of scarcity, once."""
         closed = close_idle(IDLE_SECONDS)
         if closed:
             log.event(_log, "idle connections closed", connections=closed)
@@ -259,4 +259,4 @@ class DescriptorWatch:
 
     def _watch(self) -> None:
         while not self._over.wait(self._every):
-            self.look()
+            self.check()

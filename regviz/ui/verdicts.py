@@ -1,4 +1,4 @@
-"""Readings and verdicts of a frame, computed once; a page shows them in its table and in words."""
+"""Readings and verdicts of a frame, computed once for a page's table and its sentences."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ Judged = tuple[list[metrics.Reading], list[verdict.Verdict]]
 
 
 class _Recent(Generic[_T]):
-    """Results for the objects seen last, kept only as long as the objects themselves.
+    """A cache of results for the latest objects; an entry ends with its object.
 
-    All sessions' threads share it. The lock is needed even for reading: the garbage collector can
-    switch threads while the deque is copied, and another thread appends to it.
+    The threads of all sessions share it. The lock is needed even for reading: the garbage collector
+    can switch threads while the deque is copied, and another thread appends to it.
     """
 
     def __init__(self, most: int) -> None:
@@ -29,12 +29,12 @@ class _Recent(Generic[_T]):
         self._kept: deque[tuple[weakref.ref[Any], _T]] = deque(maxlen=most)
 
     def get(self, about: object) -> _T | None:
-        """Return what was kept about this very object."""
+        """Return the result for this object (by identity), or None."""
         with self._lock:
             return next((found for seen, found in self._kept if seen() is about), None)
 
     def keep(self, about: object, found: _T) -> None:
-        """Keep what was found out about this object."""
+        """Keep the result for this object."""
         with self._lock:
             self._kept.append((weakref.ref(about), found))
 
@@ -44,7 +44,7 @@ _views: _Recent[verdict.Known] = _Recent(64)
 
 
 def judge(frame: Frame, experiment: Experiment) -> Judged:
-    """Return reading and verdict of every lane; the lanes share the data set of ``experiment``."""
+    """Return each lane's reading and verdict; the lanes share ``experiment``'s data set."""
     found = _frames.get(frame)
     if found is None:
         data = experiment.data
@@ -63,7 +63,7 @@ def verdict_cells(verdicts: Sequence[verdict.Verdict]) -> tuple[Cell, ...]:
 def reading_rows(
     readings: Sequence[metrics.Reading], *, objective: bool = True
 ) -> list[tuple[Cell, ...]]:
-    """Return the numbers of every lane as text, a row each, for :func:`regviz.ui.live.readout`.
+    """Return the lanes' numbers as rows of text for :func:`regviz.ui.live.readout`.
 
     Without ``objective`` the row *Objective* (training loss + penalty) is left out.
     """
@@ -85,15 +85,15 @@ def reading_rows(
 
 
 def loss_text(value: float) -> str:
-    """Return a loss in nats with three decimals; a huge one in powers of ten, nan as a dash."""
+    """Return a loss (nats) with three decimals; from 1000 on in powers of ten, nan as a dash."""
     if value != value:
         return "–"
     return f"{value:.3f}" if abs(value) < 1000 else f"{value:.1e}"
 
 
 def best_epoch(reading: metrics.Reading) -> str:
-    """Return a lane's best epoch as a table says it: with the epoch at which the run was stopped,
-    or, after a run that went to its end, that the weights of the best epoch were restored."""
+    """Return a lane's best epoch as text, with the epoch at which early stopping ended the run or
+    a mark that the best weights were restored after its last epoch."""
     if not reading.best_epoch:
         return "–"
     if reading.stopped_epoch:
