@@ -332,7 +332,7 @@ def test_descriptors_that_run_out_are_in_the_log_once(
     monkeypatch.setattr(sockets, "open_descriptors", lambda: next(used))
     watch = sockets.DescriptorWatch(100)
     for _ in range(8):
-        watch.look()
+        watch.check()
     scarce, free = "descriptors nearly used up", "descriptors free again"
     assert [r.getMessage() for r in caplog.records] == [scarce, free, scarce]
     assert caplog.records[0].__dict__["facts"] == {"open": 81, "limit": 100}

@@ -144,12 +144,12 @@ def test_a_diverged_run_answers_nothing() -> None:
 def test_what_an_earlier_prediction_was_for_is_named_by_what_differs() -> None:
     e = short("dropout")
     other = e.replace("training.seed", 7).replace("regularization.dropout", 0.25)
-    assert lessons._apart(other, e) == "dropout p = 0.25, seed 7"
+    assert lessons._differences(other, e) == "dropout p = 0.25, seed 7"
     many = other.replace("data.noise", 0.1).replace("model.hidden", [4])
-    assert lessons._apart(many, e) == "dropout p = 0.25, noise σ = 0.1, hidden units 4, …"
+    assert lessons._differences(many, e) == "dropout p = 0.25, noise σ = 0.1, hidden units 4, …"
     stopped = e.replace("regularization.early_stopping", {"patience": 4})
-    assert "early stopping, patience 4" in lessons._apart(stopped, e)
-    assert lessons._apart(e, stopped) == "other settings"
+    assert "early stopping, patience 4" in lessons._differences(stopped, e)
+    assert lessons._differences(e, stopped) == "other settings"
 
 
 def test_the_reference_run_is_not_asked_about_sizes() -> None:

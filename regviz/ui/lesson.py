@@ -377,7 +377,7 @@ def finish(shown: Shown) -> None:
         now = run.current(lesson.page)
         job = now.job
         frame, lanes = now.observe()
-        of = lanes if job is None else job.experiments  # the job may hold a newer run's frame
+        of = lanes if job is None else job.experiments  # the table also shows the job's next frames
         with shown.status:
             st.html(layout.status(*run.status_text(now)))
         with shown.point:

@@ -127,7 +127,7 @@ def several(*of: DataSpec) -> tuple[str, ...] | None:
 
 
 def part(open: Open) -> None:
-    """Draw where own data come in, and what they are while they are used.
+    """Draw the expander for own data, and a description of the own data in use.
 
     Parameters
     ----------

@@ -167,16 +167,16 @@ def part(about: str, open: Open) -> None:
 
 
 def _from_file() -> None:
-    upload = st.session_state[_UPLOAD]
-    if upload is not None:
-        _bring(_Upload(upload.name, upload.getvalue()))
+    file = st.session_state[_UPLOAD]
+    if file is not None:
+        _queue(_Upload(file.name, file.getvalue()))
 
 
 def _from_text() -> None:
-    _bring(_Upload("The pasted table", st.session_state[_PASTED] or ""))
+    _queue(_Upload("The pasted table", st.session_state[_PASTED] or ""))
 
 
-def _bring(upload: _Upload) -> None:
+def _queue(upload: _Upload) -> None:
     st.session_state.pop(_REFUSED, None)
     st.session_state[_READING] = upload
 
@@ -348,7 +348,7 @@ def _classes(names: Sequence[str], key: Callable[[str], str]) -> tuple[str, str 
 
 
 def _read_again(upload: _Upload, sheet: str, decimal: str) -> None:
-    _bring(
+    _queue(
         replace(
             upload,
             wanted=st.session_state.get(sheet, upload.wanted),
