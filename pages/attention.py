@@ -1,4 +1,4 @@
-"""Lesson: a transformer block, and what dropout does to its attention map."""
+"""Lesson: a transformer block, and the effect of dropout on its attention map."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ USUAL = (
 
 
 def contents() -> lesson.Lesson:
-    """Return the lesson: what it asks, shows and lets try; its functions stand below."""
+    """Return the lesson; the functions that it names follow below."""
     return lesson.Lesson(
         page=PAGE,
         question="What does dropout do to the attention of a transformer?",
@@ -67,7 +67,7 @@ def contents() -> lesson.Lesson:
             "seed",
         ),
         prediction=lesson.Prediction(
-            asked,
+            question_about,
             ("still 1", "1-p", "a different value in each row"),
             outcome,
             expected=2,
@@ -79,25 +79,25 @@ def contents() -> lesson.Lesson:
             lesson.Task(
                 "Only attention dropout, p = 0.1.",
                 NOTHING.replace("regularization.attention_dropout", 0.1),
-                seen,
+                observed,
             ),
             lesson.Task(
                 "Attention dropout, p = 0.5: about half of every map is zero in training.",
                 NOTHING.replace("regularization.attention_dropout", 0.5),
-                seen,
+                observed,
             ),
             lesson.Task(
                 "All dropout rates 0. Is there still a difference between train mode and eval "
                 "mode?",
                 NOTHING,
-                seen,
+                observed,
                 shows=same_in_both_modes,
             ),
             lesson.Task(
                 "Layer norm after each residual sum, as in the 2017 paper, instead of before each "
                 "sub-layer.",
                 START.replace("model.norm_position", "after"),
-                seen,
+                observed,
             ),
         ),
         sources=(
@@ -150,7 +150,7 @@ def maps(lane: LaneFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]] | N
 
 
 def compared(plain: metrics.Reading, with_: metrics.Reading) -> str:
-    """Return losses and accuracies of the twins, as text."""
+    """Return the twins' losses and accuracies as text."""
     return (
         f"No regularization: training loss {plain.train_loss:.3f}, validation loss "
         f"{plain.val_loss:.3f}, validation accuracy {metrics.percent(plain.val_accuracy)}. With "
@@ -177,7 +177,7 @@ def point(frame: Frame, lanes: Lanes) -> str:
 
 
 def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
-    """Return what the rows of the model with dropout sum to in train mode."""
+    """Answer with the row sums of the model with dropout in train mode."""
     found = maps(frame.lanes[1])
     assert found is not None
     quiet, noisy = (one.sum(axis=-1) for one in found)
@@ -192,7 +192,7 @@ def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     return (1 if np.abs(noisy - (1 - p)).max() < 1e-3 else 2), text
 
 
-def asked(e: Experiment) -> str:
+def question_about(e: Experiment) -> str:
     """Return the question about an experiment that drops attention."""
     p = e.regularization.attention_dropout
     if not p:
@@ -204,12 +204,12 @@ def asked(e: Experiment) -> str:
 
 
 def code_ran(frame: Frame, lanes: Lanes) -> str:
-    """Run the twins on the attention map of the first sequence, by the trained model."""
+    """Run the twins on the trained model's attention map of the first sequence."""
     found, e = maps(frame.lanes[1]), lanes[1]
     assert found is not None
     a = found[0][0, 0, 0]
     rng = np.random.default_rng(e.training.seed)
-    # queries and keys whose softmax is this very map: q·kᵀ/√d = log a
+    # queries and keys whose softmax is exactly this map: q·kᵀ/√d = log a
     time = len(a)
     q, k = np.log(np.maximum(a, 1e-30)), np.sqrt(time) * np.eye(time)
     p, r = e.regularization.attention_dropout, e.regularization.residual_dropout
@@ -232,8 +232,8 @@ def code_ran(frame: Frame, lanes: Lanes) -> str:
     )
 
 
-def seen(frame: Frame, lanes: Lanes) -> str:
-    """Describe the outcome of a task's run."""
+def observed(frame: Frame, lanes: Lanes) -> str:
+    """Return the outcome of a task's run in a sentence."""
     plain, with_ = (metrics.read(lane) for lane in frame.lanes)
     found = maps(frame.lanes[1])
     assert found is not None
@@ -247,16 +247,16 @@ def seen(frame: Frame, lanes: Lanes) -> str:
 
 
 def same_in_both_modes(frame: Frame, lanes: Lanes) -> bool:
-    """Say whether a map is the same in train mode and in eval mode."""
+    """Whether a map is the same in train mode and in eval mode."""
     found = maps(frame.lanes[1])
     return found is not None and np.array_equal(*found)
 
 
-def maps_said(
+def map_sentence(
     quiet: NDArray[np.float64], noisy: NDArray[np.float64], p: float, on: Sequence[float]
 ) -> str:
-    """Say in numbers what dropout did to one map; ``on``: what share of each head's
-    attention goes to A and B."""
+    """Return a sentence on the effect of dropout on one map; ``on`` is each head's share of
+    attention on A and B."""
     even = 2 / SEQUENCE_LENGTH
     heads = ", ".join(f"head {i} {share:.0%}" for i, share in enumerate(on, start=1))
     where = f"Share of the attention on A and B: {heads}; uniform attention would give {even:.0%}."
@@ -276,7 +276,8 @@ def maps_said(
 
 
 def pick(column: Any, title: str, options: Sequence[str], start: int = 0) -> int:
-    """Draw a choice and return its number; another number of options is another choice."""
+    """Draw a select box and return the index of the choice; its key depends on the number of
+    options."""
     key = f"{PAGE}.{title}.{len(options)}"
     with column:
         return st.selectbox(
@@ -304,14 +305,14 @@ def attention(frame: Frame, lanes: Lanes, labels: tuple[str, ...]) -> None:
     p = lanes[model].regularization.attention_dropout
     decides = found[0][which, block][:, :, tokens[which] < 2]  # (heads, time, A and B)
     on = decides.sum(axis=2).mean(axis=1).tolist()
-    said = maps_said(quiet, noisy, p, on)
+    sentence = map_sentence(quiet, noisy, p, on)
     charts.chart(
         lambda colors: sequence_figures.attention_modes(quiet, noisy, tokens[which], colors),
         key="attention-maps",
-        alt=said,
+        alt=sentence,
         about=charts.of_runs(lanes),
     )
-    st.html(layout.point(said))
+    st.html(layout.point(sentence))
 
 
 LESSON = contents()

@@ -1,4 +1,4 @@
-"""More data from the same data: augmentation of a sound and of a sentence."""
+"""Augmentation of a sound and of a sentence."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ CODE: dict[str, Callable[..., Any]] = {
 
 
 def wav(samples: np.ndarray, rate: int) -> bytes:
-    """Return int16 samples as a WAV file, as loud as they are."""
+    """Return int16 samples as a WAV file, without normalizing the volume."""
     out = io.BytesIO()
     with wave.open(out, "wb") as file:
         file.setnchannels(1)
@@ -58,7 +58,7 @@ def wav(samples: np.ndarray, rate: int) -> bytes:
 
 
 def marked(before: str, after: str) -> str:
-    """Return HTML of ``after``: new words marked, removed words struck through."""
+    """Return ``after`` as HTML: new words marked, removed words struck through."""
     old, new = before.split(), after.split()
     parts: list[str] = []
     for kind, a, b, c, d in difflib.SequenceMatcher(None, old, new, False).get_opcodes():
@@ -71,7 +71,7 @@ def marked(before: str, after: str) -> str:
 
 
 def heard(f: LabFrame) -> str:
-    """Say what the transformation did to the sound, measured."""
+    """Return a sentence with the measured effect of the transformation on the sound."""
     text = (
         f"Length: {f.number('seconds_original'):.2f} s before, "
         f"{f.number('seconds_changed'):.2f} s after. Strongest frequency: "
@@ -82,9 +82,9 @@ def heard(f: LabFrame) -> str:
 
 
 def draw_sound(f: LabFrame) -> None:
-    """Draw and play a sound before and after."""
-    said = heard(f)
-    st.html(layout.point(said))
+    """Draw a sound and its transformed version, with players."""
+    sentence = heard(f)
+    st.html(layout.point(sentence))
     for column, kind in zip(st.columns(2), ("original", "changed"), strict=True):
         with column:
             st.caption(f"Play the {kind} sound")
@@ -92,13 +92,13 @@ def draw_sound(f: LabFrame) -> None:
     charts.chart(
         lambda colors: lab_figures.sound(f, colors),
         key="wave",
-        alt=said,
+        alt=sentence,
         about=charts.of_lab("audio", asked),
     )
 
 
 def draw_text(f: LabFrame) -> None:
-    """Show a sentence before and after, changed words marked."""
+    """Show a sentence and its changed versions, changed words marked."""
     before, changed, changes = (f.values[name] for name in ("original", "changed", "changes"))
     assert isinstance(before, str)
     assert isinstance(changed, list)

@@ -1,4 +1,4 @@
-"""Lesson: techniques together, each alone beside them, and which one to use when."""
+"""Lesson: several techniques together, each one alone, and when to use which."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ LARGE = Experiment.from_dict(
     {**STACK, "data": {"n_samples": 300}, "training": {"lr": 0.003, "epochs": 60}}
 )
 MOST = 6
-DIVERGED = 1e3  # stands for a loss that is no number any more
-CLEARLY = 1.2  # times the gain of the best technique alone: from there on it is clearly more
+DIVERGED = 1e3  # stands for the loss of a diverged model, in nats
+CLEARLY = 1.2  # factor on the best single technique's gain from which a gain is clearly larger
 SEEDS = 3
 TECHNIQUES = [
     row
@@ -63,12 +63,12 @@ GUIDE = (
     ("Inputs that are noisy in practice", "input noise", "Spirals: noise on the inputs"),
     ("Both losses are high", "less regularization", "Too much of it"),
 )
-# rows of the guide that a lesson shows, and its address; the others are presets
+# rows of the guide that link to a lesson, and its address; the others link to presets
 LESSONS = {"Normalization": "normalization"}
 
 
 def contents() -> lesson.Lesson:
-    """Return the lesson: what it asks, shows and lets try; its functions stand below."""
+    """Return the lesson; the functions that it names follow below."""
     return lesson.Lesson(
         page="combining",
         question="Do techniques add up?",
@@ -89,7 +89,7 @@ def contents() -> lesson.Lesson:
             "seed",
         ),
         prediction=lesson.Prediction(
-            asked,
+            question_about,
             (
                 "yes, clearly more than the best single technique",
                 "no, the best single technique does about as well or better",
@@ -106,12 +106,12 @@ def contents() -> lesson.Lesson:
                 "A common stack: hidden layers 512-256-128, batch norm, dropout 0.3/0.4/0.3, L2 "
                 "1e-3. Training takes a while.",
                 LARGE,
-                seen,
+                observed,
             ),
             lesson.Task(
                 "Add early stopping with patience 10: is the rest still needed?",
                 START.replace("regularization.early_stopping.patience", 10),
-                seen,
+                observed,
             ),
             lesson.Task(
                 "Much more of each: dropout 0.7, L2 0.01, label smoothing 0.3. Too much of a good "
@@ -119,12 +119,12 @@ def contents() -> lesson.Lesson:
                 START.replace("regularization.dropout", 0.7)
                 .replace("regularization.l2", 0.01)
                 .replace("regularization.label_smoothing", 0.3),
-                seen,
+                observed,
             ),
             lesson.Task(
                 "2000 samples: is regularization still needed?",
                 START.replace("data.n_samples", 2000).replace("training.epochs", 20),
-                seen,
+                observed,
             ),
         ),
         sources=(
@@ -199,7 +199,7 @@ def parts() -> dict[str, list[Field]]:
 
 
 def configurations(e: Experiment) -> tuple[tuple[str, Experiment], ...]:
-    """Return ``e`` with no regularization, its first four techniques each alone, and itself."""
+    """Return ``e`` without regularization, with its first four techniques one by one, and as is."""
     model = dataclasses.replace(e.model, norm=None)
     nothing = dataclasses.replace(e.without_regularization(), model=model)
     found = [("no regularization", nothing)]
@@ -227,7 +227,7 @@ def names(e: Experiment) -> tuple[str, ...]:
 
 
 def point(frame: Frame, lanes: Lanes) -> str:
-    """Name the best and the worst, and where the combination stands."""
+    """Name the best and the worst model, and the rank of the combination."""
     of = names(lanes[-1])
     losses = [metrics.read(lane).val_loss for lane in frame.lanes]
     order = np.argsort(losses)
@@ -239,8 +239,8 @@ def point(frame: Frame, lanes: Lanes) -> str:
     )
 
 
-def asked(e: Experiment) -> str:
-    """Return the question about the techniques that an experiment has, if there are several."""
+def question_about(e: Experiment) -> str:
+    """Return the question about an experiment's techniques, or "" for fewer than two."""
     single = names(e)[1:-1]
     if len(single) < 2:
         return ""
@@ -252,7 +252,7 @@ def asked(e: Experiment) -> str:
 
 
 def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
-    """Compare what all together lower the validation loss by with what the best one alone does."""
+    """Compare the gain in validation loss of all techniques with that of the best one alone."""
     of = names(lanes[-1])
     losses = [metrics.read(lane).val_loss for lane in frame.lanes]
     text = ", ".join(f"{n} {x:.3f}" for n, x in zip(of, losses, strict=True))
@@ -270,7 +270,7 @@ def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
 
 
 def order_of(e: Experiment) -> str:
-    """Say where the dropout of an experiment stands against its batch norms."""
+    """Return a sentence on the order of dropout and batch norm in an experiment."""
     if e.model.norm != "batch" or not any((*e.dropout_rates, e.regularization.input_dropout)):
         return "This experiment does not use both."
     if not any((*e.dropout_rates[:-1], e.regularization.input_dropout)):
@@ -284,7 +284,7 @@ def order_of(e: Experiment) -> str:
 
 
 def code_ran(frame: Frame, lanes: Lanes) -> str:
-    """Run two twins in both orders on one batch: dropout before batch norm, and after it."""
+    """Run the twins on one batch with dropout before batch norm, and after it."""
     e = lanes[-1]
     p = max(e.dropout_rates, default=0.0)
     rng = np.random.default_rng(e.training.seed)
@@ -303,14 +303,14 @@ def code_ran(frame: Frame, lanes: Lanes) -> str:
 
 
 def address_of(name: str) -> str:
-    """Return the address of the lesson or of the preset, in the Playground, with this name."""
+    """Return the address of the lesson with this name, or of the preset in the Playground."""
     if name in LESSONS:
         return f"./{LESSONS[name]}"
     return f"./?e={specs.to_link(presets.by_name(name).experiment)}"
 
 
 def ranking(frame: Frame, lanes: Lanes) -> list[tuple[str, ...]]:
-    """Return the models by validation loss, the lowest first, with what was measured."""
+    """Return the models and their measurements, lowest validation loss first."""
     found = lesson.verdicts(frame, lanes)
     rows = sorted(
         zip(names(lanes[-1]), *found, strict=True),
@@ -330,8 +330,8 @@ def ranking(frame: Frame, lanes: Lanes) -> list[tuple[str, ...]]:
     ]
 
 
-def seen(frame: Frame, lanes: Lanes) -> str:
-    """Say how the models rank."""
+def observed(frame: Frame, lanes: Lanes) -> str:
+    """Return a sentence on the ranking of the models."""
     rows = ranking(frame, lanes)
     order = "; ".join(
         f"{place}. {name}: {loss}, {right}, {verdict}"
@@ -341,7 +341,7 @@ def seen(frame: Frame, lanes: Lanes) -> str:
 
 
 def draw_seeds(frame: Frame, lanes: Lanes) -> None:
-    """Draw the bands over the seeds and the ranking of the means."""
+    """Draw the bands over seeds, and rank the models by their means."""
     of = names(lanes[-1])
     charts.chart(
         lambda colors: lesson_figures.seed_bands(frame.lanes, of, colors),

@@ -33,7 +33,7 @@ from regviz.ui import (
 )
 
 PAGE = "compare"
-TICK = 0.4  # seconds between two looks: curves and histograms are sent as whole figures
+TICK = 0.4  # seconds between two updates: curves and histograms are sent as whole figures
 MAX_UPLOAD_MB = 1
 WHY_ONCE = (
     "The test set has not been used so far. Reveal it once, after you have chosen. If you look, "
@@ -41,21 +41,21 @@ WHY_ONCE = (
     "to be too good by luck, as the best validation number is now."
 )
 
-# --- what is asked for ------------------------------------------------------------------------
+# --- the comparison ----------------------------------------------------------------------------
 
 
 def _notify(text: str) -> None:
-    """Say something about what was asked; it stays until the comparison is another one."""
+    """Show a message until the comparison changes."""
     st.session_state[f"{PAGE}.notice"] = (text, compare.current())
 
 
 def _do(make: Callable[[], Comparison]) -> None:
-    """Change the comparison, or say why not."""
+    """Change the comparison, or show why it is refused."""
     _notify(compare.change(make))
 
 
 def _open_link() -> None:
-    """Open what the address asks for, on arrival and when someone goes back in the history."""
+    """Open the comparison in the address: on arrival, and after *Back* in the browser."""
     link = address.asked(PAGE, "c")
     if link is None:
         return
@@ -92,7 +92,7 @@ def _to_playground(experiment: Experiment) -> None:
 
 
 def _editor() -> str:
-    """Draw the controls of the configuration that is being edited; return what is wrong."""
+    """Draw the controls of the configuration being edited; return their error sentence, or ""."""
     now = compare.current()
     i = st.session_state.get(f"{PAGE}.editing")
     if i is None or i >= len(now.entries):
@@ -129,11 +129,11 @@ def _add_preset() -> None:
     st.session_state[f"{PAGE}.preset"] = None
 
 
-# --- what is drawn ----------------------------------------------------------------------------
+# --- parts of the page ------------------------------------------------------------------------
 
 
 def _first_seeds(job: Job, now: Comparison) -> run.Part:
-    """Return the job's models of the first seed: what a picture of single models shows."""
+    """Return the job's models of the first seed, which the boundaries and histograms show."""
     return run.Part(job, range(0, len(job.experiments), now.seeds))
 
 
@@ -188,7 +188,7 @@ def _tools(now: Comparison, link: str, job: Job | None) -> None:
 
 
 def _cards(now: Comparison) -> None:
-    """Draw the name of each configuration over its column, with what can be done to it."""
+    """Draw each configuration's name above its column, with its buttons."""
     n = len(now.entries)
     st.html(
         "<style>"
@@ -255,7 +255,7 @@ def _cards(now: Comparison) -> None:
 
 
 def _count(values: np.ndarray) -> str:
-    """Return the mean over seeds of something that is counted, and its range."""
+    """Return the mean over seeds of a count, and its range, as text."""
     if not np.isfinite(values).all():
         return "–"
     low, high = int(values.min()), int(values.max())
@@ -263,7 +263,7 @@ def _count(values: np.ndarray) -> str:
 
 
 def _ranking(shown: Comparison, seen: Scores, *, with_test: bool) -> str:
-    """Return the table of the configurations by validation loss, as HTML."""
+    """Return the HTML table of the configurations, ranked by validation loss."""
     head = ["", "configuration", "validation loss", "gap", "training accuracy",
             "validation accuracy", "best epoch", "exact zeros", "parameters"]  # fmt: skip
     if with_test:
@@ -303,8 +303,8 @@ def _ranking(shown: Comparison, seen: Scores, *, with_test: bool) -> str:
 
 
 def _over_panels(now: Comparison) -> tuple[str, ...]:
-    """Return what stands over each boundary: of a model that goes back to its best epoch, which
-    is added there, the number alone."""
+    """Return the title of each boundary; in narrow panels only the number for a model that restores
+    its best epoch, because the panel adds that epoch."""
     labels = []
     for i, (e, name) in enumerate(zip(now.experiments, now.names, strict=True), start=1):
         rule = e.regularization.early_stopping
@@ -317,7 +317,7 @@ def _over_panels(now: Comparison) -> tuple[str, ...]:
 
 
 def _of(lanes: tuple[Experiment, ...], now: Comparison) -> Comparison | None:
-    """Return the comparison whose run these lanes are: this one, or the one before it."""
+    """Return the comparison of these lanes, which is the current or the previous one, or None."""
     if lanes == now.lanes:
         st.session_state[f"{PAGE}.shown"] = now
         return now
@@ -335,13 +335,13 @@ def _empty(names: tuple[str, ...], height: int) -> tuple[str, str]:
 
 layout.within_app()
 _open_link()
-said = _editor()
+invalid = _editor()
 now = compare.current()
 link = comparison.to_link(now)
 address.write(PAGE, "c", link)
 page_run = run.follow(now.lanes, PAGE)
 moving, state = page_run.moving, page_run.state
-fits = page_run.lanes == now.lanes  # not so where it was refused
+fits = page_run.lanes == now.lanes  # False if the run was refused
 
 with st.container(
     key="top", horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
@@ -360,8 +360,8 @@ with st.container(key="transport", horizontal=True, vertical_alignment="center",
         )
 with st.container(key="notices"):
     notice.draw(PAGE)
-    told_of, noticed = st.session_state.get(f"{PAGE}.notice", ("", None))
-    for text in (told_of if noticed == now else "", said, page_run.refused):
+    message, noticed = st.session_state.get(f"{PAGE}.notice", ("", None))
+    for text in (message if noticed == now else "", invalid, page_run.refused):
         if text:
             st.error(layout.plain(text), icon=":material/error:")
     if now.apart:
@@ -431,8 +431,8 @@ live.figure(
 
 
 def _pictures(frame: Frame, of: Comparison) -> dict[str, tuple[str, str]]:
-    """Return curves and histograms of a frame, each in a column of its own; a change of theme
-    runs the page again, so that of the theme shown is enough."""
+    """Return a frame's curves and histograms by name, in the theme shown only, because a change of
+    theme runs the page again."""
     colors = charts.palette()
     curves = compare_figures.curves(
         frame.lanes,
@@ -451,7 +451,7 @@ def _pictures(frame: Frame, of: Comparison) -> dict[str, tuple[str, str]]:
 
 @fragments.fragment(run_every=run.every(page_run, least=TICK))
 def _tick() -> None:
-    """Everything that changes while the run goes on; asks for a full run when it ends."""
+    """Update all that changes during a run; run the whole page again at its end."""
     frame, lanes = page_run.observe()
     of = _of(lanes, now)
     with status_box:

@@ -1,4 +1,4 @@
-"""Lesson: dropout, what it does in training and that it does nothing at test time."""
+"""Lesson: dropout in training, and its absence at test time."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ USUAL = (
 
 
 def contents() -> lesson.Lesson:
-    """Return the lesson: what it asks, shows and lets try; its functions stand below."""
+    """Return the lesson; the functions that it names follow below."""
     return lesson.Lesson(
         page="dropout",
         question="What does a network learn when half of its units are dropped?",
@@ -58,7 +58,7 @@ def contents() -> lesson.Lesson:
             "seed",
         ),
         prediction=lesson.Prediction(
-            asked,
+            question_about,
             (
                 "training loss higher, validation loss lower",
                 "both lower",
@@ -77,27 +77,27 @@ def contents() -> lesson.Lesson:
                 START.replace("regularization.dropout", 0.9)
                 .replace("model.hidden", [16, 16])
                 .replace("data.noise", 0.15),
-                seen,
+                observed,
                 shows=too_much,
             ),
             lesson.Task(
                 "A rate for each hidden layer: 0.2 in the first, 0.5 in the last.",
                 START.replace("regularization.dropout", [0.2, 0.5]),
-                seen,
+                observed,
             ),
             lesson.Task(
                 "Dropout 0.3 on the inputs, of which there are only two: does it help here?",
                 START.replace("regularization.dropout", 0.0).replace(
                     "regularization.input_dropout", 0.3
                 ),
-                seen,
+                observed,
             ),
             lesson.Task(
                 "SELU with alpha dropout 0.1, which preserves mean and variance.",
                 START.replace("model.activation", "selu")
                 .replace("regularization.dropout_kind", "alpha")
                 .replace("regularization.dropout", 0.1),
-                seen,
+                observed,
             ),
         ),
         sources=(
@@ -199,15 +199,9 @@ def rates(e: Experiment) -> str:
     return ", ".join(part for part in (hidden, f"inputs {p:g}" if p else "") if part)
 
 
-def mode_losses(frame: Frame) -> tuple[float, float]:
-    """Return the training loss of the model with dropout: in train mode, in eval mode."""
-    lane = frame.lanes[1]
-    return float(lane.curve("train_loss_train_mode")[-1]), float(lane.curve("train_loss")[-1])
-
-
 def point(frame: Frame, lanes: Lanes) -> str:
     """Compare the two modes of one model."""
-    noisy, quiet = mode_losses(frame)
+    noisy, quiet = lesson.mode_losses(frame)
     plain, with_ = (metrics.read(lane) for lane in frame.lanes)
     return (
         f"The model with dropout ({rates(lanes[1])}) has two training losses: {noisy:.3f} in train "
@@ -229,8 +223,8 @@ def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     return (0 if higher and lower else 1 if lower else 2), text
 
 
-def asked(e: Experiment) -> str:
-    """Return the question about an experiment with its own rates."""
+def question_about(e: Experiment) -> str:
+    """Return the question about an experiment's dropout rates."""
     return (
         f"dropout p = {rates(e)}. Both losses are measured in eval mode, with all units present. "
         "How do they compare with those of the model with no regularization?"
@@ -238,7 +232,7 @@ def asked(e: Experiment) -> str:
 
 
 def code_ran(frame: Frame, lanes: Lanes) -> str:
-    """Run both conventions with this page's p on one layer, many times over."""
+    """Run both conventions with the experiment's p on one layer, over many masks."""
     p = max((*lanes[1].dropout_rates, lanes[1].regularization.input_dropout))
     ran = both_conventions(p, lanes[1].training.seed)
     x, inverted, classic = ran["x"], ran["inverted"], ran["classic"]
@@ -264,7 +258,7 @@ def code_ran(frame: Frame, lanes: Lanes) -> str:
 
 
 def both_conventions(p: float, seed: int) -> dict[str, np.ndarray]:
-    """Run both conventions with this p on one small layer, over many masks."""
+    """Return the outputs of both conventions with this p on a small layer, over many masks."""
     rng = np.random.default_rng(seed)
     x = np.linspace(0.5, 2.0, 4)
     many = np.tile(x, (REPEATS, 1))
@@ -280,12 +274,12 @@ def both_conventions(p: float, seed: int) -> dict[str, np.ndarray]:
 
 
 def row(values: np.ndarray) -> str:
-    """Return numbers as text."""
+    """Return numbers as text with two decimals."""
     return ", ".join(f"{v:.2f}" for v in np.ravel(values))
 
 
 def conventions(p: float, seed: int) -> str:
-    """Return the table of both conventions, with what came out for this p."""
+    """Return the Markdown table of both conventions with their outputs for this p."""
     ran = both_conventions(p, seed)
     return lesson.markdown_table(
         (
@@ -314,11 +308,11 @@ def conventions(p: float, seed: int) -> str:
     )
 
 
-def seen(frame: Frame, lanes: Lanes) -> str:
-    """Say what a task's run came to."""
+def observed(frame: Frame, lanes: Lanes) -> str:
+    """Return the outcome of a task's run in a sentence."""
     plain, with_ = (metrics.read(lane) for lane in frame.lanes)
     found = lesson.verdicts(frame, lanes)[1]
-    noisy, quiet = mode_losses(frame)
+    noisy, quiet = lesson.mode_losses(frame)
     return (
         f"Validation loss {with_.val_loss:.3f} with dropout and {plain.val_loss:.3f} with no "
         f"regularization. Training loss with dropout {noisy:.3f} in train mode, {quiet:.3f} in "
@@ -328,13 +322,13 @@ def seen(frame: Frame, lanes: Lanes) -> str:
 
 
 def too_much(frame: Frame, lanes: Lanes) -> bool:
-    """Say whether the model with dropout is clearly worse on its own training points."""
+    """Whether the model with dropout is clearly worse on its training points."""
     plain, with_ = (metrics.read(lane) for lane in frame.lanes)
     return with_.train_accuracy < plain.train_accuracy - 0.05
 
 
 def mode_rows(frame: Frame, lanes: Lanes) -> lesson.Rows:
-    """Return the loss of the same weights in train mode, beside the table's own in eval mode."""
+    """Return a row with the train-mode loss of the weights, beside the table's eval-mode loss."""
     return [
         (
             "Training loss, train mode",
@@ -344,7 +338,7 @@ def mode_rows(frame: Frame, lanes: Lanes) -> lesson.Rows:
 
 
 def draw_sweep(frame: Frame, lanes: Lanes) -> None:
-    """Draw the validation curve over p and say at which p the model over- and under-fits."""
+    """Draw the validation curve over p, and name the p at which the model over- and underfits."""
     readings, found = lesson.verdicts(frame, lanes)
     losses = [r.val_loss for r in readings]
     best = lesson.lowest(losses)

@@ -1,4 +1,4 @@
-"""Lesson: early stopping, with its patience counted, and what other patience would have done."""
+"""Lesson: early stopping, its count of patience, and the effect of another patience."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ START = Experiment.from_dict(
 
 
 def contents() -> lesson.Lesson:
-    """Return the lesson: what it asks, shows and lets try; its functions stand below."""
+    """Return the lesson; the functions that it names follow below."""
     return lesson.Lesson(
         page="early-stopping",
         question="When should training stop?",
@@ -62,18 +62,20 @@ def contents() -> lesson.Lesson:
         code_ran=code_ran,
         tasks=(
             lesson.Task(
-                "Patience 1: does a single bad epoch end the run?", _with(patience=1), seen
+                "Patience 1: does a single bad epoch end the run?", _with(patience=1), observed
             ),
-            lesson.Task("Patience 50: does it cost anything but time?", _with(patience=50), seen),
+            lesson.Task(
+                "Patience 50: does it cost anything but time?", _with(patience=50), observed
+            ),
             lesson.Task(
                 "Best weights not restored: what does patience cost now?",
                 _with(restore_best_weights=False),
-                seen,
+                observed,
             ),
             lesson.Task(
                 "Min delta 0.05: only larger improvements count. Which epoch is kept?",
                 _with(min_delta=0.05),
-                seen,
+                observed,
             ),
         ),
         sources=(
@@ -126,12 +128,12 @@ def views(shown: lesson.Shown) -> None:
 
 
 def rule(e: Experiment) -> EarlyStoppingSpec:
-    """Return the rule of an experiment; the defaults where it is switched off."""
+    """Return an experiment's rule, or the default rule if it is switched off."""
     return e.regularization.early_stopping or EarlyStoppingSpec()
 
 
 def point(frame: Frame, lanes: Lanes) -> str:
-    """Say where both models are, in numbers."""
+    """Return the current numbers of both models in a sentence."""
     full, stopped = (metrics.read(lane) for lane in frame.lanes)
     if frame.lanes[1].status == "stopped":
         back = (
@@ -187,7 +189,7 @@ def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
 
 
 def code_ran(frame: Frame, lanes: Lanes) -> str:
-    """Run the twin on the stored losses, for this patience and, without training, for others."""
+    """Run the twin on the stored losses, for this patience and for others without training."""
     losses = frame.lanes[0].curve("val_loss").tolist()
     now = rule(lanes[1])
     best, stop = early_stopping(losses, now.patience, now.min_delta)
@@ -205,8 +207,8 @@ def code_ran(frame: Frame, lanes: Lanes) -> str:
     )
 
 
-def seen(frame: Frame, lanes: Lanes) -> str:
-    """Say what a task's run came to."""
+def observed(frame: Frame, lanes: Lanes) -> str:
+    """Return the outcome of a task's run in a sentence."""
     lane, reading = frame.lanes[1], metrics.read(frame.lanes[1])
     end = f"stopped at epoch {lane.stopped_epoch}" if lane.stopped_epoch else "did not stop"
     return (
@@ -223,7 +225,7 @@ def _with(**fields: object) -> Experiment:
 
 
 def theatre(frame: Frame, lanes: Lanes) -> None:
-    """Draw how the rule watched the stored losses, and what any other patience would have done."""
+    """Draw the rule's state over the stored losses, for any patience that the user chooses."""
     now, losses = rule(lanes[1]), frame.lanes[0].curve("val_loss")
     most = max(100, now.patience)
     patience = st.slider(
@@ -240,16 +242,16 @@ def theatre(frame: Frame, lanes: Lanes) -> None:
     if not best:
         st.html(layout.note("No epoch of this run has a usable validation loss."))
         return
-    told = dataclasses.replace(now, patience=patience)
+    chosen = dataclasses.replace(now, patience=patience)
     left, right = st.columns([3, 2], gap="small")
     about = charts.of_runs(lanes)
     kept = [float(losses[at - 1]) if at else float("nan") for at, _ in ends]
     trained = None if lanes[1].regularization.early_stopping is None else frame.lanes[1]
     text = what_if(losses.tolist(), patience, best, stop, trained)
     with left:
-        states = trace(losses.tolist(), told)
+        states = trace(losses.tolist(), chosen)
         charts.chart(
-            lambda colors: lesson_figures.stopping_theatre(losses, states, told, colors),
+            lambda colors: lesson_figures.stopping_theatre(losses, states, chosen, colors),
             key="stopping-theatre",
             alt=text,
             about=about,
@@ -270,7 +272,7 @@ def theatre(frame: Frame, lanes: Lanes) -> None:
 def what_if(
     losses: list[float], patience: int, best: int, stop: int | None, trained: LaneFrame | None
 ) -> str:
-    """Say what a patience does on stored losses, and what the one that was trained did, if any."""
+    """Return the outcome of a patience on stored losses, and that of the trained one, if any."""
     lowest = min(x for x in losses if x == x)
     end = f"stops at epoch {stop}" if stop else f"never stops in {len(losses)} epochs"
     away = losses[best - 1] - lowest

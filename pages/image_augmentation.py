@@ -1,4 +1,4 @@
-"""Lesson: randomly transformed training images: when they help, and when it is too much."""
+"""Lesson: random transformations of training images, when they help and when they hurt."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ CHANGES = {
 
 
 def contents() -> lesson.Lesson:
-    """Return the lesson: what it asks, shows and lets try; its functions stand below."""
+    """Return the lesson; the functions that it names follow below."""
     return lesson.Lesson(
         page="image_augmentation",
         question="Is a rotated digit a new training example?",
@@ -69,7 +69,7 @@ def contents() -> lesson.Lesson:
             "seed",
         ),
         prediction=lesson.Prediction(
-            asked,
+            question_about,
             NAMES,
             outcome,
             expected=1,
@@ -81,7 +81,7 @@ def contents() -> lesson.Lesson:
             lesson.Task(
                 "Flip half of the images horizontally. Is a mirrored digit still the same digit?",
                 START.replace("regularization.augmentation", {"horizontal_flip": 0.5}),
-                seen,
+                observed,
             ),
             lesson.Task(
                 "Rotate by up to 180°. What happens to 6 and 9?",
@@ -91,14 +91,14 @@ def contents() -> lesson.Lesson:
             lesson.Task(
                 "Only shifts, by up to a tenth of the image size.",
                 START.replace("regularization.augmentation", {"translate": 0.1}),
-                seen,
+                observed,
             ),
             lesson.Task(
                 "More data: 1000 training images. Does augmentation still help?",
                 START.replace("data.n_samples", 1300)
                 .replace("data.val_fraction", 0.23)
                 .replace("training.epochs", 20),
-                seen,
+                observed,
             ),
         ),
         sources=(
@@ -134,7 +134,7 @@ def views(shown: lesson.Shown) -> None:
             "image",
             lambda e: gallery_of(e, int(digit or 0)),
             image_figures.gallery,
-            gallery_said,
+            gallery_sentence,
         ),
     )
     lesson.further_run(
@@ -164,17 +164,17 @@ def times(e: Experiment, factor: float) -> Experiment:
 
 
 def three(e: Experiment) -> Lanes:
-    """Return the model without augmentation, with it, and with too much of it."""
+    """Return the experiment without augmentation, with it, and with too much of it."""
     return times(e, 0.0), e, times(e, TOO_MUCH)
 
 
 def changing(e: Experiment) -> bool:
-    """Say whether anything is changed at all."""
+    """Whether the experiment changes its training images at all."""
     return e.regularization.augmentation is not None or e.regularization.input_noise > 0
 
 
 def point(frame: Frame, lanes: Lanes) -> str:
-    """Compare the three, and say whether too much hurts on this run."""
+    """Compare the three models, and name whether too much augmentation hurts in this run."""
     plain, with_, wild = (metrics.read(lane) for lane in frame.lanes)
     if not changing(lanes[1]):
         return "No augmentation is switched on, so all three models are identical."
@@ -231,8 +231,8 @@ def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     )
 
 
-def asked(e: Experiment) -> str:
-    """Return the question about an experiment with what it changes in the images."""
+def question_about(e: Experiment) -> str:
+    """Return the question about an experiment's augmentation."""
     spec = e.regularization.augmentation or AugmentationSpec()
     does = [verb for name, verb in CHANGES.items() if getattr(spec, name)]
     does += ["adds noise to"] * (e.regularization.input_noise > 0)
@@ -244,7 +244,7 @@ def asked(e: Experiment) -> str:
 
 
 def code_ran(frame: Frame, lanes: Lanes) -> str:
-    """Change one image of this page's data many times over, as the controls say."""
+    """Augment one image of the data many times with the experiment's settings."""
     assert frame.data is not None
     images = frame.data[1].images
     assert images is not None
@@ -269,13 +269,13 @@ def code_ran(frame: Frame, lanes: Lanes) -> str:
     )
 
 
-def seen(frame: Frame, lanes: Lanes) -> str:
-    """Say what a task's run came to."""
+def observed(frame: Frame, lanes: Lanes) -> str:
+    """Return the outcome of a task's run in a sentence."""
     return point(frame, lanes)
 
 
 def six_and_nine(frame: Frame, lanes: Lanes) -> str:
-    """Say what the models make of a 6 and of a 9 that are not turned."""
+    """Return the models' predictions for an upright 6 and an upright 9 in a sentence."""
     assert frame.data is not None
     labels = frame.data[0].image_labels
     plain, with_ = (lane.probabilities for lane in frame.lanes[:2])
@@ -293,8 +293,8 @@ def six_and_nine(frame: Frame, lanes: Lanes) -> str:
     return " ".join((*parts, point(frame, lanes)))
 
 
-def gallery_said(f: LabFrame) -> str:
-    """Say how far the copies are from the original."""
+def gallery_sentence(f: LabFrame) -> str:
+    """Return a sentence with the copies' distance from the original."""
     return (
         f"{len(f.arrays['changed'])} random draws of x' = T(x). Is each still the same digit to "
         "you? The titles show the counter-clockwise rotation and the shift right and down in "
@@ -304,7 +304,7 @@ def gallery_said(f: LabFrame) -> str:
 
 
 def gallery_of(e: Experiment, digit: int) -> dict[str, float]:
-    """Return what the gallery gets from the experiment."""
+    """Return the gallery lab's parameters for an experiment."""
     spec = e.regularization.augmentation or AugmentationSpec()
     return {
         **dataclasses.asdict(spec),
@@ -316,7 +316,7 @@ def gallery_of(e: Experiment, digit: int) -> dict[str, float]:
 
 
 def draw_curve(frame: Frame, lanes: Lanes) -> None:
-    """Draw accuracy over strength and say, with the numbers, whether too much hurts."""
+    """Draw accuracy over strength, with a sentence on whether too much hurts."""
     readings = [metrics.read(lane) for lane in frame.lanes]
     shape = (len(FACTORS), SEEDS)
     train = np.array([r.train_accuracy for r in readings]).reshape(shape)

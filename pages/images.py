@@ -1,4 +1,4 @@
-"""Lesson: a small convolutional network on images, dropout of whole maps, batch norm of maps."""
+"""Lesson: a small convolutional network on images, spatial dropout, batch norm of feature maps."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ REPEATS = 400
 
 
 def contents() -> lesson.Lesson:
-    """Return the lesson: what it asks, shows and lets try; its functions stand below."""
+    """Return the lesson; the functions that it names follow below."""
     return lesson.Lesson(
         page="images",
         question="What happens when a convolutional network loses whole feature maps?",
@@ -52,7 +52,7 @@ def contents() -> lesson.Lesson:
             "seed",
         ),
         prediction=lesson.Prediction(
-            asked,
+            question_about,
             ("higher", "about the same", "lower"),
             outcome,
             expected=1,
@@ -64,7 +64,7 @@ def contents() -> lesson.Lesson:
             lesson.Task(
                 "Drop single units instead of whole maps, with the same p.",
                 START.replace("regularization.dropout_kind", "standard"),
-                seen,
+                observed,
             ),
             lesson.Task(
                 "Drop whole maps with p = 0.7. Can the network still fit its training images?",
@@ -74,7 +74,7 @@ def contents() -> lesson.Lesson:
             lesson.Task(
                 "BatchNorm2d without dropout.",
                 START.replace("regularization.dropout", 0.0).replace("model.norm", "batch"),
-                seen,
+                observed,
             ),
             lesson.Task(
                 "Two convolutional layers. How small are the maps after the second one?",
@@ -114,12 +114,12 @@ def views(shown: lesson.Shown) -> None:
         labels = frame.data[0].image_labels.tolist()
         image = labels.index(digit) if digit in labels else 0
         maps, probabilities = st.columns([3, 2], gap="small")
-        said, about = one_image(frame, image), charts.of_runs(lanes)
+        sentence, about = one_image(frame, image), charts.of_runs(lanes)
         with maps, st.container(key="feature-maps"):
             charts.chart(
                 lambda colors: image_figures.feature_maps(frame, 1, image, colors),
                 key="maps",
-                alt=said,
+                alt=sentence,
                 about=about,
             )
         with probabilities, st.container(key="class-probabilities"):
@@ -128,10 +128,10 @@ def views(shown: lesson.Shown) -> None:
                     frame, shown.labels, image, colors
                 ),
                 key="probabilities",
-                alt=said,
+                alt=sentence,
                 about=about,
             )
-        st.markdown(said)
+        st.markdown(sentence)
         st.markdown(
             f"**Why is dropout less common in convolutional layers?** {why_rarer(frame, lanes)}"
         )
@@ -155,19 +155,19 @@ def views(shown: lesson.Shown) -> None:
                 "dropout_shapes",
                 lambda e: {"dimensions": int(dimensions or 2), "seed": e.training.seed},
                 image_figures.dropout_shapes,
-                shapes_said,
+                shapes_sentence,
             ),
         )
 
 
 def twins(e: Experiment) -> Lanes:
-    """Return the network without any technique, batch norm included, and with them."""
+    """Return the experiment without any technique, not even batch norm, and as it is."""
     plain = e.without_regularization()
     return dataclasses.replace(plain, model=dataclasses.replace(plain.model, norm=None)), e
 
 
 def techniques(e: Experiment) -> str:
-    """Return the techniques that are on, as text."""
+    """Return the active techniques as text."""
     p = ", ".join(f"{rate:g}" for rate in dict.fromkeys(e.dropout_rates))
     kind = "Dropout2d" if e.regularization.dropout_kind == "spatial" else "Dropout"
     parts = [f"{kind} p = {p}"] if any(e.dropout_rates) else []
@@ -192,7 +192,7 @@ def point(frame: Frame, lanes: Lanes) -> str:
 
 
 def gained(frame: Frame, lanes: Lanes) -> str:
-    """Say whether the difference is more than chance may give."""
+    """Return a sentence on whether the difference exceeds what chance may give."""
     if lanes[0] == lanes[1]:
         return "The two models are identical."
     gain, luck = gain_and_luck(frame, lanes)
@@ -205,7 +205,7 @@ def gained(frame: Frame, lanes: Lanes) -> str:
 
 
 def gain_and_luck(frame: Frame, lanes: Lanes) -> tuple[float, float]:
-    """Return the gain in validation accuracy, and by how much chance alone may move it."""
+    """Return the gain in validation accuracy, and the gain that chance alone may give."""
     plain, with_ = (metrics.read(lane).val_accuracy for lane in frame.lanes)
     return with_ - plain, uncertainty.accuracy_margin(lanes[0].n_val, plain, with_)
 
@@ -222,8 +222,8 @@ def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     return (0 if gain > luck else 2 if gain < -luck else 1), text
 
 
-def asked(e: Experiment) -> str:
-    """Return the question about an experiment with its own techniques."""
+def question_about(e: Experiment) -> str:
+    """Return the question about an experiment's techniques."""
     p = ", ".join(f"{rate:g}" for rate in dict.fromkeys(e.dropout_rates))
     if not any(e.dropout_rates):
         given = f"one network has {techniques(e)}, the other has no regularization"
@@ -235,7 +235,7 @@ def asked(e: Experiment) -> str:
 
 
 def code_ran(frame: Frame, lanes: Lanes) -> str:
-    """Run the twins on the feature maps of this page's own run."""
+    """Run the twins on the feature maps of this page's run."""
     p = max(lanes[1].dropout_rates)
     rng = np.random.default_rng(lanes[1].training.seed)
     maps = frame.lanes[1].feature_maps(0)[image_figures.EVAL].astype(np.float64)
@@ -245,7 +245,7 @@ def code_ran(frame: Frame, lanes: Lanes) -> str:
     places = many[0].reshape(maps.shape[1], -1)
     units = dropout_forward(places, p, training=True, rng=rng)[1] > 0
     split = np.count_nonzero(units.any(axis=1) & ~units.all(axis=1))
-    # batch norm of maps: every place of every image is one more sample of its channel
+    # batch norm of maps: each pixel of each image is one sample of its channel
     flat = maps.transpose(0, 2, 3, 1).reshape(-1, maps.shape[1])
     one, zero = np.ones(flat.shape[1]), np.zeros(flat.shape[1])
     normal, *_ = batch_norm(flat, one, zero, zero, one, training=True)
@@ -262,8 +262,8 @@ def code_ran(frame: Frame, lanes: Lanes) -> str:
     )
 
 
-def seen(frame: Frame, lanes: Lanes) -> str:
-    """Say what a task's run came to."""
+def observed(frame: Frame, lanes: Lanes) -> str:
+    """Return the outcome of a task's run in a sentence."""
     plain, with_ = (metrics.read(lane) for lane in frame.lanes)
     return (
         f"With {techniques(lanes[1])}: training loss {with_.train_loss:.3f}, validation loss "
@@ -274,21 +274,21 @@ def seen(frame: Frame, lanes: Lanes) -> str:
 
 
 def fits(frame: Frame, lanes: Lanes) -> str:
-    """Say what a task's run came to, and whether it still fits its training images."""
+    """Return the outcome of a task's run, and whether the model fits its training images."""
     share = metrics.read(frame.lanes[1]).train_accuracy
     end = "still fits its training images" if share > 0.99 else "no longer fits all training images"
-    return f"{seen(frame, lanes)} Training accuracy {share:.1%}: the regularized model {end}."
+    return f"{observed(frame, lanes)} Training accuracy {share:.1%}: the regularized model {end}."
 
 
 def sizes(frame: Frame, lanes: Lanes) -> str:
-    """Say what a task's run came to, and how small the maps after each layer are."""
+    """Return the outcome of a task's run, and the size of the maps after each layer."""
     shapes = [frame.lanes[1].feature_maps(i).shape[-2:] for i in range(len(lanes[1].model.hidden))]
     maps = ", ".join(f"{h}x{w} after layer {i}" for i, (h, w) in enumerate(shapes, start=1))
-    return f"Map size: {maps}. {seen(frame, lanes)}"
+    return f"Map size: {maps}. {observed(frame, lanes)}"
 
 
 def one_image(frame: Frame, image: int) -> str:
-    """Give both models' predictions for one image, and the effect of one draw of masks."""
+    """Return both models' predictions for one image, and the effect of one draw of masks."""
     plain, with_ = (lane.probabilities for lane in frame.lanes)
     kept = frame.lanes[1].map_kept
     assert plain is not None
@@ -336,8 +336,8 @@ def why_rarer(frame: Frame, lanes: Lanes) -> str:
     return text + "On maps as small as these, the second reason is weak."
 
 
-def shapes_said(f: LabFrame) -> str:
-    """Say what was dropped and averaged together, counted and by the formula."""
+def shapes_sentence(f: LabFrame) -> str:
+    """Return the number of entries dropped and averaged together, counted and by formula."""
     shape = f.values["shape"]
     return (
         f"Input of shape {tuple(shape) if isinstance(shape, list) else shape}. Dropout makes "

@@ -1,4 +1,4 @@
-"""Lesson: label smoothing, soft targets, and how confident a network should be."""
+"""Lesson: label smoothing, soft targets and calibration."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NAMES = ("no regularization", "with regularization")
 
 
 def contents() -> lesson.Lesson:
-    """Return the lesson: what it asks, shows and lets try; its functions stand below."""
+    """Return the lesson; the functions that it names follow below."""
     return lesson.Lesson(
         page="label-smoothing",
         question="How confident should a network be?",
@@ -50,7 +50,7 @@ def contents() -> lesson.Lesson:
             "seed",
         ),
         prediction=lesson.Prediction(
-            asked,
+            question_about,
             ("yes, ECE lower", "no difference", "no, ECE higher"),
             outcome,
             expected=0,
@@ -69,19 +69,19 @@ def contents() -> lesson.Lesson:
             lesson.Task(
                 "ε = 0.4. Can too much smoothing make the network underconfident?",
                 START.replace("regularization.label_smoothing", 0.4),
-                seen,
+                observed,
             ),
             lesson.Task(
                 "Every fifth training label is wrong. Does smoothing help the accuracy on true "
                 "labels?",
                 START.replace("data.label_noise", 0.2).replace("data.noise", 0.15),
-                seen,
+                observed,
             ),
             lesson.Task(
                 "Clean, well-separated data, where high confidence is justified. Does smoothing "
                 "hurt?",
                 START.replace("data.noise", 0.05),
-                seen,
+                observed,
                 shows=worse,
             ),
         ),
@@ -153,14 +153,14 @@ def point(frame: Frame, lanes: Lanes) -> str:
 
 
 def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
-    """Compare the ECE of the two models on this run, with what chance alone would give."""
+    """Compare the two models' ECE in this run, allowing for chance."""
     plain, smooth = frame.lanes
     right = {-1: 0, 0: 1, 1: 2}[uncertainty.ece_difference(plain, smooth).sign]
     return right, f"{uncertainty.calibration_said(plain, smooth, names=NAMES)}."
 
 
-def asked(e: Experiment) -> str:
-    """Return the question about an experiment with its own targets."""
+def question_about(e: Experiment) -> str:
+    """Return the question about an experiment's targets."""
     wrong, right = soft_targets(np.array([1]), 2, e.regularization.label_smoothing)[0]
     return (
         f"the targets are {wrong:.3g} and {right:.3g} instead of 0 and 1. Will the network be "
@@ -169,12 +169,12 @@ def asked(e: Experiment) -> str:
 
 
 def code_ran(frame: Frame, lanes: Lanes) -> str:
-    """Run the twins with this page's ε, and the ECE on one prediction for each filled bin."""
+    """Run the twins with the experiment's ε, and the ECE on predictions rebuilt from the bins."""
     epsilon = lanes[1].regularization.label_smoothing
     targets = soft_targets(np.array([1]), 2, epsilon)[0]
     logits, y = np.array([[0.0, 3.0]]), np.array([1])
     count, confidence, right = np.asarray(frame.lanes[1].reliability, np.float64)
-    # the bins hold sums: each point of a bin is given its mean confidence
+    # the frame holds bins only: each point gets the mean confidence of its bin
     n = count.astype(int)
     some = n > 0
     spread = np.repeat(confidence[some] / n[some], n[some])
@@ -192,8 +192,8 @@ def code_ran(frame: Frame, lanes: Lanes) -> str:
     )
 
 
-def seen(frame: Frame, lanes: Lanes) -> str:
-    """Describe the outcome of a task's run."""
+def observed(frame: Frame, lanes: Lanes) -> str:
+    """Return the outcome of a task's run in a sentence."""
     plain, smooth = frame.lanes
     a, b = metrics.read(plain), metrics.read(smooth)
     return (
@@ -206,13 +206,13 @@ def seen(frame: Frame, lanes: Lanes) -> str:
 
 
 def worse(frame: Frame, lanes: Lanes) -> bool:
-    """Whether smoothing has worsened the calibration."""
+    """Whether smoothing has increased the ECE."""
     plain, smooth = (ece(lane) for lane in frame.lanes)
     return smooth > plain
 
 
 def calibration_rows(frame: Frame, lanes: Lanes) -> lesson.Rows:
-    """Return ECE, mean confidence, and at the end the ECE that chance gives a calibrated model."""
+    """Return ECE and mean confidence; at the end also the ECE of a calibrated model by chance."""
     lucks = [uncertainty.perfect_ece(lane) for lane in frame.lanes] if frame.done else []
     luck = [f"{one.low:.3f} – {one.high:.3f}" for one in lucks] or ["–"] * len(frame.lanes)
     return [

@@ -1,4 +1,4 @@
-"""Dropout under the microscope: masks, sub-networks, their mean and spread, and single units."""
+"""The dropout microscope: masks, sub-networks, their mean and spread, and single units."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from regviz.frames.lab import LabFrame
 from regviz.ui import charts, lab, layout
 
 PAGE = "microscope"
-# the array that a view needs, and the view, in the order of the page
+# the array that a view needs, and its figure, in the order of the page
 VIEWS = (
     ("masks", lab_figures.masked_networks),
     ("train_output", lab_figures.train_and_eval),
@@ -27,8 +27,8 @@ VIEWS = (
 )
 
 
-def said(view: str, f: LabFrame) -> str:
-    """Say what a view shows, with its numbers."""
+def sentence(view: str, f: LabFrame) -> str:
+    """Return a sentence on a view with its numbers."""
     if view == "masks":
         return (
             f"Share of hidden units kept in this batch: {f.number('kept'):.1%}; expected 1-p = "
@@ -84,12 +84,12 @@ def _view(figure: Callable[..., go.Figure], frame: LabFrame, colors: Palette) ->
 
 
 def draw(frame: LabFrame) -> None:
-    """Draw every view that is known by now, two in a row."""
+    """Draw the views whose arrays the frame holds, two in a row."""
     known = [(need, figure) for need, figure in VIEWS if need in frame.arrays]
     for pair in (known[i : i + 2] for i in range(0, len(known), 2)):
         for column, (need, figure) in zip(st.columns(2), pair, strict=False):
             with column:
-                text = said(need, frame)
+                text = sentence(need, frame)
                 charts.chart(
                     functools.partial(_view, figure, frame),
                     key=need,

@@ -30,18 +30,18 @@ PAGE = "misconceptions"
 
 @dataclass(frozen=True)
 class Misconception:
-    """One brick of the wall.
+    """A common mistake and the lab that refutes it.
 
-    ``claim`` is what is believed, ``correct`` what is so instead; ``said`` puts the numbers of a
-    frame into a sentence, and ``shows`` says whether they refute the claim on this run;
-    ``wrong`` and ``right`` are the functions whose source is shown.
+    ``claim`` is the wrong belief, ``correct`` its correction. ``sentence`` returns the numbers of a
+    frame in words, ``shows`` whether they refute the claim in this run. ``wrong`` and ``right`` are
+    the functions whose source is shown.
     """
 
     lab: str
     short: str
     claim: str
     correct: str
-    said: Callable[[LabFrame], str]
+    sentence: Callable[[LabFrame], str]
     shows: Callable[[LabFrame], bool]
     wrong: tuple[Callable[..., Any], ...]
     right: tuple[Callable[..., Any], ...]
@@ -62,7 +62,7 @@ def at_test(f: LabFrame) -> str:
 
 
 def scaling(f: LabFrame) -> str:
-    """Compare the mean output in training with that at test."""
+    """Compare the mean output in training with that at test time."""
     return (
         f"Mean output in training divided by mean output at test time (1 is correct): "
         f"{f.number('measured'):.2f} if scaled by p, {f.number('measured_twice'):.2f} if scaled "
@@ -81,7 +81,7 @@ def subgradient(f: LabFrame) -> str:
 
 
 def kill(f: LabFrame) -> str:
-    """Count the weights that died, and what it costs."""
+    """Count the weights set to 0 permanently, and compare the objectives."""
     return (
         f"Dead weights: {f.number('dead'):.0f}; the solution needs "
         f"{f.number('dead_but_needed'):.0f} of them. The objective ends "
@@ -91,7 +91,7 @@ def kill(f: LabFrame) -> str:
 
 
 def adam_decay(f: LabFrame) -> str:
-    """Compare what is left of two weights."""
+    """Compare the remaining shares of two weights."""
     (large, small), (right, other) = f.numbers("left_wrong"), f.numbers("left_right")
     return (
         f"Weight / initial weight under Adam with L2: {large:.1%} with large gradients, "
@@ -101,7 +101,7 @@ def adam_decay(f: LabFrame) -> str:
 
 
 def stopping(f: LabFrame) -> str:
-    """Say where the two stopped and what they kept."""
+    """Compare the epochs at which both rules stopped, and the losses of the weights kept."""
 
     def stopped(name: str) -> str:
         epoch = f.number(f"stopped_{name}")
@@ -139,12 +139,12 @@ def lstm(f: LabFrame) -> str:
 
 
 def off(f: LabFrame, name: str) -> bool:
-    """Say whether a ratio that should be 1 clearly is not."""
+    """Whether a ratio that should be 1 clearly is not."""
     return abs(f.number(name) - 1) > 0.1
 
 
 def unequal(f: LabFrame) -> bool:
-    """Say whether one weight shrinks and the other hardly does, and both alike if decoupled."""
+    """Whether one weight decays far less than the other, but equally with decoupled decay."""
     (large, small), (right, other) = f.numbers("left_wrong"), f.numbers("left_right")
     return abs(large - small) > 0.1 and abs(right - other) < 0.05
 
@@ -249,7 +249,7 @@ WALL = (
 
 
 def source(side: str, functions: tuple[Callable[..., Any], ...], *, good: bool) -> None:
-    """Show functions as they stand."""
+    """Show the unedited source of functions."""
     st.html(lab.label(side, "the code that ran", good=good))
     for function in functions:
         st.code(inspect.getsource(function), language="python", wrap_lines=True)
@@ -272,13 +272,13 @@ st.html(
 
 
 def draw(frame: LabFrame) -> None:
-    """Draw both curves, and say the number."""
-    said = chosen.said(frame)
-    st.html(layout.point(said))
+    """Draw both curves, with the measured number in a sentence."""
+    sentence = chosen.sentence(frame)
+    st.html(layout.point(sentence))
     charts.chart(
         lambda colors: lab_figures.misconception(chosen.lab, frame, colors),
         key=chosen.lab,
-        alt=f"{chosen.claim} {said}",
+        alt=f"{chosen.claim} {sentence}",
         about=charts.of_lab(chosen.lab, {"seed": seed}),
     )
 

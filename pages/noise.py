@@ -27,7 +27,7 @@ REPEATS = 2000
 
 
 def contents() -> lesson.Lesson:
-    """Return the lesson: what it asks, shows and lets try; its functions stand below."""
+    """Return the lesson; the functions that it names follow below."""
     return lesson.Lesson(
         page="noise",
         question="Can noise help a network generalize?",
@@ -47,7 +47,7 @@ def contents() -> lesson.Lesson:
             "seed",
         ),
         prediction=lesson.Prediction(
-            asked,
+            question_about,
             ("lower with noise", "no difference", "higher with noise"),
             outcome,
             expected=0,
@@ -59,20 +59,20 @@ def contents() -> lesson.Lesson:
             lesson.Task(
                 "Too much noise: σ = 0.8 is larger than the distance between the moons.",
                 START.replace("regularization.input_noise", 0.8),
-                seen,
+                observed,
                 shows=too_much,
             ),
             lesson.Task(
                 "Every fifth label is wrong, and it stays wrong in every epoch. Such *label* "
                 "noise is not a regularizer. Does input noise still help?",
                 START.replace("data.label_noise", 0.2),
-                seen,
+                observed,
                 shows=lower,
             ),
             lesson.Task(
                 "2000 points. Does noise still help when there is plenty of data?",
                 START.replace("data.n_samples", 2000).replace("training.epochs", 30),
-                seen,
+                observed,
             ),
             lesson.Task(
                 "Spirals with σ = 0.3. The distance between the arms is 1. Does the noise help?",
@@ -80,7 +80,7 @@ def contents() -> lesson.Lesson:
                 .replace("data.n_samples", 300)
                 .replace("data.noise", 0.3)
                 .replace("regularization.input_noise", 0.3),
-                seen,
+                observed,
             ),
         ),
         sources=(
@@ -159,15 +159,9 @@ def views(shown: lesson.Shown) -> None:
         )
 
 
-def surplus(frame: Frame) -> tuple[float, float]:
-    """Return the training loss of the model with noise: with noise on its inputs, and without."""
-    lane = frame.lanes[1]
-    return float(lane.curve("train_loss_train_mode")[-1]), float(lane.curve("train_loss")[-1])
-
-
 def point(frame: Frame, lanes: Lanes) -> str:
-    """Say what the noise adds to the training loss and what it does to the validation loss."""
-    noisy, quiet = surplus(frame)
+    """Return the noise's increase of the training loss and its effect on the validation loss."""
+    noisy, quiet = lesson.mode_losses(frame)
     plain, with_ = (metrics.read(lane) for lane in frame.lanes)
     e = lanes[1]
     labels = (
@@ -196,8 +190,8 @@ def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     return (0 if with_.val_loss < plain.val_loss else 2), text
 
 
-def asked(e: Experiment) -> str:
-    """Return the question about an experiment with its own strength of noise."""
+def question_about(e: Experiment) -> str:
+    """Return the question about an experiment's input noise."""
     return (
         f"in every training step, each input gets new random noise (σ = "
         f"{e.regularization.input_noise:g}). What happens to the validation loss, which is "
@@ -206,7 +200,7 @@ def asked(e: Experiment) -> str:
 
 
 def code_ran(frame: Frame, lanes: Lanes) -> str:
-    """Run the twins on this page's points: a linear model under noise, and labels flipped."""
+    """Run the twins on the data: a linear model with noisy inputs, and flipped labels."""
     assert frame.data is not None
     view, e = frame.data[0], lanes[1]
     sigma, rng = e.regularization.input_noise, np.random.default_rng(e.training.seed)
@@ -216,8 +210,8 @@ def code_ran(frame: Frame, lanes: Lanes) -> str:
     y = view.y[train] - 0.5
     w = np.linalg.lstsq(x, y, rcond=None)[0]
 
-    def error(seen: np.ndarray) -> float:
-        return float(np.square(y - seen @ w).sum())
+    def error(inputs: np.ndarray) -> float:
+        return float(np.square(y - inputs @ w).sum())
 
     noisy = [error(noisy_inputs(x, sigma, training=True, rng=rng)) for _ in range(REPEATS)]
     use = error(noisy_inputs(x, sigma, training=False, rng=rng))
@@ -233,9 +227,9 @@ def code_ran(frame: Frame, lanes: Lanes) -> str:
     )
 
 
-def seen(frame: Frame, lanes: Lanes) -> str:
-    """Describe the outcome of a task's run."""
-    noisy, quiet = surplus(frame)
+def observed(frame: Frame, lanes: Lanes) -> str:
+    """Return the outcome of a task's run in a sentence."""
+    noisy, quiet = lesson.mode_losses(frame)
     found = lesson.verdicts(frame, lanes)
     (plain, with_), (without, regularized) = found
     return (
@@ -248,13 +242,13 @@ def seen(frame: Frame, lanes: Lanes) -> str:
 
 
 def too_much(frame: Frame, lanes: Lanes) -> bool:
-    """Whether the noise hides the pattern: training accuracy is lower, too."""
+    """Whether the noise hides the pattern, so that training accuracy is lower, too."""
     plain, with_ = (metrics.read(lane) for lane in frame.lanes)
     return with_.train_accuracy < plain.train_accuracy - 0.05
 
 
 def lower(frame: Frame, lanes: Lanes) -> bool:
-    """Say whether the validation loss is lower with noise."""
+    """Whether the validation loss is lower with noise."""
     plain, with_ = (metrics.read(lane) for lane in frame.lanes)
     return with_.val_loss < plain.val_loss
 
@@ -276,7 +270,7 @@ def mode_rows(frame: Frame, lanes: Lanes) -> lesson.Rows:
 
 
 def draw_sweep(frame: Frame, lanes: Lanes) -> None:
-    """Draw the validation curve over σ and say where it is lowest."""
+    """Draw the validation curve over σ, and name its minimum."""
     readings = [metrics.read(lane) for lane in frame.lanes]
     losses = [r.val_loss for r in readings]
     best = lesson.lowest(losses)

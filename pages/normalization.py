@@ -1,4 +1,4 @@
-"""Lesson: batch norm and layer norm, and what inputs each layer receives."""
+"""Lesson: batch norm and layer norm, and the inputs of each layer."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ START = Experiment.from_dict(
     }
 )
 NAMES = ("no normalization", "batch norm", "layer norm")
-LEARNED = 0.35  # training loss that counts as learned: half of what guessing costs
-USUAL_RATE = 0.001  # torch.optim.Adam's own
+LEARNED = 0.35  # training loss (nats) that counts as learned: half of guessing's ln 2
+USUAL_RATE = 0.001  # the default of torch.optim.Adam
 RATES = (0.001, 0.01, 0.03, 0.1, 0.3, 1.0)
 SCALES = (0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 BATCHES = (2, 4, 8, 32, 128)
@@ -56,7 +56,7 @@ STRESSES = {
 
 
 def contents() -> lesson.Lesson:
-    """Return the lesson: what it asks, shows and lets try; its functions stand below."""
+    """Return the lesson; the functions that it names follow below."""
     return lesson.Lesson(
         page="normalization",
         question="What inputs does each layer receive, and does normalizing them help?",
@@ -78,7 +78,7 @@ def contents() -> lesson.Lesson:
             "seed",
         ),
         prediction=lesson.Prediction(
-            asked,
+            question_about,
             NAMES,
             outcome,
             may_diverge=True,
@@ -91,12 +91,12 @@ def contents() -> lesson.Lesson:
             lesson.Task(
                 "Learning rate 0.5: which models still learn?",
                 START.replace("training.lr", 0.5),
-                seen,
+                observed,
             ),
             lesson.Task(
                 "Learning rate 0.003: is there still a difference?",
                 START.replace("training.lr", 0.003),
-                seen,
+                observed,
             ),
             lesson.Task(
                 "Batch size 2: mean and variance of two points. Which norm is affected?",
@@ -104,12 +104,12 @@ def contents() -> lesson.Lesson:
                 .replace("training.lr", 0.01)
                 .replace("training.epochs", 20)
                 .replace("data.n_samples", 200),
-                seen,
+                observed,
             ),
             lesson.Task(
                 "The norm after the activation instead of before it.",
                 START.replace("model.norm_position", "after"),
-                seen,
+                observed,
             ),
         ),
         sources=(
@@ -200,7 +200,7 @@ def widest(frame: Frame) -> list[float]:
 
 
 def point(frame: Frame, lanes: Lanes) -> str:
-    """Say what inputs the layers receive, and what came of it."""
+    """Return a sentence on the inputs of the layers and on the losses."""
     readings = [metrics.read(lane) for lane in frame.lanes]
     wide = ", ".join(f"{n} {w:.2f}" for n, w in zip(NAMES, widest(frame), strict=True))
     losses = ", ".join(f"{n} {r.val_loss:.3f}" for n, r in zip(NAMES, readings, strict=True))
@@ -218,7 +218,7 @@ def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     return int(np.argmin(finite)), f"training losses – {text}."
 
 
-def asked(e: Experiment) -> str:
+def question_about(e: Experiment) -> str:
     """Return the question about an experiment; a linear model has nothing to normalize."""
     if not e.model.hidden:
         return ""
@@ -234,7 +234,7 @@ def asked(e: Experiment) -> str:
 
 
 def code_ran(frame: Frame, lanes: Lanes) -> str:
-    """Run both norms on numbers drawn like the inputs of this run's second layer."""
+    """Run both norms on random numbers like the inputs of this run's second layer."""
     lane, size = frame.lanes[0], lanes[0].training.batch_size or lanes[0].n_train
     last = min(1, len(lane.input_mean) - 1)
     mean, std = float(lane.input_mean[last]), float(lane.input_std[last])
@@ -264,8 +264,8 @@ def code_ran(frame: Frame, lanes: Lanes) -> str:
     )
 
 
-def seen(frame: Frame, lanes: Lanes) -> str:
-    """Say what a task's run came to."""
+def observed(frame: Frame, lanes: Lanes) -> str:
+    """Return the outcome of a task's run in a sentence."""
     parts = []
     for name, lane, wide in zip(NAMES, frame.lanes, widest(frame), strict=True):
         r = metrics.read(lane)
@@ -277,7 +277,7 @@ def seen(frame: Frame, lanes: Lanes) -> str:
 
 
 def under_stress(kind: str, e: Experiment) -> tuple[tuple[str, ...], tuple[str, ...], Lanes]:
-    """Return the values of a stress test, the names of its models, and all lanes, by model."""
+    """Return a stress test's values, the names of its models, and its lanes, ordered by model."""
     models = dict(zip(NAMES, three(e), strict=True))
     path = "training.lr"
     values: tuple[float, ...] = RATES
@@ -302,7 +302,7 @@ def under_stress(kind: str, e: Experiment) -> tuple[tuple[str, ...], tuple[str, 
 def draw_stress(
     kind: str, values: tuple[str, ...], models: tuple[str, ...], frame: Frame, lanes: Lanes
 ) -> None:
-    """Draw a stress test and say at which values each kind of model has learned."""
+    """Draw a stress test, and name the values at which each kind of model has learned."""
     name = STRESSES[kind][0]
     parts = []
     for i, model in enumerate(models):

@@ -1,4 +1,4 @@
-"""Lesson: under-fitting, a good fit and over-fitting, three networks on the same data."""
+"""Lesson: underfitting, a good fit and overfitting, three networks on the same data."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ MARKED = Experiment.from_dict(
 
 
 def contents() -> lesson.Lesson:
-    """Return the lesson: what it asks, shows and lets try; its functions stand below."""
+    """Return the lesson; the functions that it names follow below."""
     return lesson.Lesson(
         page="overfitting",
         question="When does a model under-fit, and when does it over-fit?",
@@ -59,7 +59,7 @@ def contents() -> lesson.Lesson:
             "seed",
         ),
         prediction=lesson.Prediction(
-            asked,
+            question_about,
             ("the linear model", "yours", "the large network"),
             outcome,
             expected=2,
@@ -72,30 +72,30 @@ def contents() -> lesson.Lesson:
                 "Make *yours* over-fit by giving it more capacity: three hidden layers of 256 "
                 "units.",
                 START.replace("model.hidden", [256, 256, 256]),
-                seen,
+                observed,
                 shows=yours_over_fits,
             ),
             lesson.Task(
                 "Make all three models over-fit less, with more data alone: 2000 samples.",
                 START.replace("data.n_samples", 2000).replace("training.epochs", 60),
-                seen,
+                observed,
                 shows=none_over_fits,
             ),
             lesson.Task(
                 "About one training label in five is wrong. Which models learn the wrong labels?",
                 START.replace("data.label_noise", 0.2),
-                seen,
+                observed,
             ),
             lesson.Task(
                 "100 samples with 20 irrelevant inputs of pure noise: does even the linear model "
                 "over-fit?",
                 START.replace("data.irrelevant_features", 20).replace("data.n_samples", 100),
-                seen,
+                observed,
             ),
             lesson.Task(
                 "Only 10 epochs at a low learning rate: *yours* is undertrained.",
                 START.replace("training.epochs", 10).replace("training.lr", 0.001),
-                seen,
+                observed,
                 shows=too_short,
             ),
             lesson.Task(
@@ -104,7 +104,7 @@ def contents() -> lesson.Lesson:
                 "takes a while. Weight decay pulls weights towards 0; dropout adds noise to the "
                 "training. Which of the two reduces over-fitting more at these strengths?",
                 REFERENCE,
-                seen,
+                observed,
             ),
         ),
         sources=(
@@ -145,8 +145,8 @@ def is_reference(e: Experiment) -> bool:
 
 
 def trio(e: Experiment) -> Lanes:
-    """Return a linear model, the student's network and a large one, on one data set; with the
-    reference network: nothing, weight decay 1e-4 and dropout 0.5."""
+    """Return a linear model, the user's network and a large one on one data set; for the reference
+    network instead no regularization, weight decay 1e-4 and dropout 0.5."""
     if is_reference(e):
         plain = e.without_regularization()
         return (
@@ -165,7 +165,7 @@ def names(e: Experiment) -> tuple[str, ...]:
 
 
 def point(frame: Frame, lanes: Lanes) -> str:
-    """Say which of the three is which."""
+    """Return a sentence with the verdict on each of the three."""
     three = [metrics.read(lane) for lane in frame.lanes]
     of = names(lanes[1])
     losses = ", ".join(f"{n} {r.val_loss:.3f}" for n, r in zip(of, three, strict=True))
@@ -183,7 +183,7 @@ def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
 
 
 def code_ran(frame: Frame, lanes: Lanes) -> str:
-    """Find each model's best epoch on its stored losses: where over-fitting began."""
+    """Run the twin on the stored losses: each model's best epoch, where overfitting began."""
     parts = []
     for name, lane in zip(names(lanes[1]), frame.lanes, strict=True):
         losses = lane.curve("val_loss").tolist()
@@ -196,8 +196,8 @@ def code_ran(frame: Frame, lanes: Lanes) -> str:
     )
 
 
-def asked(e: Experiment) -> str:
-    """Return the question about an experiment: of sizes, which the reference does not compare."""
+def question_about(e: Experiment) -> str:
+    """Return the question about network sizes, or "" for the reference network."""
     if is_reference(e):
         return ""
     yours = "-".join(map(str, e.model.hidden))
@@ -208,8 +208,8 @@ def asked(e: Experiment) -> str:
     )
 
 
-def seen(frame: Frame, lanes: Lanes) -> str:
-    """Say what a task's run came to: a verdict for each model."""
+def observed(frame: Frame, lanes: Lanes) -> str:
+    """Return the verdict on each model of a task's run."""
     found = lesson.verdicts(frame, lanes)[1]
     return " ".join(
         f"{name}: {v.kind}. {v.reason}" for name, v in zip(names(lanes[1]), found, strict=True)
@@ -217,45 +217,45 @@ def seen(frame: Frame, lanes: Lanes) -> str:
 
 
 def yours_over_fits(frame: Frame, lanes: Lanes) -> bool:
-    """Say whether the student's network ends far above its lowest validation loss."""
+    """Whether the user's network ends far above its lowest validation loss."""
     return metrics.read(frame.lanes[1]).rise > verdict.RISE
 
 
 def none_over_fits(frame: Frame, lanes: Lanes) -> bool:
-    """Say whether every model is about as good on new points as on its own."""
+    """Whether every model is about as good on new points as on its training points."""
     return all(abs(metrics.read(lane).gap) < verdict.GAP for lane in frame.lanes)
 
 
 def too_short(frame: Frame, lanes: Lanes) -> bool:
-    """Say whether the student's network was still getting better when training ended."""
+    """Whether the user's network was still improving when training ended."""
     yours = metrics.read(frame.lanes[1])
     return yours.best_epoch == yours.epoch and yours.train_loss > 0.4
 
 
-MARK = "overfitting.mark"  # session key: how many runs were drawn before the one to be marked
+MARK = "overfitting.mark"  # session key: number of the run to mark
 
 OTHERS = 4
 
 
 def to_mark(number: int) -> Lanes:
-    """Return a run that nobody has seen: points drawn anew, a network that over-fits slowly, and
-    the same from other initial weights."""
+    """Return the lanes of an unseen run: new points, a network that overfits slowly, and the same
+    with other initial weights."""
     run = MARKED.replace("data.seed", 101 + number)
     return tuple(run.replace("training.seed", number + k) for k in range(1 + OTHERS))
 
 
 def next_mark() -> None:
-    """Have another run drawn."""
+    """Go on to the next run to mark."""
     st.session_state[MARK] = st.session_state.get(MARK, 0) + 1
 
 
 def show_answer(lanes: Lanes, mark: int) -> None:
-    """Keep the mark, and with it the answer may be seen."""
+    """Store the mark, so that the answer is shown."""
     st.session_state[f"{MARK}.answered"] = lanes, mark
 
 
 def answer(mark: int, at: metrics.Beginning, others: list[int], epochs: int) -> str:
-    """Say how far the mark is from the lowest validation loss, and how sure that is."""
+    """Return the mark's distance from the lowest validation loss, and how certain that is."""
     lowest = f"The validation loss is lowest at epoch {at.epoch} ({at.loss:.3f})"
     if not at.risen:
         return (
@@ -275,9 +275,9 @@ def answer(mark: int, at: metrics.Beginning, others: list[int], epochs: int) -> 
 
 
 def marking(frame: Frame, lanes: Lanes) -> None:
-    """Let the visitor mark an epoch on an unmarked curve, and answer once that is done."""
+    """Let the user mark an epoch on an unmarked curve, then show the answer."""
     if lanes[0].training.seed != st.session_state.get(MARK, 0):
-        st.rerun()  # another run was asked for, within the fragment: the page has to submit it
+        st.rerun()  # the fragment requested the next run, which only the page submits
     lane = frame.lanes[0]
     at = metrics.overfitting_begins(lane.curve("val_loss").tolist())
     if at is None or lane.epoch < 2:

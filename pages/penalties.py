@@ -37,7 +37,7 @@ GRID = (0.0, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
 
 
 def contents() -> lesson.Lesson:
-    """Return the lesson: what it asks, shows and lets try; its functions stand below."""
+    """Return the lesson; the functions that it names follow below."""
     return lesson.Lesson(
         page="penalties",
         question="What do L1 and L2 do to the weights?",
@@ -56,7 +56,7 @@ def contents() -> lesson.Lesson:
             "seed",
         ),
         prediction=lesson.Prediction(
-            asked,
+            question_about,
             ("L1", "L2", "no difference"),
             outcome,
             expected=0,
@@ -78,12 +78,12 @@ def contents() -> lesson.Lesson:
             lesson.Task(
                 "L1 and L2 ten times smaller: do the irrelevant inputs come back?",
                 START.replace("regularization.l1", 0.002).replace("regularization.l2", 0.001),
-                seen,
+                observed,
             ),
             lesson.Task(
                 "Far too strong: λ = 0.5 for both. What is left of the model?",
                 START.replace("regularization.l1", 0.5).replace("regularization.l2", 0.5),
-                seen,
+                observed,
                 shows=nothing_left,
             ),
             lesson.Task(
@@ -93,7 +93,7 @@ def contents() -> lesson.Lesson:
                 .replace("regularization.l2", 0.0)
                 .replace("training.optimizer", "sgd")
                 .replace("training.lr", 0.05),
-                seen,
+                observed,
             ),
             lesson.Task(
                 "No L1, no L2, but weight decay 0.05 with AdamW: does a larger decay give larger "
@@ -102,7 +102,7 @@ def contents() -> lesson.Lesson:
                 .replace("regularization.l2", 0.0)
                 .replace("regularization.weight_decay", 0.05)
                 .replace("training.optimizer", "adamw"),
-                seen,
+                observed,
                 shows=smaller,
             ),
             lesson.Task(
@@ -111,7 +111,7 @@ def contents() -> lesson.Lesson:
                 .replace("regularization.l2", 0.0)
                 .replace("regularization.weight_decay", 0.05)
                 .replace("training.optimizer", "adam"),
-                seen,
+                observed,
                 shows=smaller,
             ),
         ),
@@ -220,14 +220,14 @@ def views(shown: lesson.Shown) -> None:
 
 
 def only_decay(e: Experiment) -> bool:
-    """Whether weight decay stands alone: then its strengths are compared."""
+    """Whether weight decay is on without L1 and L2: then the lanes compare its strengths."""
     r = e.regularization
     return bool(r.weight_decay) and not r.l1 and not r.l2
 
 
 def four(e: Experiment) -> Lanes:
-    """Return nothing, L1 alone, L2 alone and both, weight decay where it is on in the last three;
-    with weight decay alone, nothing and a tenth, all and ten times of it."""
+    """Return the lanes: none, L1, L2 and both, the last three with the experiment's weight decay;
+    for weight decay alone none, a tenth of it, the same and ten times as much."""
     plain = e.without_regularization()
     if only_decay(e):
         decay = e.regularization.weight_decay
@@ -245,7 +245,7 @@ def names(e: Experiment) -> tuple[str, ...]:
 
 
 def point(frame: Frame, lanes: Lanes) -> str:
-    """Say what the penalties made of the weights."""
+    """Return a sentence on the effect of the penalties on the weights."""
     of = names(lanes[2] if only_decay(lanes[2]) else lanes[3])
     readings = [metrics.read(lane) for lane in frame.lanes]
     zeros = ", ".join(f"{n} {r.zeros:,}" for n, r in zip(of, readings, strict=True))
@@ -258,8 +258,8 @@ def point(frame: Frame, lanes: Lanes) -> str:
     )
 
 
-def asked(e: Experiment) -> str:
-    """Return the question about an experiment that has both penalties."""
+def question_about(e: Experiment) -> str:
+    """Return the question about an experiment with both penalties, or ""."""
     if not (e.regularization.l1 and e.regularization.l2):
         return ""
     noise = e.data.irrelevant_features
@@ -268,7 +268,7 @@ def asked(e: Experiment) -> str:
 
 
 def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
-    """Compare the exact zeros of L1 and of L2 on this run."""
+    """Compare the exact zeros of L1 and L2 in this run."""
     _, l1, l2, _ = (metrics.read(lane) for lane in frame.lanes)
     text = f"{l1.zeros:,} exact zeros with L1 and {l2.zeros:,} with L2, of {l1.weights:,} weights."
     if l1.zeros == l2.zeros:
@@ -277,7 +277,7 @@ def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
 
 
 def code_ran(frame: Frame, lanes: Lanes) -> str:
-    """Run the twins on the norms of the layers and say whether the table's numbers come out."""
+    """Run the twins on the layers' norms, and compare the result with the table."""
     r, lane = lanes[3].regularization, frame.lanes[3]
     # Σ|w| and Σw² over all weights are sums over the layers of Σ|w| and ‖w‖²
     value = l1_penalty(lane.l1_norms, r.l1) + l2_penalty(lane.norms, r.l2)
@@ -287,7 +287,7 @@ def code_ran(frame: Frame, lanes: Lanes) -> str:
     decay = r.weight_decay or r.l2 or 0.01
     by_decay = sgd_step(w, g, lr, decay)
     by_penalty = w - lr * (g + l2_gradient(w, decay))
-    noisy = np.array([100.0, 1.0])  # two weights alike, with large and with small gradients
+    noisy = np.array([100.0, 1.0])  # gradients of two equal weights
     shares = []
     for decoupled in (False, True):
         start, m, v = np.ones(2), np.zeros(2), np.zeros(2)
@@ -320,8 +320,8 @@ def code_ran(frame: Frame, lanes: Lanes) -> str:
     )
 
 
-def seen(frame: Frame, lanes: Lanes) -> str:
-    """Say what a task's run came to."""
+def observed(frame: Frame, lanes: Lanes) -> str:
+    """Return the outcome of a task's run in a sentence."""
     of = names(lanes[2] if only_decay(lanes[2]) else lanes[3])
     readings = [metrics.read(lane) for lane in frame.lanes]
     return "; ".join(
@@ -332,19 +332,19 @@ def seen(frame: Frame, lanes: Lanes) -> str:
 
 
 def nothing_left(frame: Frame, lanes: Lanes) -> bool:
-    """Say whether every weight of the elastic net is 0."""
+    """Whether every weight of the elastic net is 0."""
     both = metrics.read(frame.lanes[3])
     return both.zeros == both.weights
 
 
 def smaller(frame: Frame, lanes: Lanes) -> bool:
-    """Say whether the weights are the smaller, the larger the weight decay is."""
+    """Whether the weights shrink as weight decay grows."""
     sizes = [float(np.square(lane.norms).sum()) for lane in frame.lanes]
     return sizes == sorted(sizes, reverse=True)
 
 
 def norm_rows(frame: Frame, lanes: Lanes) -> lesson.Rows:
-    """Return what the penalties are about: both norms, and zeros in the first layer."""
+    """Return rows with both norms, and the zeros in the first layer."""
     return [
         ("‖w‖", *(f"{metrics.size(lane):.2f}" for lane in frame.lanes)),
         ("Σ|w|", *(f"{lane.l1_norms.sum():.1f}" for lane in frame.lanes)),
@@ -356,13 +356,13 @@ def norm_rows(frame: Frame, lanes: Lanes) -> lesson.Rows:
 
 
 def relevant(frame: Frame, lanes: Lanes) -> int:
-    """Return how many inputs matter: all but the irrelevant ones, which come last."""
+    """Return the number of relevant inputs; the irrelevant ones come last."""
     assert frame.data is not None
     return frame.data[0].n_features - lanes[0].data.irrelevant_features
 
 
 def switched_off(norms: np.ndarray, matter: int) -> str:
-    """Count the inputs that are off against what is true of them."""
+    """Return how many relevant and irrelevant inputs are switched off, as text."""
     off = norms == 0
     return (
         f"{off[matter:].sum()} of {len(off) - matter} irrelevant inputs and {off[:matter].sum()} "
@@ -371,7 +371,7 @@ def switched_off(norms: np.ndarray, matter: int) -> str:
 
 
 def by_sgd(e: Experiment) -> str:
-    """Say why so few weights are exactly 0, where L1 is trained by SGD on mini-batches."""
+    """Return why so few weights are exactly 0 if L1 is trained by SGD on mini-batches, or ""."""
     if "regularization.l1" not in cautions(e):
         return ""
     return (
@@ -381,7 +381,7 @@ def by_sgd(e: Experiment) -> str:
 
 
 def over_epochs(frames: list[Frame], lanes: Lanes) -> None:
-    """Draw the ridge plot of a layer, and what leaves each input over the epochs."""
+    """Draw the ridge plot of a layer, and the weights of each input over the epochs."""
     of = names(lanes[2] if only_decay(lanes[2]) else lanes[3])
     layers = frames[-1].lanes[0].layers
     with st.container(key="ridges"):
@@ -400,7 +400,7 @@ def over_epochs(frames: list[Frame], lanes: Lanes) -> None:
     groups = [lane.input_norms for lane in frames[-1].lanes]
     if not lanes[0].data.irrelevant_features or any(g is None for g in groups):
         return
-    told = "; ".join(
+    counts = "; ".join(
         f"{name}: {switched_off(g, matter)}"
         for name, g in zip(of, groups, strict=True)
         if g is not None
@@ -408,15 +408,15 @@ def over_epochs(frames: list[Frame], lanes: Lanes) -> None:
     charts.chart(
         lambda colors: lesson_figures.input_groups(frames, of, matter, colors),
         key="input-groups",
-        alt=told,
+        alt=counts,
         about=charts.of_runs(lanes),
     )
-    text = f"Inputs switched off (all their weights are exactly 0) – {told}."
+    text = f"Inputs switched off (all their weights are exactly 0) – {counts}."
     st.html(layout.point(text + by_sgd(lanes[1])))
 
 
 def draw_path(frame: Frame, lanes: Lanes) -> None:
-    """Draw each input's weights over λ and say in which order they go."""
+    """Draw each input's weights over λ, and name the order in which they become 0."""
     norms = np.array([lane.input_norms for lane in frame.lanes])
     matter = relevant(frame, lanes)
     off = norms == 0
@@ -446,7 +446,7 @@ def draw_path(frame: Frame, lanes: Lanes) -> None:
 
 
 def draw_grid(frame: Frame, lanes: Lanes) -> None:
-    """Draw the validation curve and say where it is lowest."""
+    """Draw the validation curve, and name its minimum."""
     readings = [metrics.read(lane) for lane in frame.lanes]
     losses = [r.val_loss for r in readings]
     charts.chart(

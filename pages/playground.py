@@ -41,7 +41,7 @@ YOURS = "Your own experiment: the two models differ only in their regularization
 
 @dataclass(frozen=True)
 class _Words:
-    """What the page says about its experiment outside the controls and the run."""
+    """The parts of the page's texts that depend on the experiment, outside controls and run."""
 
     preset: str | None
     regularized: bool
@@ -49,7 +49,7 @@ class _Words:
 
 @dataclass
 class _State:
-    """What a session keeps of this page, beside the experiment, its controls and its run."""
+    """The page's state in a session, beside the experiment, its controls and its run."""
 
     notice: str = ""
     noticed: Experiment | None = None  # the experiment that the notice is about
@@ -57,9 +57,9 @@ class _State:
     """Part of the key of the presets' widget; see :func:`_preset`."""
     preset: str | None = ""
     panel_first: bool = False
-    """The controls are drawn before the run: the experiment foreseen was another one."""
+    """Draw the controls before the run, because the foreseen experiment was wrong."""
     words: _Words | None = None
-    """What is said now; None where the page must be drawn again when a slider is moved."""
+    """The current texts; None if a moved slider must run the whole page."""
     moved: Job | None = None
     """The job that :func:`_moved` submitted without a script run of the whole page."""
     hurry: bool = False
@@ -84,13 +84,13 @@ def _open(experiment: Experiment) -> None:
 
 
 def _notify(text: str) -> None:
-    """Say something about what was opened; it stays until the experiment is another one."""
+    """Show a message until the experiment changes."""
     state = _state()
     state.notice, state.noticed = text, _shown()
 
 
 def _open_link() -> None:
-    """Open what the address asks for: on arrival, and after *Back* in the browser."""
+    """Open the experiment in the address: on arrival, and after *Back* in the browser."""
     link = address.asked(PAGE, "e")
     if link is not None:
         try:
@@ -106,10 +106,10 @@ def _open_link() -> None:
 
 
 def _preset(name: str | None) -> str:
-    """Return the key of the presets' widget; a new key where the page itself changes its value.
+    """Return the key of the presets' widget; a new key if the page itself changes its value.
 
-    A browser that has not drawn the new value yet goes on sending the old one: under a key that is
-    no longer used, it is not taken for a choice.
+    A browser that has not drawn the new value yet keeps sending the old one. Under a key that is no
+    longer used, the old value does not count as the user's choice.
     """
     state = _state()
     if state.preset != name:
@@ -153,7 +153,7 @@ def _sentence(error: SpecError) -> str:
     return "The " + text.removeprefix("the ") if text.startswith("the ") else text
 
 
-# --- what is said about a frame ---------------------------------------------------------------
+# --- texts about a frame ----------------------------------------------------------------------
 
 
 def _table(frame: Frame, experiment: Experiment) -> live.Table:
@@ -167,16 +167,16 @@ def _code(experiment: Experiment) -> None:
     """Show the run as code and as a file."""
     st.caption("Reproduce these two runs without the browser, with the same numbers:")
     if experiment.data.points is None:
-        said = f"experiment = Experiment.from_dict({experiment.to_dict()!r})\n"
+        source = f"experiment = Experiment.from_dict({experiment.to_dict()!r})\n"
         uses = "from regviz import Experiment, fit\n\n"
-    else:  # hundreds of points are no reading matter
-        said = '(experiment,) = experiments_from_json(Path("experiment.json").read_bytes())\n'
+    else:  # hundreds of points would be unreadable
+        source = '(experiment,) = experiments_from_json(Path("experiment.json").read_bytes())\n'
         uses = (
             "from pathlib import Path\n\nfrom regviz import fit\n"
             "from regviz.specs import experiments_from_json\n\n"
         )
     st.code(
-        f"{uses}{said}without, with_ = fit([experiment.without_regularization(), experiment])\n",
+        f"{uses}{source}without, with_ = fit([experiment.without_regularization(), experiment])\n",
         language="python",
         wrap_lines=True,
     )
@@ -192,8 +192,8 @@ def _code(experiment: Experiment) -> None:
 
 
 def _moved() -> None:
-    """Train what a slider says now. Where only the run changes, the rest of the page is not drawn
-    again: the first frame is there sooner, and the server has half the work."""
+    """Train the experiment of a moved slider. If only the run changes, the rest of the page is not
+    run again: the first frame arrives sooner, and the server has half the work."""
     controls.scope(PAGE)
     state = _state()
     before = state.words
@@ -218,7 +218,7 @@ def _shown() -> Experiment:
 
 
 def _panel() -> tuple[Experiment, str]:
-    """Draw the controls; return the experiment they say, and what is wrong with them."""
+    """Draw the controls; return their experiment, and their error sentence or ""."""
     with st.sidebar:
         try:
             after = {"data_set": lambda: own_data.part(_open)}
@@ -234,9 +234,9 @@ drawn = not address.arriving(PAGE) and not state.panel_first
 state.panel_first = False
 _open_link()
 own_data.arrive(_open)
-# the first frame does not wait for thirty controls that are drawn already
+# if the controls are drawn already, the first frame does not wait for thirty of them
 ahead = controls.foreseen() if drawn else None
-experiment, said = _panel() if ahead is None else (ahead, "")
+experiment, invalid = _panel() if ahead is None else (ahead, "")
 st.session_state["experiment"] = experiment
 link = specs.to_link(experiment)
 address.write(PAGE, "e", link)
@@ -244,7 +244,7 @@ address.write(PAGE, "e", link)
 page_run = run.expect(_lanes(experiment))
 failed, refused, trained = page_run.state == "failed", page_run.refused, page_run.job
 state.moved = None
-choosing = False  # what goes on a slide
+choosing = False  # whether the export to slides is open
 words = _words(experiment)
 preset_key = _preset(words.preset)
 
@@ -252,7 +252,7 @@ top = st.container(
     key="top", horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
 )
 running = st.container()
-notices = st.container(key="notices")  # always there, so that nothing below changes its place
+notices = st.container(key="notices")  # always drawn, so that nothing below moves
 with st.container(key="words", horizontal=True, gap="small"):
     with st.container(key="verdicts"):
         if not words.regularized:
@@ -266,12 +266,12 @@ with st.container(key="words", horizontal=True, gap="small"):
 
 @fragments.fragment(key=RUN)
 def _run() -> None:
-    """The run buttons, and all that changes while the run goes on: the page itself is not run again
-    when the run is paused, continues or ends, or when another one is submitted (:func:`_moved`)."""
-    # the job that the page was drawn for, or the one that was submitted since
+    """Draw the run's buttons and all that changes during a run. Pausing, continuing, ending or
+    replacing a run (:func:`_moved`) does not run the page again."""
+    # the job that the page was drawn for, or the one submitted since
     job = state.moved or trained
     if run.replaced(page_run, job) or page_run.refused != refused:
-        st.rerun()  # the page shows it in other places, too
+        st.rerun()  # other parts of the page show the job, too
     experiment, urgent = _shown(), state.hurry
     state.hurry = False
     if urgent:
@@ -300,12 +300,12 @@ def _run() -> None:
         status_box = st.container(key="run-status", width="content")
         with st.container(key="scrub"):
             live.scrubber(CHANNEL, labels=LABELS, epochs=experiment.training.epochs)
-    run.settle(page_run)  # the first frame
+    run.settle(page_run)  # wait for the first frame
 
     @fragments.fragment(run_every=run.every(page_run))
     def tick() -> None:
         frame, lanes = page_run.observe()
-        of = lanes if job is None else job.experiments  # a frame may have come since the look
+        of = lanes if job is None else job.experiments  # the table is of the job's next frames, too
         live.feed(CHANNEL, job, table=lambda shown: _table(shown, of[-1]))
         with status_box:
             st.html(layout.status(*run.status_text(page_run)))
@@ -327,14 +327,14 @@ def _run() -> None:
 
 
 def _send_off() -> None:
-    """Let what has been drawn so far reach the browser before other sessions go on drawing."""
-    # the server's event loop, which sends the frame, waits for every session that draws
+    """Let the messages so far reach the browser before other sessions continue to draw."""
+    # the server's event loop, which sends the messages, waits for every drawing session
     time.sleep(2 * MESSAGE_FLUSH_INTERVAL_SECS)
     turns.calm()
 
 
 def _said(frame: Frame | None, lanes: tuple[Experiment, ...], job: Job | None) -> str:
-    """Return what is said about a frame of a run, as HTML."""
+    """Return the verdicts on a frame, and the job's message, as HTML."""
     if frame is None:
         return layout.note("Waiting for the first epoch.")
     _, verdicts = judge(frame, lanes[-1])
@@ -349,21 +349,21 @@ def _said(frame: Frame | None, lanes: tuple[Experiment, ...], job: Job | None) -
 with running:
     _run()
 
-# after the feed: the first frame does not wait for what has not changed
+# after the feed, so that the first frame does not wait for unchanged parts
 if ahead is None:
     turns.calm()
 else:
     _send_off()
     run.let_paint()
-    experiment, said = _panel()
-    if experiment != ahead:  # drawn, a control says something else
+    experiment, invalid = _panel()
+    if experiment != ahead:  # the controls hold another experiment than foreseen
         state.panel_first = True
         st.rerun()
 
 with notices:
     notice.draw(PAGE)
     opened = state.notice if state.noticed == experiment else ""
-    for text in (opened, said, page_run.refused):
+    for text in (opened, invalid, page_run.refused):
         if text:
             st.error(layout.plain(text), icon=":material/error:")
     if failed and trained is not None:
@@ -398,7 +398,7 @@ with top:
             on_change="rerun",
             help="Share: a link to this experiment, or the experiment as a file",
         )
-    if share.open:  # closed, it costs the page nothing
+    if share.open:  # a closed popover costs the page nothing
         with share:
             if experiment.data.points is not None:
                 st.caption(own_data.NO_LINK)
@@ -455,8 +455,8 @@ with st.container(key="below"):
     with right:
         live.readout(CHANNEL)
 
-# highlighting costs the browser a quarter of a second at first, and some with each move of a
-# slider, so a closed expander holds nothing
+# syntax highlighting costs the browser a quarter of a second at first, and more at each move of a
+# slider, so a closed expander is empty
 code = st.expander(
     "The experiment as code and as a file",
     key="playground-code",
@@ -467,8 +467,8 @@ if code.open:
     with code:
         _code(experiment)
 
-# open, they show the experiment, too; so do notices
-plain = not (choosing or share.open or code.open or opened or said or refused or failed)
+# open, these parts show the experiment, too; so do notices
+plain = not (choosing or share.open or code.open or opened or invalid or refused or failed)
 plain = plain and not notice.is_there(PAGE)
 state.words = words if plain else None
 fragments.settle()

@@ -66,9 +66,9 @@ LOOKING = {
 }
 Outcome = Callable[[Frame, Lanes], tuple[int, str]]
 Ran = Callable[[Frame, Lanes], str]
-Code = tuple[tuple[Callable[..., Any], ...], Ran]  # twins, and what runs them on the run's numbers
+Code = tuple[tuple[Callable[..., Any], ...], Ran]  # twins, and the function that runs them
 TINY = 1e-5
-# the fields that a control moves: in all else a link must hold the question's experiment
+# fields that a control changes; in all others a link must equal the question's experiment
 MOVES = {
     **{
         name: (row.path,)
@@ -81,7 +81,7 @@ MOVES = {
 
 
 def questions() -> dict[str, lesson.Lesson]:
-    """Return every question by its name; what they compute stands below."""
+    """Return every question by its name; the functions that they name follow below."""
     return {
         "L1 or L2": _question(
             "zeros",
@@ -143,7 +143,7 @@ def questions() -> dict[str, lesson.Lesson]:
             ("mirroring", "rotating and shifting", "no difference"),
             1,
             changed,
-            APART,
+            TRANSFORMED,
             FEW_DIGITS,
             (
                 ("no regularization", {}),
@@ -502,7 +502,7 @@ def _question(
     fields = {path for name in controls for path in MOVES[name]}
 
     def fits(e: Experiment) -> str:
-        """Compare an experiment with the question's, apart from what its controls move."""
+        """Return which field without a control differs from the question's experiment, or ""."""
         mine, other = words.flat(start), words.flat(e)
         for path, value in mine.items():
             free = path.startswith("regularization.") or path in fields
@@ -548,7 +548,7 @@ def one_step(frame: Frame, lanes: Lanes) -> str:
 
 
 def shrinking(frame: Frame, lanes: Lanes) -> str:
-    """Shrink a weight of 1 by plain SGD, for the steps of as many epochs, and say what differs."""
+    """Shrink a weight of 1 by plain SGD for the run's number of steps."""
     left, e = [], lanes[0]
     steps = frame.epoch * len(batch_ends(e.n_train, e.training.batch_size))
     for lane in lanes:
@@ -569,7 +569,7 @@ def shrinking(frame: Frame, lanes: Lanes) -> str:
 
 
 def dropping(frame: Frame, lanes: Lanes) -> str:
-    """Run dropout in both modes on as many ones as there are hidden units and training points."""
+    """Run dropout in both modes on an array of ones, (training points, hidden units)."""
     p, rng = max(lanes[1].dropout_rates), np.random.default_rng(lanes[1].training.seed)
     x = np.ones((lanes[1].n_train, lanes[1].model.hidden[0]))
     noisy, _ = dropout_forward(x, p, training=True, rng=rng)
@@ -607,32 +607,32 @@ def penalties(frame: Frame, lanes: Lanes) -> str:
 
 
 def best_epochs(frame: Frame, lanes: Lanes) -> str:
-    """Run the stopper on the stored losses of every model."""
+    """Run early stopping on the stored losses of every model."""
     bests = [early_stopping(lane.curve("val_loss").tolist(), 10)[0] for lane in frame.lanes]
     found = ", ".join(map(str, bests))
     return f"Best epochs on the recorded validation losses, with patience 10: {found}."
 
 
 def holes(frame: Frame, lanes: Lanes) -> str:
-    """Drop units, and whole maps, of the feature maps of this run."""
+    """Apply dropout and spatial dropout to ones with the shape of this run's feature maps."""
     p, rng = max(lanes[1].dropout_rates), np.random.default_rng(lanes[1].training.seed)
     maps = np.ones_like(frame.lanes[1].feature_maps(0)[0], np.float64)
     units, _ = dropout_forward(maps, p, training=True, rng=rng)
     whole, _ = spatial_dropout_forward(maps, p, training=True, rng=rng)
 
-    def said(y: NDArray[np.float64]) -> str:
+    def counts(y: NDArray[np.float64]) -> str:
         flat = (y > 0).reshape(-1, maps.shape[2] * maps.shape[3])
         gone, full = (~flat.any(axis=1)).sum(), flat.all(axis=1).sum()
         return f"{gone} all zero, {full} intact, {len(flat) - gone - full} with holes"
 
     return (
         f"On {maps.shape[0] * maps.shape[1]} maps of {maps.shape[2]}x{maps.shape[3]} at "
-        f"p = {p:g}. Dropout: {said(units)}. Spatial dropout: {said(whole)}."
+        f"p = {p:g}. Dropout: {counts(units)}. Spatial dropout: {counts(whole)}."
     )
 
 
 def over_time(frame: Frame, lanes: Lanes) -> str:
-    """Run the LSTM twin twice under one mask a sequence, and count what the mask drops."""
+    """Run the LSTM twin without and with one mask for the sequence, and compare the last states."""
     e = lanes[2]
     p, units, width = e.regularization.recurrent_dropout, e.model.hidden[0], e.model.embedding
     rng = np.random.default_rng(e.training.seed)
@@ -660,7 +660,7 @@ def row_sums(frame: Frame, lanes: Lanes) -> str:
     assert maps is not None
     a = maps[0][0, 0, 0].astype(np.float64)
     time, rng = len(a), np.random.default_rng(lanes[1].training.seed)
-    # queries and keys whose softmax is this very map: q·kᵀ/√d = log a
+    # queries and keys whose softmax is exactly this map: q·kᵀ/√d = log a
     q, k = np.log(np.maximum(a, 1e-30)), np.sqrt(time) * np.eye(time)
     sums = [
         attention_with_dropout(q, k, np.eye(time), p, training=on, rng=rng)[1].sum(axis=1)
@@ -674,7 +674,7 @@ def row_sums(frame: Frame, lanes: Lanes) -> str:
 
 
 def targets(frame: Frame, lanes: Lanes) -> str:
-    """Smooth a label, and say how far apart the best logits then are."""
+    """Smooth a label, and compute the optimal gap between the logits."""
     epsilon = lanes[1].regularization.label_smoothing
     wrong, right = soft_targets(np.array([1]), 2, epsilon)[0]
     return (
@@ -684,7 +684,7 @@ def targets(frame: Frame, lanes: Lanes) -> str:
 
 
 def of_two(frame: Frame, lanes: Lanes) -> str:
-    """Normalize two points, as wide as a hidden layer, in both ways."""
+    """Apply both norms to two points with the width of a hidden layer."""
     units = lanes[0].model.hidden[0]
     x = np.random.default_rng(lanes[0].training.seed).standard_normal((2, units))
     one, zero = np.ones(units), np.zeros(units)
@@ -697,8 +697,8 @@ def of_two(frame: Frame, lanes: Lanes) -> str:
     )
 
 
-def apart(frame: Frame, lanes: Lanes) -> str:
-    """Mirror and rotate an image of this run, and say how far that is from it."""
+def transformed(frame: Frame, lanes: Lanes) -> str:
+    """Mirror and rotate an image of this run, and measure the distance from it."""
     assert frame.data is not None
     assert frame.data[1].images is not None
     x = frame.data[1].images[0].astype(np.float64).reshape(8, 8)
@@ -724,14 +724,14 @@ OVER_TIME: Code = (recurrent_dropout_lstm,), over_time
 ROW_SUMS: Code = (attention_with_dropout,), row_sums
 TARGETS: Code = (soft_targets, logit_gap), targets
 OF_TWO: Code = (batch_norm, layer_norm), of_two
-APART: Code = (affine,), apart
+TRANSFORMED: Code = (affine,), transformed
 
 QUESTIONS = questions()
 
 
 def asked_by_link() -> str:
-    """Return the question that the address asks for; where it does not name one, the first that
-    its experiment fits, which is said."""
+    """Return the question in the address; without one, the first question that the address's
+    experiment fits, with a notice."""
     first = next(iter(QUESTIONS))
     name, link = st.query_params.get("q"), st.query_params.get("e")
     if name in QUESTIONS:
@@ -743,7 +743,7 @@ def asked_by_link() -> str:
         experiment = from_link(link or "")
         fitting = next((n for n, q in QUESTIONS.items() if not q.refusal(experiment)), None)
     except SpecError:
-        pass  # the question that is shown says so itself
+        pass  # the question reports the broken link itself
     if name is not None or fitting is not None:
         which = (
             "does not name its question"

@@ -36,7 +36,7 @@ WALL = "nn.LSTM(dropout=p)"
 
 
 def contents() -> lesson.Lesson:
-    """Return the lesson: what it asks, shows and lets try; its functions stand below."""
+    """Return the lesson; the functions that it names follow below."""
     return lesson.Lesson(
         page=PAGE,
         question="How should dropout be applied in a recurrent network?",
@@ -58,7 +58,7 @@ def contents() -> lesson.Lesson:
             "seed",
         ),
         prediction=lesson.Prediction(
-            asked,
+            question_about,
             ("both", "kernel only", "recurrent only", "neither"),
             outcome,
             expected=0,
@@ -70,24 +70,24 @@ def contents() -> lesson.Lesson:
             lesson.Task(
                 "Only recurrent dropout, p = 0.25.",
                 NOTHING.replace("regularization.recurrent_dropout", 0.25),
-                seen,
+                observed,
             ),
             lesson.Task(
                 "Only input dropout, p = 0.2. The same components of each token's vector are "
                 "dropped at every step.",
                 NOTHING.replace("regularization.input_dropout", 0.2),
-                seen,
+                observed,
             ),
             lesson.Task(
                 "Only L2, λ = 0.005. What happens to the kernel and recurrent weights?",
                 NOTHING.replace("regularization.l2", 0.005),
-                seen,
+                observed,
             ),
             lesson.Task(
                 "Recurrent dropout, p = 0.8. On average, four of five units are dropped for a "
                 "whole sequence. Is that too much?",
                 NOTHING.replace("regularization.recurrent_dropout", 0.8),
-                seen,
+                observed,
             ),
         ),
         sources=(
@@ -123,7 +123,7 @@ def views(shown: lesson.Shown) -> None:
                 "seed": e.training.seed,
             },
             sequence_figures.masks_over_time,
-            lambda f: masks_said(f.number("p"), f.number("gap"), f.number("sequences")),
+            lambda f: masks_sentence(f.number("p"), f.number("gap"), f.number("sequences")),
         ),
     )
     live.weight_histogram(shown.channel, labels=shown.labels, layers=3, height=250)
@@ -166,8 +166,8 @@ def outcome(frame: Frame, lanes: Lanes) -> tuple[int, str]:
     return (0 if kernel and recurrent else 1 if kernel else 2 if recurrent else 3), text
 
 
-def asked(e: Experiment) -> str:
-    """Return the question about an experiment with its own techniques."""
+def question_about(e: Experiment) -> str:
+    """Return the question about an experiment's techniques."""
     return (
         "an LSTM has two weight matrices: kernel (token → gates) and recurrent (state → gates). "
         f"Which ends up with a smaller norm with {listed(words.techniques(e))} than with no "
@@ -176,7 +176,7 @@ def asked(e: Experiment) -> str:
 
 
 def code_ran(frame: Frame, lanes: Lanes) -> str:
-    """Run one sequence of this page through the twin, under masks of both kinds."""
+    """Run the twin on one sequence of the data, with a fixed and with a redrawn mask."""
     e = lanes[1]
     p, units, width = e.regularization.recurrent_dropout, e.model.hidden[0], e.model.embedding
     rng = np.random.default_rng(e.training.seed)
@@ -208,8 +208,8 @@ def code_ran(frame: Frame, lanes: Lanes) -> str:
     )
 
 
-def seen(frame: Frame, lanes: Lanes) -> str:
-    """Say what a task's run came to."""
+def observed(frame: Frame, lanes: Lanes) -> str:
+    """Return the outcome of a task's run in a sentence."""
     plain, with_ = (metrics.read(lane) for lane in frame.lanes)
     noisy = float(frame.lanes[1].curve("train_loss_train_mode")[-1])
     before, after = (norms(lane) for lane in frame.lanes)
@@ -224,7 +224,7 @@ def seen(frame: Frame, lanes: Lanes) -> str:
 
 
 def norm_rows(frame: Frame, lanes: Lanes) -> lesson.Rows:
-    """Return the norms of the two matrices that L2 acts on."""
+    """Return rows with the norms of the two weight matrices that L2 penalizes."""
     every = [norms(lane) for lane in frame.lanes]
     return [
         (f"‖{name}‖", *(f"{one[name]:.2f}" if name in one else "–" for one in every))
@@ -237,8 +237,8 @@ def _to_the_wall() -> None:
     st.switch_page("pages/misconceptions.py")
 
 
-def masks_said(p: float, gap: float, sequences_seen: float) -> str:
-    """Say what the masks show."""
+def masks_sentence(p: float, gap: float, sequences_seen: float) -> str:
+    """Return a sentence on the masks."""
     if not p:
         return "With recurrent dropout p = 0, nothing is dropped in either case."
     steps = SEQUENCE_LENGTH

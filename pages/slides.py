@@ -1,4 +1,4 @@
-"""Slides: those added on other pages, in order, as one deck."""
+"""The deck: slides added on other pages, in order."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PREVIEWS = "slides.previews"
 
 
 def _preview(entry: Entry) -> tuple[bytes, str]:
-    """Return a small picture of a slide, drawn once in this session, and what is to be said."""
+    """Return a small image of a slide, drawn once per session, and a warning or ""."""
     drawn: dict[tuple[int, str], tuple[bytes, str]] = st.session_state.setdefault(PREVIEWS, {})
     key = entry.number, entry.title
     if key not in drawn:
@@ -24,7 +24,7 @@ def _preview(entry: Entry) -> tuple[bytes, str]:
     return drawn[key]
 
 
-# by a slide's number, not by its place: a second press may come before the first is drawn
+# by number, not by position: the user may press again before the page is drawn
 
 
 def _move(number: int, by: int) -> None:
@@ -106,12 +106,12 @@ for i, entry in enumerate(entries):
                     disabled=off,
                 )
 
-for place, entry in zip(places, entries, strict=True):  # last: drawing one takes a second or two
+for place, entry in zip(places, entries, strict=True):  # last: each takes a second or two
     with place, st.spinner("Drawing"):
         try:
-            picture, said = _preview(entry)
+            picture, warning = _preview(entry)
             st.image(picture, width="stretch")
-            if said:
-                st.warning(layout.plain(said), icon=":material/font_download_off:")
+            if warning:
+                st.warning(layout.plain(warning), icon=":material/font_download_off:")
         except SpecError as error:
             st.error(layout.plain(str(error)), icon=":material/error:")

@@ -1,4 +1,4 @@
-"""Sweep: one or two fields over a range, all values trained at once, then scrubbed."""
+"""Sweep: one or two fields over a range, all values trained at once, with a scrubber over them."""
 
 from __future__ import annotations
 
@@ -67,10 +67,10 @@ PRESETS: dict[str, tuple[Experiment, tuple[Range, ...], int]] = {
         1,
     ),
 }
-SUGGESTED = (21, 8)  # values of a field just chosen: alone, and in a plane
+SUGGESTED = (21, 8)  # default number of values of a field: alone, and in a plane
 
 
-# --- what is asked for ------------------------------------------------------------------------
+# --- the sweep --------------------------------------------------------------------------------
 
 
 def _show(base: Experiment, ranges: tuple[Range, ...], seeds: int) -> None:
@@ -89,14 +89,14 @@ def _show(base: Experiment, ranges: tuple[Range, ...], seeds: int) -> None:
 
 
 def _asked() -> dict[str, Any]:
-    """What the sweep's own controls say; it outlives them while another page is shown."""
+    """Return the values of the sweep's controls, which are kept while another page is shown."""
     asked: dict[str, Any] = st.session_state[f"{PAGE}.asked"]
     return asked
 
 
 def _widget(name: str) -> str:
-    """Return the key of a control, after taking in what was just done with it, or else putting
-    in what it shall show: a browser keeps what it has until it is told otherwise."""
+    """Return the key of a control, after reading its change or else writing its value: a browser
+    keeps a widget's value until the server sends another one."""
     key = f"{PAGE}.w.{name}"
     if key in st.session_state:
         _asked()[name] = st.session_state[key]
@@ -180,9 +180,9 @@ def _open_preset() -> None:
 
 
 def _open_link() -> None:
-    """Show what the address asks for on arrival; a sweep without one starts with the first preset.
+    """Open the sweep in the address on arrival; without an address, the first preset.
 
-    ``e`` is the base experiment, ``over`` one ``path~low~high~count`` for each field.
+    ``e`` is the base experiment, ``over`` one ``path~low~high~count`` per field.
     """
     if f"{PAGE}.asked" in st.session_state:
         return
@@ -226,13 +226,13 @@ def _write_link(base: Experiment, axes: tuple[Axis, ...], seeds: int) -> None:
     st.query_params.from_dict({"e": specs.to_link(base), "over": over, "seeds": str(seeds)})
 
 
-# --- what is said ------------------------------------------------------------------------------
+# --- texts -------------------------------------------------------------------------------------
 
 
 def _message(
     sweep: Sweep, row: tuple[int, ...], start: int, labels: tuple[str, ...], frame: Frame
 ) -> bytes:
-    """Return the pictures of one row's values, each beside that of the first cell; packed once."""
+    """Return the message of one row of the sweep: each value's model beside the first cell's."""
     name = f"{PAGE}.message"
     known = st.session_state.get(name)
     if known is not None and known[0] is frame and known[1] == row:
@@ -274,15 +274,15 @@ def _table(frame: Frame, labels: tuple[str, ...]) -> live.Table:
 def _pictures(sweep: Sweep, seen: Outcome | None, measure: str) -> tuple[Any, Any]:
     draw = sweep_figures.validation_curve if len(sweep.axes) == 1 else sweep_figures.plane
     both = [draw(sweep, seen, measure, palette) for palette in (LIGHT, DARK)]
-    said = "" if seen is None else sweeps.sentence(sweep, seen)
+    sentence = "" if seen is None else sweeps.sentence(sweep, seen)
     file = words.stem(PAGE, measure, sweep.name, words.caption(sweep.experiments))
     for figure in both:
-        figure.update_layout(meta={"file": file, "alt": said})
+        figure.update_layout(meta={"file": file, "alt": sentence})
     return both[0], both[1]
 
 
 def _clicked(point: dict[str, Any]) -> None:
-    """Remember the cell that was clicked; the page that follows opens it in the Playground."""
+    """Store the clicked cell; the next run of the page opens it in the Playground."""
     st.session_state[f"{PAGE}.clicked"] = point
 
 
@@ -301,7 +301,7 @@ layout.within_app()
 charts.begin(PAGE)
 controls.scope(PAGE)
 _open_link()
-said = ""
+invalid = ""
 kept = st.session_state.get(f"{PAGE}.sweep")
 with st.sidebar:
     try:
@@ -310,14 +310,14 @@ with st.sidebar:
         with st.expander("Experiment", expanded=True, key="group-experiment"):
             base = controls.some(CONTROLS)
         sweep = Sweep(base, axes, seeds)
-        sweep.experiments  # noqa: B018  values that do not fit the base are found out here
+        sweep.experiments  # noqa: B018  raises if the values do not fit the base
         _write_link(base, axes, seeds)
     except SpecError as error:
-        if kept is None:  # a link whose parts do not go together
+        if kept is None:  # the parts of the link do not fit together
             _show(*next(iter(PRESETS.values())))
             notice.say(PAGE, f"{error} The default sweep is shown instead.")
             st.rerun()
-        sweep, said = kept, str(error)
+        sweep, invalid = kept, str(error)
 st.session_state[f"{PAGE}.sweep"] = sweep
 
 clicked = st.session_state.pop(f"{PAGE}.clicked", None)
@@ -358,7 +358,7 @@ with st.container(key="transport", horizontal=True, vertical_alignment="center",
     slides_box = st.container(key="sweep-slides", width="content")
 with st.container(key="notices"):
     notice.draw(PAGE)
-    for text in (said, page_run.refused):
+    for text in (invalid, page_run.refused):
         if text:
             st.error(layout.plain(text), icon=":material/error:")
     if state == "failed" and job is not None:
@@ -419,7 +419,7 @@ if ended and lanes == sweep.experiments and frame is not None and frame.epoch:
                 range(len(first.values)),
                 best[0],
                 format_func=lambda i: first.texts[i],
-                key=f"{PAGE}.row.{hash(sweep)}",  # another sweep starts at its own best
+                key=f"{PAGE}.row.{hash(sweep)}",  # another sweep starts at its best value
             ),
         )
     labels = (f"{scrubbed.label} = {scrubbed.texts[0]}", "selected")

@@ -102,7 +102,7 @@ class Check:
     """A theory check: a lab that compares a formula with a measurement.
 
     ``parameters`` returns the lab's parameters for the experiment in the controls, ``figure`` draws
-    a frame of the lab, and ``said`` returns a sentence with its numbers.
+    a frame of the lab, and ``sentence`` returns its numbers in words.
     """
 
     title: str
@@ -110,7 +110,7 @@ class Check:
     lab: str
     parameters: Callable[[Experiment], Mapping[str, Any]]
     figure: Callable[[LabFrame, Palette], go.Figure]
-    said: Callable[[LabFrame], str]
+    sentence: Callable[[LabFrame], str]
 
 
 @dataclass(frozen=True)
@@ -315,7 +315,7 @@ def begin(lesson: Lesson) -> Shown:
     controls.scope(page)
     if not controls.is_loaded():
         controls.load(_from_link(lesson))
-    said = ""
+    invalid = ""
     kept = f"{page}.experiment"
     with st.sidebar:
         st.caption("Move a control; the models train again.")
@@ -323,7 +323,7 @@ def begin(lesson: Lesson) -> Shown:
             experiment = controls.some(lesson.controls)
             lesson.lanes(experiment)  # the lanes change the experiment and may be invalid
         except SpecError as error:
-            experiment, said = st.session_state.get(kept, lesson.start), str(error)
+            experiment, invalid = st.session_state.get(kept, lesson.start), str(error)
         st.button(
             BACK,
             icon=":material/undo:",
@@ -343,7 +343,7 @@ def begin(lesson: Lesson) -> Shown:
     page_run = run.follow(lesson.lanes(experiment), page)
     status = _transport(lesson, page_run, experiment)
     with st.container(key="notices"):
-        for text in (said, page_run.refused):
+        for text in (invalid, page_run.refused):
             if text:
                 st.error(layout.plain(text), icon=":material/error:")
         if page_run.state == "failed" and page_run.job is not None:
@@ -484,8 +484,14 @@ def lowest(losses: Sequence[float]) -> int:
     return known.index(min(known))
 
 
+def mode_losses(frame: Frame) -> tuple[float, float]:
+    """Return the second lane's training loss in train mode and in eval mode, in nats."""
+    lane = frame.lanes[1]
+    return float(lane.curve("train_loss_train_mode")[-1]), float(lane.curve("train_loss")[-1])
+
+
 def verdicts(frame: Frame, lanes: Lanes) -> tuple[list[metrics.Reading], list[verdict.Verdict]]:
-    """Return reading and verdict of every lane; the lanes share one data set."""
+    """Return each lane's reading and verdict; the lanes share one data set."""
     return judge(frame, lanes[0])
 
 
@@ -538,9 +544,9 @@ def follow_check(shown: Shown, slot: str, check: Check) -> None:
         if frame is None:
             st.html(layout.note(job.reason or "The check is running."))
         else:
-            alt = f"{check.title} {check.said(frame)}"
+            alt = f"{check.title} {check.sentence(frame)}"
             charts.chart(lambda colors: check.figure(frame, colors), key=name, alt=alt, about=about)
-            st.html(layout.point(check.said(frame)))
+            st.html(layout.point(check.sentence(frame)))
         if job.state == "failed":
             lab.retry(name, job)
         if moving and job.state not in IN_PROGRESS:
@@ -594,7 +600,7 @@ def _ask(lesson: Lesson, experiment: Experiment) -> Any:
     another experiment, the page names it and asks again.
     """
     prediction, made = lesson.prediction, _predictions(lesson)
-    said = predicted(lesson, experiment)
+    choice = predicted(lesson, experiment)
     with st.container(key="prediction", border=True):
         question = "" if lesson.off(experiment) else prediction.of(experiment)
         if not question:
@@ -605,7 +611,7 @@ def _ask(lesson: Lesson, experiment: Experiment) -> Any:
                 )
             )
             return st.container()
-        if said is None and made:
+        if choice is None and made:
             other, option = next(reversed(made.values()))
             st.html(
                 layout.note(
@@ -620,7 +626,7 @@ def _ask(lesson: Lesson, experiment: Experiment) -> Any:
         st.radio(
             f"**{lead}:** {question}",
             prediction.options,
-            index=None if said is None else prediction.options.index(said),
+            index=None if choice is None else prediction.options.index(choice),
             key=key,
             horizontal=True,
             on_change=_predict,
@@ -647,8 +653,8 @@ def _differences(other: Experiment, shown: Experiment) -> str:
 def _answer(shown: Shown) -> None:
     """Compare the prediction for the experiment shown with its finished run."""
     lesson, experiment = shown.lesson, shown.experiment
-    said, done = predicted(lesson, experiment), shown.finished
-    if said is None:
+    choice, done = predicted(lesson, experiment), shown.finished
+    if choice is None:
         return
     if done is None or done[1] != lesson.lanes(experiment):
         if not shown.page_run.refused:
@@ -661,10 +667,10 @@ def _answer(shown: Shown) -> None:
         return
     right, measured = lesson.prediction.outcome(frame, lanes)
     options = lesson.prediction.options
-    if said == options[right]:
+    if choice == options[right]:
         st.success(layout.plain(f"As you predicted: {measured}"), icon=":material/check:")
     else:
-        text = f"You predicted “{said}”, this run shows “{options[right]}”: {measured}"
+        text = f"You predicted “{choice}”, this run shows “{options[right]}”: {measured}"
         st.info(layout.plain(text), icon=":material/lightbulb:")
 
 
