@@ -1,24 +1,24 @@
-"""What a visitor feels, measured on the real app in a real browser.
+"""The app's speed in a real browser.
 
 ``python -m benchmarks.browser``, from the root, starts ``streamlit run app.py`` on a free port,
-moves the slider *Dropout p* of the Playground twenty times by an arrow key with the run before
-finished, and prints one table: medians against what the project promises. Everything started is
-ended again.
+moves the slider *Dropout p* of the Playground twenty times by an arrow key, each time after the
+last run has finished, and prints one table of medians with the project's goals. It ends all
+processes that it starts.
 
-- *key press to first paint*: from the browser's own time stamp of the key's event (not from when
-  Playwright was asked for it, 10 to 30 ms earlier) until the first painted frame of the new run,
-  which the live component notes in ``window.__regviz``.
+- *key press to first paint*: from the browser's time stamp of the key event (Playwright sends it 10
+  to 30 ms later than requested) until the first painted frame of the new run, which the live
+  component records in ``window.__regviz``.
 - *painted frames a second*: between the first and the last painted frame of a run.
-- *server CPU a painted frame*: user and system time of the web process by the frames painted, over
-  five seconds of a long run; and over each move's run, which adds the two whole runs of the page's
-  script that a move costs, however few frames follow.
-- *blank looks*: every animation frame, the charts are looked at; none may be empty or faded.
-- *changes a second under the scrubber*: the slider is moved with each animation frame, through the
-  21 values of a sweep (boundaries of 80 x 80, curves and histograms of two lanes) and through the
-  stored epochs of a run. Only a frame counts in which all three charts have drawn the new place:
-  another curve (or cursor), another histogram, another picture on the boundary's canvas. The next
-  animation frame comes when the browser has painted the last one, so these are real paints.
-- *memory*: resident size of the web process with ten visitors, and of a trainer.
+- *server CPU a painted frame*: user and system time of the web process divided by the painted
+  frames, over five seconds of a long run; and over each move's run, which includes the two whole
+  runs of the page's script per move, even for few frames.
+- *blank looks*: the charts are checked in every animation frame; none may be empty or faded.
+- *changes a second under the scrubber*: the slider moves in each animation frame through the 21
+  values of a sweep (boundaries of 80 x 80, curves and histograms of two lanes) and through the
+  stored epochs of a run. A frame counts only if all three charts have drawn the new position:
+  another curve (or cursor), another histogram, another image on the boundary's canvas. The next
+  animation frame starts after the browser has painted the last one, so these are real paints.
+- *memory*: resident size of the web process with ten sessions, and of a trainer.
 """
 
 from __future__ import annotations
@@ -108,13 +108,13 @@ SCRUB = """async ([channel, places]) => {
 
 
 def cpu_seconds(pid: int) -> float:
-    """User and system time that a process has taken."""
+    """Return the user and system time of a process, in seconds."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 def resident_mb(pid: int) -> float:
-    """Resident size of a process in MB (10^6 bytes)."""
+    """Return the resident size of a process in MB (10^6 bytes)."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
@@ -123,7 +123,7 @@ def descendants(pid: int) -> list[int]:
     """Return the ids of a process's children and theirs."""
     out = []
     for task in Path(f"/proc/{pid}/task").iterdir():
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a thread that ended
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # the thread has ended
             for child in (task / "children").read_text().split():
                 out += [int(child), *descendants(int(child))]
     return out
@@ -135,7 +135,7 @@ def has_torch(pid: int) -> bool:
 
 
 def state(page: Page) -> dict[str, Any]:
-    """Return what the live component has counted."""
+    """Return the counters of the live component."""
     return page.evaluate(f"(({{paints, ...rest}}) => rest)({LIVE})")
 
 
@@ -145,15 +145,15 @@ def await_done(page: Page, run_not: str = "") -> None:
         f"(old) => {LIVE}?.run && {LIVE}.run !== old && {LIVE}.done === true",
         arg=run_not,
         timeout=120_000,
-        polling=50,  # not with each animation frame, which takes a share of what is measured
+        polling=50,  # ms; polling in each animation frame would slow the measured frames
     )
 
 
 def moves(page: Page, pid: int, count: int, *, weigh: bool = False) -> dict[str, list[float]]:
     """Move the slider ``count`` times; return the measurements of each move.
 
-    Only where it shall ``weigh`` messages is the browser asked for them: it then hands each of
-    them on once more, which takes a share of the two cores, too.
+    With ``weigh`` the browser also reports the size of each message, which costs a share of the two
+    cores.
     """
     sizes: list[int] = []
     if weigh:
@@ -161,7 +161,7 @@ def moves(page: Page, pid: int, count: int, *, weigh: bool = False) -> dict[str,
         session.send("Network.enable")
         session.on(
             "Network.webSocketFrameReceived",
-            # binary payloads come as base64
+            # binary payloads arrive as base64
             lambda event: sizes.append(len(event["response"]["payloadData"]) * 3 // 4),
         )
     slider = page.locator('input[aria-label="Dropout p"]')
@@ -173,7 +173,7 @@ def moves(page: Page, pid: int, count: int, *, weigh: bool = False) -> dict[str,
         name: [] for name in ("first", "rate", "bytes", "largest", "cpu", "complete", "frames")
     }
     for _ in range(count):
-        page.wait_for_timeout(400)  # an idle server: the last run's end has settled
+        page.wait_for_timeout(400)  # ms until the server is idle after the last run
         old = state(page)["run"]
         sizes.clear()
         cpu = cpu_seconds(pid)
@@ -192,7 +192,7 @@ def moves(page: Page, pid: int, count: int, *, weigh: bool = False) -> dict[str,
         if len(times) > 2:
             out["rate"].append(1000 * (len(times) - 1) / (times[-1] - times[0]))
         if weigh:
-            # messages of a frame: the large ones between the page's first answer and its end
+            # large messages hold frames
             frames = [size for size in sizes if size > 5000]
             out["bytes"].append(statistics.median(frames) if frames else 0.0)
             out["largest"].append(max(sizes, default=0))
@@ -200,7 +200,7 @@ def moves(page: Page, pid: int, count: int, *, weigh: bool = False) -> dict[str,
 
 
 def steady(page: Page, url: str, pid: int) -> float:
-    """Return the server's milliseconds a painted frame in the middle of a long run."""
+    """Return the server's CPU milliseconds per painted frame in the middle of a long run."""
     long = presets.DEFAULT.experiment.replace("training.epochs", 5000)
     page.goto(f"{url}/?e={to_link(long)}")
     page.wait_for_function(f"{LIVE}?.epoch > 100 && !{LIVE}.done")
@@ -210,9 +210,9 @@ def steady(page: Page, url: str, pid: int) -> float:
 
 
 def scrub(page: Page, channel: str, places: Sequence[int]) -> dict[str, float]:
-    """Move the scrubber through the places, four times to and fro after a first round."""
+    """Move the scrubber through the positions, four times back and forth after a first round."""
     there_and_back = [*places[1:], *places[-2::-1]]
-    page.evaluate(SCRUB, [channel, there_and_back])  # pictures are made on their first use
+    page.evaluate(SCRUB, [channel, there_and_back])  # images are created on first use
     return page.evaluate(SCRUB, [channel, 4 * there_and_back])
 
 
@@ -220,11 +220,11 @@ def scrub_sweep(page: Page, url: str) -> dict[str, float]:
     """Train the Sweep page's first preset, 21 values, and scrub through them."""
     page.goto(url)
     await_done(page)
-    # by the menu: opened by its address, a page asks for a file that Streamlit has not got
+    # by the menu: a page opened by its address requests a file that Streamlit does not have
     page.locator(".stAppHeader").get_by_role("button", name="Tools", exact=True).click()
     page.get_by_role("menuitem", name="Sweep", exact=True).click()
     page.wait_for_function("window.__regviz?.['sweep-look']?.painted > 0", timeout=180_000)
-    # all three charts in view, as whoever scrubs would have them
+    # scroll all three charts into view, as a user would
     page.eval_on_selector(".st-key-epoch-scrubber", "(e) => e.scrollIntoView({ block: 'start' })")
     page.wait_for_timeout(1000)
     return scrub(page, "sweep-look", range(21))
@@ -241,11 +241,11 @@ def scrub_epochs(page: Page, url: str) -> dict[str, float]:
     epochs = page.evaluate(
         f"[...window.__regvizCore.channels.get('{CHANNEL}').pictures.keys()].sort((a, b) => a - b)"
     )
-    return scrub(page, CHANNEL, epochs[:-1])  # at the last the charts leave the scrubber
+    return scrub(page, CHANNEL, epochs[:-1])  # at the last epoch the charts follow the run again
 
 
 def main() -> None:
-    """Measure, print the table."""
+    """Measure and print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--moves", type=int, default=20)
     parser.add_argument("--visitors", type=int, default=10)
@@ -264,8 +264,8 @@ def main() -> None:
         blanks: list[str] = []
         looks = 0
         got: dict[str, list[float]] = {}
-        # a seed for each half of the moves: no run comes from the engine's cache. Blanks are looked
-        # for, and messages weighed, in moves of their own: that takes a share of the time
+        # another seed for each half of the moves, so that no run comes from the engine's cache.
+        # Blanks and message sizes are measured in separate moves, because that costs time
         default = presets.DEFAULT.experiment
         half = options.moves // 2
         for seed, count in enumerate((half, options.moves - half, half)):

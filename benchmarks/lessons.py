@@ -1,12 +1,11 @@
-"""Whether the default run of each lesson shows what the lesson says, on most seeds.
+"""Check that the default run of each lesson shows its claim on most seeds.
 
     python -m benchmarks.lessons [--seeds 0-9] [--page NAME ...] [--json FILE]
 
-Trains the default run of every lesson and self-check question, of every task and preset whose
-words claim something, and of the other pages that claim something, once for each training seed
-(on the default data) and once for each data seed (from the default training seed). Prints a table
-of pages and seeds, and how often what is taught came true. The experiments, the outcomes and the
-expected answers are those of the pages: nothing is copied here, so nothing can drift.
+Trains the default run of every lesson and self-check question, and of every task, preset and other
+page with a claim: once per training seed (on the default data) and once per data seed (with the
+default training seed). Prints a table of pages and seeds with the number of confirmations. The
+experiments, outcomes and expected answers are imported from the pages, so they cannot diverge.
 
 ``--page`` takes the start of a row's name, such as ``early_stopping``, ``self-check`` or
 ``preset: L1``, and may be given several times. The file written with ``--json`` holds
@@ -41,9 +40,9 @@ SEED, DATA_SEED = "training.seed", "data.seed"
 
 @dataclass(frozen=True)
 class Row:
-    """A claim and the run that has to show it.
+    """A claim and the run that must confirm it.
 
-    ``came_true`` judges the finished run of one seed: of ``lanes(start)``.
+    ``came_true`` judges the finished run of one seed with the lanes ``lanes(start)``.
     """
 
     page: str
@@ -53,7 +52,7 @@ class Row:
     came_true: Callable[[Frame, Lanes], bool]
 
     def outcomes(self, field: str, seeds: Sequence[int]) -> list[bool]:
-        """Train the run once for each value of a seed, all in one stack, and judge each."""
+        """Train the run once per value of a seed field, all in one stack, and judge each."""
         runs = [self.lanes(self.start.replace(field, seed)) for seed in seeds]
         run = Run([lane for lanes in runs for lane in lanes])
         for _ in run.steps():
@@ -68,8 +67,8 @@ class Row:
 
 @dataclass(frozen=True)
 class LabRow:
-    """A claim that a lab has to show. Its one seed draws data, weights and masks alike, so the
-    runs over training seeds and those over data seeds are the same ones."""
+    """A claim that a lab must confirm. One seed determines its data, weights and masks, so the runs
+    over training seeds and over data seeds are the same."""
 
     page: str
     expected: str
@@ -77,7 +76,7 @@ class LabRow:
     came_true: Callable[[LabFrame], bool]
 
     def outcomes(self, field: str, seeds: Sequence[int]) -> list[bool]:
-        """Run the lab once for each seed, and judge each."""
+        """Run the lab once per seed, and judge each run."""
         out = []
         for seed in seeds:
             *_, frame = start(self.lab, {"seed": seed})
@@ -86,16 +85,16 @@ class LabRow:
 
 
 def definitions(page: str) -> dict[str, Any]:
-    """Return what ``pages/PAGE.py`` defines, without running what it draws.
+    """Return the names that ``pages/PAGE.py`` defines, without running its drawing code.
 
-    A page is a script: imports, constants, its lesson and its functions come first; from its first
-    bare call on it draws.
+    A page is a script: imports, constants, lesson and functions come first, and drawing starts at
+    its first bare call.
     """
     path = PAGES / f"{page}.py"
     tree = ast.parse(path.read_text(encoding="utf-8"))
     tree.body = tree.body[: next((i for i, s in enumerate(tree.body) if _draws(s)), None)]
     names: dict[str, Any] = {"__name__": f"pages.{page}", "__file__": str(path)}
-    sys.modules[names["__name__"]] = type(sys)(names["__name__"])  # dataclasses look it up
+    sys.modules[names["__name__"]] = type(sys)(names["__name__"])  # dataclasses need the entry
     try:
         exec(compile(tree, str(path), "exec"), names)
     finally:
@@ -108,7 +107,7 @@ def _draws(statement: ast.stmt) -> bool:
 
 
 def lessons() -> Iterator[tuple[str, Lesson]]:
-    """Yield every lesson by the name of its row: pages by their files, questions by their names."""
+    """Yield row name and lesson: pages by file name, questions by name."""
     for path in sorted(PAGES.glob("*.py")):
         if "lesson.Lesson(" not in path.read_text(encoding="utf-8"):
             continue
@@ -121,7 +120,7 @@ def lessons() -> Iterator[tuple[str, Lesson]]:
 
 
 def rows() -> Iterator[Row | LabRow]:
-    """Yield every claim of the app that a default run has to show."""
+    """Yield every claim of the app that a default run must confirm."""
     for name, lesson in lessons():
         prediction = lesson.prediction
         yield Row(
@@ -177,7 +176,7 @@ def _shown_by(preset: presets.Preset, frame: Frame, lanes: Lanes) -> bool:
 
 
 def _lowest(frame: Frame, sign: int = 1) -> int:
-    """Return the number of the lane with the lowest validation loss; with -1, the highest."""
+    """Return the index of the lane with the lowest (``sign`` 1) or highest (-1) validation loss."""
     losses = [sign * metrics.read(lane).val_loss for lane in frame.lanes]
     return min(range(len(losses)), key=losses.__getitem__)
 
@@ -187,12 +186,12 @@ def _same_seeds(e: Experiment, of: Experiment) -> Experiment:
 
 
 def chosen(pages: Sequence[str] | None) -> list[Row | LabRow]:
-    """Return the rows whose names start with one of ``pages``; all of them without any.
+    """Return the rows whose names start with one of ``pages``; all rows without ``pages``.
 
     Raises
     ------
     SystemExit
-        If there is none for one of them.
+        If one of ``pages`` matches no row.
     """
     every = list(rows())
     if not pages:
@@ -228,7 +227,7 @@ def _marks(outcomes: Iterable[bool]) -> str:
 
 
 def main() -> None:
-    """Train, print the table, write the file."""
+    """Train, print the table, and write the file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=seeds_of, default="0-9", help="such as 0-9 or 1,5,20-29")
     parser.add_argument("--page", action="append", help="start of a row's name; several allowed")

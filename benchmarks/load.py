@@ -1,32 +1,31 @@
-"""A class at work: many sessions on one server, each moving sliders, and what each of them waits.
+"""Load of a class: many sessions on one server, each moving sliders, and their waiting times.
 
 ``python -m benchmarks.load``, from the root, starts ``python -m regviz serve`` on a free port (of
 another checkout with ``--root``), lets 1, 10, 30 and 60 students (``--sessions``) open the
-Playground and move sliders for ``--seconds``, and prints one table against the goals. Sessions
-speak the websocket protocol (:mod:`benchmarks.visitor`); a browser beside them (``--browser``)
-tells what is painted. Everything started is ended again.
+Playground and move sliders for ``--seconds``, and prints one table with the goals. Sessions speak
+the websocket protocol (:mod:`benchmarks.visitor`); a real browser beside them (``--browser``)
+measures paints. The tool ends all processes that it starts.
 
-- A *student* opens the page, sees the first run through, and then moves one of eight sliders to
-  another place, drawn from a seed. No two moves of all students ask for the same experiment, so no
-  run comes from the cache. The next move is made half to one and a half times ``--think`` seconds
-  after the last one, but never before the last one's final picture: where the table says that
-  fewer moves were made than planned, students waited. Who moves sliders for minutes and never puts
-  one back has all eight away from their start in the end, and runs that cost several times what
-  the first did; ``--apart 2`` leaves at most two there.
-- *first new frame*: from sending the move until the first frame of the new run is here; frames
-  count that come after the page's address holds the new value, of a run never shown before.
-  *final picture*: until the frame of that run that says it is done.
-- *loop lag*: a GET of the health route every 0.1 s on a connection kept open, less the median of
-  that on the idle server. It contains whatever else keeps the event loop or its core busy. The
-  tool's own lag, how late its timers are, is beside it.
-- *processor*: of one core, from ``/proc``. Web: the process that answers; trainers: its
-  descendants that have torch.
-- *memory*: resident size; that of the trainers is their sum, so what they share counts in each.
-  A session's: what the web process grew by while they opened, by their number.
-- *starved*: the median of the worst served session, by the median of all moves.
-- *idle*: all sessions open, nobody moving, processor time over ten seconds.
-- ``--class-start``: all press at the same moment, each another λ; until all have their final
-  picture. ``--hold N``: N sessions open and do nothing.
+- A *student* opens the page, waits for the first run's final frame, and then moves one of eight
+  sliders to a random other value. No two moves of all students request the same experiment, so no
+  run comes from the cache. The next move follows 0.5 to 1.5 times ``--think`` seconds after the
+  last one, but not before its final frame: fewer moves than planned mean that students waited.
+  After minutes without a reset, all eight sliders differ from their start and a run costs several
+  times as much as the first; with ``--apart 2`` at most two differ.
+- *first new frame*: from sending the move until the first frame of the new run arrives, of a run
+  not shown before and after the page's address holds the new value. *final picture*: until the last
+  frame of that run.
+- *loop lag*: a GET of the health route every 0.1 s on an open connection, minus its median on the
+  idle server. It includes everything that keeps the event loop or its core busy. The tool's lag,
+  the delay of its timers, is beside it.
+- *processor*: percent of one core, from ``/proc``. Web: the process that answers requests;
+  trainers: its descendants that have loaded torch.
+- *memory*: resident size; the trainers' is a sum, so shared pages count once per trainer. Per
+  session: the growth of the web process while sessions opened, divided by their number.
+- *starved*: the largest median of a session divided by the median of all moves.
+- *idle*: all sessions open without moves, processor time over ten seconds.
+- ``--class-start``: all students press at the same moment, each with another λ, until all have
+  their final frame. ``--hold N``: N sessions are open and do nothing.
 """
 
 from __future__ import annotations
@@ -68,21 +67,21 @@ SLIDERS = (
 )
 LAMBDAS = ("L2 λ", "L1 λ", "Weight decay")
 OPENING = 0.25
-"""Seconds between two students who open the page."""
+"""Seconds between two students' opening of the page."""
 TRIES = 1000
-"""Draws after which all that ``--apart`` allows is taken to have been asked for."""
+"""Draws without a new experiment after which ``--apart`` is relaxed."""
 PATIENCE = 60.0
-"""Seconds after which a move that has no final picture has failed."""
+"""Seconds after which a move without a final frame has failed."""
 IDLE = 10.0
 """Seconds over which the processor time of idle sessions is measured."""
 CALM = 2.0
-"""Seconds for what the end of a run leaves to tidy up, before a look at idle sessions."""
+"""Seconds for the clean-up after a run, before idle sessions are measured."""
 PAUSE = 0.1
-"""Seconds between two looks at the event loop's lag."""
+"""Seconds between two measurements of the event loop's lag."""
 BUSY = 0.5
-"""Load average before the first session from which on others must have been at work."""
-FLOOR_LOOKS = 30
-"""Looks at the idle server, before the first session."""
+"""Load average before the first session from which the machine counts as busy with other work."""
+FLOOR_REQUESTS = 30
+"""Requests to the idle server before the first session; their median is the floor of the lag."""
 
 
 # --- the server -------------------------------------------------------------------------------
@@ -90,19 +89,19 @@ FLOOR_LOOKS = 30
 
 @dataclass
 class Server:
-    """A running app: where it answers, its web process if known, and what it has printed."""
+    """A running app: its address, its web process if known, and its output."""
 
     url: str
     pid: int | None
     log: Path | None = None
 
     def trainers(self) -> list[int]:
-        """Return the ids of the processes that train."""
+        """Return the trainers' process ids."""
         if self.pid is None:
             return []
         out = []
         for pid in descendants(self.pid):
-            with contextlib.suppress(OSError):  # one that has just ended
+            with contextlib.suppress(OSError):  # the process has just ended
                 if has_torch(pid):
                     out.append(pid)
         return out
@@ -143,7 +142,7 @@ class Usage:
 
 
 def usage(server: Server) -> Usage:
-    """Look at the server's processes."""
+    """Read the current usage of the server's processes."""
     cpu: dict[int, float] = {}
     memory = 0.0
     for pid in server.trainers():
@@ -162,7 +161,7 @@ def usage(server: Server) -> Usage:
 
 
 class Lag:
-    """How late the server's event loop answers, and how late this tool's own timers are."""
+    """Measures the delay of the server's event loop, and of this tool's timers."""
 
     def __init__(self, server: Server) -> None:
         host, _, port = server.url.split("://", 1)[1].rstrip("/").partition(":")
@@ -172,7 +171,7 @@ class Lag:
         self.own: list[float] = []
 
     async def ask(self, count: int | None, pause: float) -> list[float]:
-        """Ask for the health route ``count`` times (or for ever); return the seconds of each."""
+        """Request the health route ``count`` times (or for ever); return the seconds of each."""
         out = self.times if count is None else []
         reader, writer = await asyncio.open_connection(self._host, self._port)
         request = (
@@ -196,14 +195,14 @@ class Lag:
 
     @asynccontextmanager
     async def watched(self) -> AsyncIterator[None]:
-        """Measure while the block goes on."""
+        """Measure during the block."""
         self.own.clear()
         task = asyncio.create_task(self.ask(None, PAUSE))
         try:
             yield
         finally:
             task.cancel()
-            # a server that closed the connection shows in the number of answers
+            # a connection that the server closed shows in the number of answers
             with contextlib.suppress(asyncio.CancelledError, OSError, asyncio.IncompleteReadError):
                 await task
 
@@ -217,7 +216,7 @@ class Lag:
 
 @dataclass
 class Student:
-    """A session with what became of its moves: when asked for, of which slider, and the move."""
+    """A session and its moves: time of the request, slider, result."""
 
     visitor: Visitor
     rng: random.Random
@@ -226,10 +225,12 @@ class Student:
     start: dict[str, float | str] = field(default_factory=dict)
 
     def choose(self, asked: set[tuple[tuple[str, float | str], ...]]) -> tuple[str, float | str]:
-        """Choose a slider and its place so that nobody has asked for the same before, and no more
-        than ``apart`` sliders are away from where they were at first: of so many, one is moved on
-        or, as often, put back. Where all that has been asked for, after a quarter of an hour or
-        so, more may be away."""
+        """Choose a slider and its value.
+
+        No student may have requested the same experiment before, and at most ``apart`` sliders may
+        differ from their start: from then on one of these is moved on or, as often, put back. When
+        all such experiments are used up, after about a quarter of an hour, more may differ.
+        """
         names = [name for name in SLIDERS if name in self.visitor.sliders]
         stands = {name: self.visitor.value(name) for name in names}
         self.start = self.start or stands
@@ -251,14 +252,14 @@ class Student:
     async def work(
         self, until: float, think: float, asked: set[tuple[tuple[str, float | str], ...]]
     ) -> None:
-        """Move sliders until the time is over."""
-        await asyncio.sleep(self.rng.uniform(0, think))  # nobody begins when all others do
-        if not self.visitor.sliders:  # the page never came
+        """Move sliders until the time ``until``."""
+        await asyncio.sleep(self.rng.uniform(0, think))  # students must not start at the same time
+        if not self.visitor.sliders:  # the page has not loaded
             return
         while time.perf_counter() < until and not self.visitor.lost:
             begun = time.perf_counter()
             gone = [name for name in SLIDERS if not self.visitor.has(name)]
-            if gone:  # nobody can move them; to be told, and not to end all others' lesson
+            if gone:  # report missing sliders, but let the other sessions continue
                 self.visitor.errors.append(f"gone from the page: {', '.join(gone)}")
                 await asyncio.sleep(think)
                 continue
@@ -275,7 +276,7 @@ class Student:
 async def students(
     server: Server, count: int, seed: int, apart: int = len(SLIDERS)
 ) -> AsyncIterator[list[Student]]:
-    """Open ``count`` sessions, one after the other, until each has seen its first run."""
+    """Open ``count`` sessions one after the other, and wait for the end of their first runs."""
     group = [
         Student(Visitor(server.url), random.Random(1000 * seed + i), [], apart)
         for i in range(count)
@@ -296,7 +297,7 @@ async def students(
 
 
 async def settle(group: Sequence[Student]) -> int:
-    """Wait until every page is idle; return how many never were."""
+    """Wait until every page is idle; return how many did not become idle."""
     calm = await asyncio.gather(*(student.visitor.settled(PATIENCE) for student in group))
     return len(calm) - sum(calm)
 
@@ -304,12 +305,12 @@ async def settle(group: Sequence[Student]) -> int:
 # --- a browser beside them --------------------------------------------------------------------
 
 
-def painted(told: Connection, url: str, pid: int, seconds: float, think: float) -> None:
-    """Move a slider in a real browser for so long; tell key press to first paint and to complete,
-    in ms. What is told first is only that the page is open: a browser that starts takes both cores
-    for seconds, and the students have opened theirs before, too.
+def painted(pipe: Connection, url: str, pid: int, seconds: float, think: float) -> None:
+    """Move a slider in a real browser for ``seconds``; send the times (ms) from key press to first
+    paint and to completion.
 
-    Runs in a process of its own, with the code of :mod:`benchmarks.browser`.
+    The first message only reports that the page is open, because a starting browser occupies both
+    cores for seconds. Runs in a separate process, with the code of :mod:`benchmarks.browser`.
     """
     from playwright.sync_api import sync_playwright
 
@@ -331,8 +332,8 @@ def painted(told: Connection, url: str, pid: int, seconds: float, think: float) 
             if until == math.inf:
                 cpu = sum(cpu_seconds(child) for child in descendants(os.getpid()))
                 until = time.monotonic() + seconds
-                told.send("open")
-            for _ in range(10):  # the slider goes no further
+                pipe.send("open")
+            for _ in range(10):  # the slider's range
                 if time.monotonic() > until:
                     break
                 page.wait_for_timeout(1000 * think)
@@ -341,7 +342,7 @@ def painted(told: Connection, url: str, pid: int, seconds: float, think: float) 
                         out[name] = [*out[name], *values] if name != "cpu" else 0.0
         out["cpu"] = sum(cpu_seconds(child) for child in descendants(os.getpid())) - cpu
         browser.close()
-    told.send(out)
+    pipe.send(out)
 
 
 # --- what is measured -------------------------------------------------------------------------
@@ -350,7 +351,7 @@ Numbers = dict[str, Any]
 
 
 def spread(values: Sequence[float], factor: float = 1000) -> dict[str, float] | None:
-    """Return median, 95th percentile and largest (times ``factor``), None of nothing."""
+    """Return median, 95th percentile and largest value, times ``factor``; None without values."""
     if not values:
         return None
     ordered = sorted(values)
@@ -360,7 +361,7 @@ def spread(values: Sequence[float], factor: float = 1000) -> dict[str, float] | 
 
 
 def starved(group: Sequence[Student], what: str) -> float | None:
-    """Return the largest of the sessions' medians by the median of all moves."""
+    """Return the largest of the sessions' medians, divided by the median of all moves."""
     each = [
         [getattr(move, what) for _, name, move in student.moves if name and not move.failure]
         for student in group
@@ -372,7 +373,7 @@ def starved(group: Sequence[Student], what: str) -> float | None:
 
 
 def outcome(server: Server, group: Sequence[Student]) -> Numbers:
-    """Return what the moves say: times, failures, starved sessions."""
+    """Return times, failures and starvation of the moves."""
     every = [(i, *entry) for i, student in enumerate(group) for entry in student.moves]
     moved = [(i, at, name, move) for i, at, name, move in every if name]
     good = [move for _, _, _, move in moved if not move.failure]
@@ -407,7 +408,7 @@ def outcome(server: Server, group: Sequence[Student]) -> Numbers:
 
 
 async def idle(server: Server, group: Sequence[Student]) -> Numbers:
-    """Return the share of a core that the server takes with all sessions open and idle."""
+    """Return the server's share of a core with all sessions open and idle."""
     never = await settle(group)
     await asyncio.sleep(CALM)
     before = usage(server)
@@ -421,12 +422,12 @@ async def idle(server: Server, group: Sequence[Student]) -> Numbers:
 
 
 async def measure(server: Server, count: int, options: argparse.Namespace) -> Numbers:
-    """Measure ``count`` sessions, doing what the options say."""
+    """Measure ``count`` sessions with the command line's options."""
     gc.collect()
     gc.freeze()
     load = os.getloadavg()[0]
     lag = Lag(server)
-    lag.floor = statistics.median(await lag.ask(FLOOR_LOOKS, PAUSE))
+    lag.floor = statistics.median(await lag.ask(FLOOR_REQUESTS, PAUSE))
     closed = usage(server)
     async with students(server, count, options.seed, options.apart) as group:
         await settle(group)
@@ -464,15 +465,16 @@ async def measure(server: Server, count: int, options: argparse.Namespace) -> Nu
 async def lesson(
     server: Server, group: Sequence[Student], lag: Lag, options: argparse.Namespace
 ) -> Numbers:
-    """Let all move sliders for the time asked for."""
+    """Let all sessions move sliders for ``options.seconds``."""
     asked: set[tuple[tuple[str, float | str], ...]] = set()
     loop = asyncio.get_running_loop()
     samples = []
     here, there = multiprocessing.Pipe(duplex=False)
     if options.browser:
-        told = (there, server.url, server.pid or os.getpid(), options.seconds, options.think)
-        multiprocessing.get_context("spawn").Process(target=painted, args=told, daemon=True).start()
-        there.close()  # here: so that one that fails is not waited for
+        given = (there, server.url, server.pid or os.getpid(), options.seconds, options.think)
+        spawn = multiprocessing.get_context("spawn")
+        spawn.Process(target=painted, args=given, daemon=True).start()
+        there.close()  # in this process, so that a failed child ends the wait
         await loop.run_in_executor(None, here.recv)
     begun = time.perf_counter()
     until = begun + options.seconds
@@ -509,8 +511,8 @@ async def lesson(
 
 
 async def class_start(server: Server, group: Sequence[Student], lag: Lag) -> Numbers:
-    """Let all press at the same moment, each another λ."""
-    group = [student for student in group if student.visitor.sliders]  # who came in
+    """Let all sessions press at the same moment, each with another λ."""
+    group = [student for student in group if student.visitor.sliders]  # whose page has loaded
     wishes = []
     for name in LAMBDAS if group else ():
         slider = group[0].visitor.sliders[name]
@@ -544,7 +546,7 @@ def both(value: dict[str, float] | None, digits: int = 0) -> str:
 
 
 def judged(text: str, kept: bool) -> str:
-    """Mark what misses its goal."""
+    """Mark a value that misses its goal."""
     return text if kept or text == "–" else f"**{text}**"
 
 
@@ -554,12 +556,12 @@ def number(value: float | None, digits: int = 0) -> str:
 
 
 def within(value: dict[str, float] | None, p50: float, p95: float) -> bool:
-    """Return whether both percentiles keep their goal."""
+    """Return whether both percentiles meet their goals."""
     return value is not None and value["p50"] <= p50 and value["p95"] <= p95
 
 
 def rows(n: Numbers) -> list[tuple[str, str, str]]:
-    """Return name, value and goal of every measurement there is."""
+    """Return name, value and goal of every measurement made."""
     out: list[tuple[str, str, str]] = []
     memory = n["memory_mb"]
     failed = sum(n["failures"].values()) + n["errors_shown"] + n["tracebacks"] + n["lost"]
@@ -593,8 +595,8 @@ def rows(n: Numbers) -> list[tuple[str, str, str]]:
             ("complete in a browser, ms", both(n["painted_complete_ms"]), ""),
         ]
     parts = ", ".join(f"{why}: {count}" for why, count in n["failures"].items())
-    told = f"{failed} ({parts})" if parts else str(failed)
-    out.append(("failures", judged(told, failed == 0), "0"))
+    text = f"{failed} ({parts})" if parts else str(failed)
+    out.append(("failures", judged(text, failed == 0), "0"))
     if n["lag_ms"] is not None:
         lag = n["lag_ms"]
         out += [
@@ -634,7 +636,7 @@ def rows(n: Numbers) -> list[tuple[str, str, str]]:
 
 
 def table(every: Sequence[Numbers]) -> str:
-    """Return one markdown table, a column for each number of sessions."""
+    """Return one Markdown table with a column per number of sessions."""
     columns = [{name: value for name, value, _ in rows(n)} for n in every]
     goals = {name: goal for n in every for name, _, goal in rows(n)}
     head = ["p50 / p95", *(f"{n['sessions']} sessions" for n in every), "goal"]
@@ -647,7 +649,7 @@ def table(every: Sequence[Numbers]) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure, print the table; 1 where something failed."""
+    """Measure and print the table; return 1 if something failed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--sessions", default="1,10,30,60", help="how many, as in 1,10,30")
     parser.add_argument("--seconds", type=float, default=60.0)
@@ -675,7 +677,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             numbers = asyncio.run(measure(server, count, options))
         every.append(numbers)
         print(f"{count} sessions: {numbers['moves']} moves", file=sys.stderr, flush=True)
-        if options.json:  # after each: what was measured is kept if the next one fails
+        if options.json:  # after each measurement, in case the next one fails
             options.json.write_text(json.dumps(every, indent=1) + "\n")
     print(table(every))
     return 1 if any(n["failures"] or n["lost"] for n in every) else 0

@@ -1,15 +1,15 @@
-"""Everything that a user gets from the program, written to files that two commits can compare.
+"""Write all outputs that a user gets to files, to compare two commits.
 
     python -m benchmarks.pinned write DIR [--only PART ...]
     python -m benchmarks.pinned compare DIR_A DIR_B
 
-``write`` trains, draws and packs a fixed list of inputs (:data:`EXPERIMENTS` and the files of
-``docs/specs`` among them) and writes each output to a file in ``DIR``. ``compare`` names each file
-that differs, with the first difference, and exits with 1 if there is one. A change that only moves
-code leaves every byte as it was: write before it, write after it, compare.
+``write`` trains, draws and packs fixed inputs (among them :data:`EXPERIMENTS` and the files of
+``docs/specs``) and writes each output to a file in ``DIR``. ``compare`` prints each file that
+differs, with the first difference, and exits with 1 if there is one. A change that only moves code
+leaves every byte equal: write before it, write after it, compare.
 
 Outputs are equal on one machine with the same packages. Another processor or another torch may
-round differently, so ``compare`` also says where the two were written by different ones.
+round differently, so ``compare`` also prints if the two were written by different ones.
 
 ========== ===================================================================================
 part       what it writes
@@ -23,12 +23,12 @@ labs       the frames of each lab at its defaults
 figures    Plotly's JSON of each function that returns a figure, light and dark
 ========== ===================================================================================
 
-Left out, because they are not the same twice: ``seconds`` of a result file and of its summary
-(times); how many frames a live run has and at which epochs (they follow the clock: here a frame is
-taken after each epoch); the run numbers of messages (they are drawn anew in each session).
+Left out, because they differ between runs: ``seconds`` of a result file and of its summary; the
+number and epochs of a live run's frames (they follow the clock; here each epoch has a frame); the
+run numbers of messages (random in each session).
 
-``tests/test_pinned.py`` holds ``pinned.json`` of this commit, so that links and sentences stay what
-they are on every machine. To renew it on purpose, copy the new one to ``tests/pinned.json``.
+``tests/test_pinned.py`` compares ``tests/pinned.json`` with this commit, so that links and
+sentences stay equal on every machine. To change it on purpose, copy the new ``pinned.json`` there.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 SPECS = ROOT / "docs" / "specs"
 ABOUT = "about.json"
-"""The machine and the packages: written beside the outputs, and none of them."""
+"""The machine and the packages: written beside the outputs, but not compared as an output."""
 
 
 # --- modules: drop the second name when all of them have moved ---------------------------------
@@ -87,7 +87,7 @@ _MOVES = {
 
 
 def _module(name: str) -> Any:
-    """Return ``regviz.NAME``, or the module of the flat layout that it was."""
+    """Return ``regviz.NAME``, or its module in the flat layout of older commits."""
     try:
         return importlib.import_module(f"regviz.{name}")
     except ModuleNotFoundError:
@@ -98,7 +98,7 @@ def _module(name: str) -> Any:
 
 
 def _table_points() -> list[list[float]]:
-    """Return 60 points of three classes, as a table holds them: far from 0, with many digits."""
+    """Return 60 points of three classes like a table's: far from 0, with many digits."""
     return [
         [5 + 7 * (i % 3) + (37 * i % 101) / 17, 1000 - 40 * (i % 3) + (53 * i % 97) / 3, i % 3]
         for i in range(60)
@@ -264,7 +264,7 @@ EXPERIMENTS: dict[str, dict[str, Any]] = {
 """Every kind of data and model, every technique and every optimizer, in twenty small runs."""
 
 LOSSES = ("moons-dropout", "circles-linear-l1", "digits-cnn", "order-lstm", "order-transformer")
-"""Those of which ``pinned.json`` holds the last validation loss."""
+"""Experiments whose last validation loss is in ``pinned.json``."""
 
 REFUSED: list[Any] = [
     [], 3, "moons", {"date": {}}, {"data": []},
@@ -298,7 +298,7 @@ REFUSED: list[Any] = [
     {"training": {"seed": 2**31}},
     {"experiments": []}, {"experiments": [{}], "name": 1}, {"experiments": [{}, {"data": 1}]},
 ]  # fmt: skip
-"""Values that are no experiment: unknown names, wrong types, out of range, misfitting kinds."""
+"""Invalid experiments: unknown names, wrong types, values out of range, kinds that do not fit."""
 
 BAD_LINKS = {
     "empty": "",
@@ -311,7 +311,7 @@ BAD_LINKS = {
     "unknown field": "eNqrVkpJLElUsqpWSs7PyS8tUrIyrK0FAE8tB0w",
     "own data": "eNqrVkpJLElUsqpWys7MS1GyUkouLlPSUSrIz8wrKQZyDQyNjE1MzcwtLBOTklNS05RqawGboA-q",
 }
-"""Values of a link that hold no experiment; of own data, a link holds a fingerprint alone."""
+"""Links without an experiment; a link to own data holds only a fingerprint."""
 
 _FILES = {
     "spec.json": json.dumps(
@@ -372,17 +372,17 @@ COMMANDS: dict[str, str] = {
     "table-inputs": "table table.csv --inputs a,d",
     "table-letters": "table letters.csv",
 }
-"""Command lines; what they print, and with which code they end."""
+"""Command lines whose output and exit code are written."""
 
 
 def environment(name: str) -> dict[str, str]:
-    """Return the environment variables that a command of :data:`COMMANDS` is run with."""
+    """Return the environment variables for a command of :data:`COMMANDS`."""
     device = "tpu" if name == "device-of-the-environment" else "cpu"
     return {"COLUMNS": "80", "OMP_NUM_THREADS": "1", "REGVIZ_DEVICE": device}
 
 
 def write_inputs(folder: Path) -> None:
-    """Write the files that :data:`COMMANDS` name."""
+    """Write the input files of :data:`COMMANDS`."""
     for name, text in _FILES.items():
         (folder / name).write_text(text, encoding="utf-8")
 
@@ -406,9 +406,9 @@ def _save(path: Path, content: bytes | str | dict[str, Any] | list[Any]) -> None
 
 
 def _command(arguments: Sequence[str], folder: Path, name: str = "") -> dict[str, Any]:
-    """Run the command line in a folder and return what it printed.
+    """Run a command line in a folder and return its output.
 
-    In this process, because each new one takes two seconds to import torch.
+    It runs in this process, because a new one takes two seconds to import torch.
     """
     folder.mkdir(parents=True, exist_ok=True)
     os.environ |= environment(name)
@@ -424,7 +424,7 @@ def _command(arguments: Sequence[str], folder: Path, name: str = "") -> dict[str
 
 @contextlib.contextmanager
 def _captured() -> Iterator[list[str]]:
-    """Collect what goes to the descriptors of standard output and standard error."""
+    """Capture the descriptors of standard output and standard error during the block."""
     printed: list[str] = []
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         kept = os.dup(1), os.dup(2)
@@ -448,7 +448,7 @@ def _point(output: int, errors: int) -> None:
 
 
 def without_times(printed: str) -> str:
-    """Return what a command printed, with ``T`` for the seconds that training took."""
+    """Return a command's output with ``T`` in place of the training's seconds."""
     return re.sub(r"(?m)(models? in )[\d.]+ s$", r"\1T s", printed)
 
 
@@ -462,7 +462,7 @@ def _refusal(ask: Callable[[], Any]) -> str:
 
 
 def texts() -> dict[str, Any]:
-    """Return what no processor can change: canonical JSON, links, names and refusals."""
+    """Return outputs that are equal on all processors: canonical JSON, links, names, refusals."""
     specs, comparison = _module("specs"), _module("results.comparison")
     sweeps, presets = _module("results.sweeps"), _module("results.presets")
     all_of_them = [experiment(name) for name in EXPERIMENTS]
@@ -542,7 +542,7 @@ def _write_commands(folder: Path) -> None:
 
 
 def without_seconds(result: str) -> str:
-    """Return the text of a result file without its field ``seconds``, which is last."""
+    """Return the text of a result file without its last field ``seconds``."""
     text, found = re.subn(r', "seconds": [\d.e-]+\}', "}", result)
     if found != 1:
         raise ValueError(f"a result file has one field 'seconds', this one {found}")
@@ -613,7 +613,7 @@ _SLIDES = {
 
 
 def _write_slides(folder: Path) -> None:
-    """Draw slides of the result files: :func:`_write_results` comes first."""
+    """Draw slides of the result files, which :func:`_write_results` must have written."""
     for name, (source, options, formats) in _SLIDES.items():
         outputs = [f"../slides/{name}.{format}" for format in formats.split()]
         (folder / "slides").mkdir(parents=True, exist_ok=True)
@@ -627,7 +627,7 @@ def _write_slides(folder: Path) -> None:
 
 @functools.cache
 def _frames(*names: str, twin: bool = False) -> list[Any]:
-    """Return a frame after each epoch of a run of several experiments, as a trainer sends them."""
+    """Return a frame after each epoch of a run of several experiments, as a trainer sends it."""
     experiments = [experiment(name) for name in names]
     if twin:
         experiments = [experiments[0].without_regularization(), *experiments]
@@ -636,7 +636,7 @@ def _frames(*names: str, twin: bool = False) -> list[Any]:
 
 @functools.cache
 def frames_of(experiments: tuple[Any, ...]) -> list[Any]:
-    """Return a frame after each epoch; unlike the app, not by the clock."""
+    """Return a frame after each epoch; the app's frames follow the clock instead."""
     run = _module("training.run").Run(experiments)
     frames, shown = [], 0
     for _ in run.steps():
@@ -928,7 +928,7 @@ def _write_figures(folder: Path) -> None:
     for name, draw in drawn.items():
         for theme in (palette.LIGHT, palette.DARK):
             path = folder / "figures" / f"{name.replace(' ', '-')}-{theme.name}.json"
-            # in the order of its keys: as it goes to the browser
+            # keep the order of the keys, as sent to the browser
             _save(path, json.loads(draw(theme).to_json()))
 
 
@@ -952,7 +952,7 @@ def _figure_functions() -> Iterator[str]:
 # --- write and compare -------------------------------------------------------------------------
 
 PARTS: dict[str, Callable[[Path], None]] = {
-    "labs": _write_labs,  # the longest first
+    "labs": _write_labs,  # first, because it takes longest
     "results": _write_results,
     "slides": _write_slides,
     "commands": _write_commands,
@@ -989,7 +989,7 @@ def write(folder: Path, parts: Sequence[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     _save(folder / ABOUT, _about())
     os.environ |= {"OMP_NUM_THREADS": "1", "REGVIZ_DEVICE": "cpu"}
-    # slides are drawn of results, and messages and figures share their runs
+    # slides need results; messages and figures share their runs
     groups = [("results", "slides"), ("labs",), ("figures", "messages"), ("commands", "texts")]
     start = time.monotonic()
     with concurrent.futures.ProcessPoolExecutor(
@@ -1020,14 +1020,14 @@ def compare(a: Path, b: Path) -> int:
     differing = 0
     for name in sorted({*here, *there}):
         if name not in here or name not in there:
-            said = f"only in {a if name in here else b}"
+            text = f"only in {a if name in here else b}"
         else:
             one, other = here[name].read_bytes(), there[name].read_bytes()
             if one == other:
                 continue
-            said = difference(one, other)
+            text = difference(one, other)
         differing += 1
-        print(f"{name}: {said}")
+        print(f"{name}: {text}")
     if not here or not there:
         print("nothing to compare")
         return 1
@@ -1036,7 +1036,7 @@ def compare(a: Path, b: Path) -> int:
 
 
 def difference(a: bytes, b: bytes) -> str:
-    """Return where two unequal contents first differ: by a path in JSON, a name in a message or
+    """Return the first difference of two unequal contents: a path in JSON, a name in a message or
     an archive, a line of text, or a byte."""
     for read in (_json_of, _message_of, _archive_of, _lines_of):
         with contextlib.suppress(ValueError, KeyError, struct.error, zipfile.BadZipFile):
@@ -1054,7 +1054,7 @@ def _json_of(content: bytes) -> Any:
 
 
 def _message_of(content: bytes) -> Any:
-    """Read a frame or a message: four letters, the length of a header, the header, arrays."""
+    """Read a frame or a message: four letters, length of the header, header, arrays."""
     if content[:2] != b"RV":
         raise ValueError("no message")
     (length,) = struct.unpack_from("<I", content, 4)

@@ -1,12 +1,12 @@
-"""The stacked core against a plain PyTorch loop, in one run, one thread each.
+"""Speed of the stacked core compared with a plain PyTorch loop, one thread each.
 
     python -m benchmarks.training [--pairs 5] [--quick]
 
-The plain loop is what a course text does: DataLoader, nn.Sequential, torch.optim, and after each
-epoch the losses. Both sides train on the same points; each pair is measured in turn (A B A B …)
-and the ratio is taken pair by pair, so that it holds when the machine's speed drifts. Figures:
-median of the ratios, lowest and highest in brackets. Time is processor time of the one thread,
-so that other programs on the machine disturb it less.
+The plain loop is that of a course text: DataLoader, nn.Sequential, torch.optim, and the losses
+after each epoch. Both sides train on the same points. They are measured alternately (A B A B …) and
+ratios are taken per pair, so that a drift of the machine's speed cancels. The table shows the
+median ratio, with the lowest and highest in brackets. Time is processor time of the thread, because
+other programs disturb it less.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from regviz.training.run import Run
 
 
 def plain_loop(e: Experiment, epochs: int) -> None:
-    """Train one experiment the way a course text does."""
+    """Train one experiment as a course text would."""
     torch.set_flush_denormal(False)  # torch's default; the core sets it for itself
     torch.manual_seed(e.training.seed)
     data = make_dataset(e.data)
@@ -112,7 +112,7 @@ def main() -> None:
     print("|---|---|---|---|---|")
     for case in cases(quick=args.quick):
         lanes = len(case.experiments)
-        # every eighth of the plane: each L2 once, with rising dropout
+        # a subset of the grid: each L2 once, with rising dropout
         chosen = [case.experiments[i * 9 % lanes] for i in range(case.plain_models)]
         scale = lanes / case.plain_models * case.epochs / case.plain_epochs
         plain_loop(chosen[0], 1)

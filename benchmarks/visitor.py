@@ -1,13 +1,13 @@
-"""One visitor of a running app without a browser: the websocket protocol of Streamlit 1.67.
+"""A client of a running app without a browser: the websocket protocol of Streamlit 1.67.
 
-A :class:`Visitor` does what Streamlit's page in a browser does, as its source and a look at a real
-browser's messages tell: it asks for the script on ``/_stcore/stream`` (subprotocol ``streamlit``),
-keeps the value of every widget that the page shows and sends all of them with each rerun, keeps
-the page's address as the server sets it, answers an auto-rerun with a rerun of its fragment at each
-interval until a full run or the server ends it, and keeps cacheable messages, naming their hashes,
-so that the server sends only references to them. Nothing is drawn, and no file is fetched.
+A :class:`Visitor` behaves like Streamlit's page in a browser (by its source and a real browser's
+messages). It requests the script on ``/_stcore/stream`` (subprotocol ``streamlit``), keeps the
+values of all widgets on the page and sends them with each rerun, keeps the page's address as the
+server sets it, answers an auto-rerun with a rerun of its fragment at each interval until a full run
+or the server ends it, and keeps cacheable messages by hash, so that the server sends references to
+them. It draws nothing and fetches no files.
 
-What it knows of this app's own messages is :func:`read_feed` and nothing else.
+Only :func:`read_feed` knows this app's messages.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from websockets.typing import Origin, Subprotocol
 
 STREAM = "_stcore/stream"
 ERROR_BOX = 1
-"""``Alert.Format.ERROR``: what the app shows where something went wrong."""
+"""``Alert.Format.ERROR``, the kind of box in which the app shows an error."""
 
 # --- this app's own messages ------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Head:
-    """What a message of the feed says of the run it shows; ``epoch`` is None without a frame."""
+    """The header of a feed message: the run that it shows; ``epoch`` is None without a frame."""
 
     run: str
     state: str
@@ -45,7 +45,7 @@ class Head:
 
 
 def read_feed(data: bytes) -> Head | None:
-    """Read the head of a message of :mod:`regviz.frames.messages`; None for any other bytes."""
+    """Read the header of a message of :mod:`regviz.frames.messages`; None for other bytes."""
     if data[:4] != b"RVL1":
         return None
     (length,) = struct.unpack_from("<I", data, 4)
@@ -62,7 +62,7 @@ def read_feed(data: bytes) -> Head | None:
 
 @dataclass(frozen=True)
 class Slider:
-    """A slider of the page: its widget, and the values it can take as the widget sends them."""
+    """A slider of the page: its widget, and its possible values as the widget sends them."""
 
     widget: str
     values: tuple[float | str, ...]
@@ -70,12 +70,12 @@ class Slider:
 
 @dataclass
 class Move:
-    """What was asked for, and when it was shown; times in seconds after it was asked for."""
+    """A requested change and the times when it was shown, in seconds after the request."""
 
     sent: float
     taken: bool
-    """Whether the page has said that the change is in its address: frames after that are new,
-    where they are of a run that was not shown before."""
+    """Whether the page's address holds the change: later frames of a run not shown before are its
+    frames."""
     done: asyncio.Future[None]
     run: str = ""
     first: float | None = None
@@ -87,7 +87,7 @@ class Move:
 
 @dataclass
 class Visitor:
-    """One open page; :meth:`open` first, then :meth:`move`, at last :meth:`close`."""
+    """One open page: :meth:`open`, then :meth:`move` any number of times, then :meth:`close`."""
 
     url: str
     sliders: dict[str, Slider] = field(default_factory=dict)
@@ -114,14 +114,14 @@ class Visitor:
     # --- what a visitor does ---
 
     async def open(self, timeout: float) -> Move:
-        """Open the page; return when its first run has its final picture."""
+        """Open the page; return when its first run has its final frame."""
         host = self.url.split("://", 1)[1].rstrip("/")
         begun = time.perf_counter()
         try:
             self._socket = await connect(
                 f"ws://{host}/{STREAM}",
                 origin=Origin(self.url.rstrip("/")),
-                # a browser without a cookie says so in these words
+                # a browser without a cookie sends this placeholder
                 subprotocols=[Subprotocol("streamlit"), Subprotocol("PLACEHOLDER_AUTH_TOKEN")],
                 ping_interval=None,
                 max_size=None,
@@ -138,7 +138,7 @@ class Visitor:
         return await self._end(move, timeout)
 
     async def move(self, label: str, value: float | str, timeout: float) -> Move:
-        """Move a slider; return when the new run has its final picture, or has failed."""
+        """Move a slider; return when the new run has its final frame, or has failed."""
         state = self._widgets[self.sliders[label].widget]
         if isinstance(value, str):
             state.string_array_value.data[:] = [value]
@@ -154,14 +154,14 @@ class Visitor:
         return label in self.sliders and self.sliders[label].widget in self._widgets
 
     def value(self, label: str) -> float | str:
-        """Return where a slider stands."""
+        """Return the value of a slider."""
         state = self._widgets[self.sliders[label].widget]
         which = state.WhichOneof("value")
         value: float | str = getattr(state, str(which)).data[0]
         return value
 
     async def settled(self, timeout: float) -> bool:
-        """Wait until the page is idle: no script runs, none is due; False where it never was."""
+        """Wait until no script runs and none is due; return False on a timeout."""
         try:
             await asyncio.wait_for(self._settled.wait(), timeout)
         except TimeoutError:
@@ -217,13 +217,13 @@ class Visitor:
             state.fragment_id = fragment
             state.is_auto_rerun = True
         assert self._socket is not None
-        with contextlib.suppress(WebSocketException):  # the reader notices a lost connection
+        with contextlib.suppress(WebSocketException):  # the reading task handles a lost connection
             await self._socket.send(message.SerializeToString())
 
     async def _repeat(self, fragment: str, interval: float) -> None:
         due = time.perf_counter()
         while True:
-            # as the browser's setInterval: in step, and what was missed is not made up for
+            # like the browser's setInterval: a fixed rhythm, and missed ticks are not made up
             now = time.perf_counter()
             due += interval * max(1, -((due - now) // interval))
             await asyncio.sleep(due - now)
@@ -247,7 +247,7 @@ class Visitor:
         except WebSocketException:
             pass
         finally:
-            # close() has the timers stopped and no move begun
+            # stops the timers and refuses further moves
             self.lost = self.lost or "connection lost"
             self._stop_timers()
             self._fail(self.lost)
@@ -296,7 +296,7 @@ class Visitor:
         if how == ForwardMsg.FINISHED_WITH_COMPILE_ERROR:
             self._error("the script could not be compiled")
         elif how == ForwardMsg.FINISHED_SUCCESSFULLY:
-            # what a full run has not shown again is gone from the page
+            # widgets that a full run has not shown again are no longer on the page
             for widget in self._widgets.keys() - self._shown:
                 del self._widgets[widget]
             self._consider_settled()
@@ -345,13 +345,13 @@ class Visitor:
         self._fail(f"error: {text}")
 
     def _look(self, head: Head | None) -> None:
-        """Take in one look at a run, which may be the first at the new one, or the last."""
+        """Record a message of a run, which may be the first or the last one of the new run."""
         if head is None or not head.run or head.run in self._runs:
             return
         move = self._move
         if move is None or not move.taken:
             if head.epoch is not None:
-                self._runs.add(head.run)  # whatever comes of it later answers no move
+                self._runs.add(head.run)  # later messages of this run belong to no move
             return
         if move.done.done():
             return
@@ -379,12 +379,12 @@ def _stops(slider: Any) -> tuple[float | str, ...]:
 
 
 def _state(kind: str, widget: Any) -> WidgetState:
-    """Return what a browser says of a widget that was just drawn."""
+    """Return the state that a browser sends for a widget that was just drawn."""
     state = WidgetState(id=widget.id)
     if kind == "slider":
         if widget.type == widget.SELECT_SLIDER:
-            said = widget.raw_value if widget.set_value else ()
-            given = list(said) or [widget.options[int(i)] for i in widget.default]
+            sent = widget.raw_value if widget.set_value else ()
+            given = list(sent) or [widget.options[int(i)] for i in widget.default]
             state.string_array_value.data.extend(given)
         else:
             state.double_array_value.data.extend(

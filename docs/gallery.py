@@ -1,13 +1,12 @@
-"""The pictures and the deck of docs/use.md, made from ``docs/specs``; so can a lecture be.
+"""Make the images and the deck of docs/use.md from ``docs/specs``, without a browser or server.
 
 ::
 
     python -m docs.gallery             # writes docs/gallery/ and docs/example.pptx
-    python -m docs.gallery --only l1   # what has that in its name
+    python -m docs.gallery --only l1   # only files with that in their names
 
-Each line of ``GALLERY`` is a spec and a slide; ``TWINS`` are drawn beside themselves without any
-regularization, and ``SWEEPS`` are trained over a range and drawn as a curve or a plane. Nothing
-here needs a browser or a server.
+Each line of ``GALLERY`` is a spec and a slide. ``TWINS`` are drawn beside the same experiment
+without regularization; ``SWEEPS`` are trained over a range and drawn as a curve or a heat map.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ SWEEPS: dict[str, tuple[tuple[Axis, ...], int]] = {
     ),
     "sweep-seeds": ((spread("regularization.l2", 1e-5, 1.0, 13),), 5),
 }
-"""The fields that a spec is swept over, and with how many seeds; its name may end in ``-seeds``."""
+"""Fields of a spec's sweep and its number of seeds; the spec's name may end in ``-seeds``."""
 
 GALLERY: dict[str, tuple[str, Slide]] = {
     "dropout-and-l2.png": ("dropout-and-l2", Slide(scale=1)),
@@ -48,7 +47,7 @@ GALLERY: dict[str, tuple[str, Slide]] = {
     ),
     "plane.png": ("sweep", Slide(figures=(SWEEP,), scale=1)),
 }
-"""File in ``docs/gallery``: the spec it is made from, and what it shows."""
+"""Files in ``docs/gallery``: spec and slide."""
 
 DECK: tuple[tuple[str, Slide], ...] = (
     ("dropout-and-l2", Slide(figures=("boundary", "curves", "numbers"), scale=1)),
@@ -61,7 +60,7 @@ DECK: tuple[tuple[str, Slide], ...] = (
 
 
 def trained(spec: str) -> Runs:
-    """Train a spec of ``docs/specs``, with frames for an animation; or its sweep."""
+    """Train a spec of ``docs/specs``, with frames for an animation, or its sweep."""
     file = spec.removesuffix("-seeds")
     source = source_from_value(parse_json((DOCS / "specs" / f"{file}.json").read_bytes()))
     experiments = source.experiments
@@ -79,7 +78,7 @@ def trained(spec: str) -> Runs:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Make what the command line asks for."""
+    """Make the files that the command line names."""
     parser = argparse.ArgumentParser(description="Make the pictures of docs/use.md.")
     parser.add_argument("folder", nargs="?", type=Path, default=DOCS)
     parser.add_argument("--only", default="", help="files with this in their names")

@@ -1,4 +1,4 @@
-"""Pictures of the real app in a real browser, for looking at: sizes x themes x moments.
+"""Screenshots of the real app in a real browser: sizes x themes x moments.
 
 ::
 
@@ -6,7 +6,7 @@
     python -m docs.screenshots --readme          # writes docs/playground.png
     python -m docs.screenshots --only finished --size 1440x900 --theme light
 
-Each moment is a function that brings a page there; a later page adds its own to ``MOMENTS``.
+Each moment is a function in ``MOMENTS`` that brings a page into a state.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def status(page: Page, *words: str, timeout: float = 30_000) -> None:
 
 
 def drawn(page: Page) -> None:
-    """Wait until the page has drawn what it was last sent."""
+    """Wait until the page has drawn its last messages."""
     page.wait_for_function(
         """() => {
             const app = document.querySelector('.stApp')
@@ -60,17 +60,17 @@ def drawn(page: Page) -> None:
         }""",
         timeout=60_000,
     )
-    page.wait_for_timeout(600)  # Plotly's and Streamlit's own transitions
+    page.wait_for_timeout(600)  # ms, for the transitions of Plotly and Streamlit
 
 
 def first_load(page: Page, url: str, server: int) -> None:
-    """The first look: as soon as a picture is there."""
+    """The page as soon as it shows a boundary."""
     page.goto(url)
     drawn(page)
 
 
 def training(page: Page, url: str, server: int) -> None:
-    """The reference experiment, some epochs in."""
+    """The reference experiment after some epochs."""
     page.goto(_address(url, presets.by_name("Reference: dropout 0.5").experiment))
     page.wait_for_function(
         """() => {
@@ -90,23 +90,23 @@ def finished(page: Page, url: str, server: int) -> None:
 
 
 def diverged(page: Page, url: str, server: int) -> None:
-    """A learning rate of 1000, which only strong weight decay survives or nothing does."""
+    """The default experiment with a learning rate of 1000, which makes models diverge."""
     page.goto(_address(url, presets.DEFAULT.experiment.replace("training.lr", 1000.0)))
     status(page, *ENDED)
     drawn(page)
 
 
 def worker_killed(page: Page, url: str, server: int) -> None:
-    """A trainer is killed in the middle of a run, and the run starts again by itself."""
+    """A trainer is killed during a run, and the run restarts automatically."""
     training(page, url, server)
     for pid in trainers(server):
         os.kill(pid, signal.SIGKILL)
-    page.wait_for_timeout(700)  # the moment in between is what this picture is of
+    page.wait_for_timeout(700)  # ms: the screenshot shows the state before the restart
     drawn(page)
 
 
 def failed(page: Page, url: str, server: int) -> None:
-    """Trainers are killed until the engine gives the run up."""
+    """Trainers are killed until the engine gives up the run."""
     training(page, url, server)
     until = time.monotonic() + 60
     text = ""
@@ -146,7 +146,7 @@ def shoot(
     to: Path,
     scale: float = 1,
 ) -> None:
-    """Bring a fresh page to ``moment`` and save what the window shows."""
+    """Bring a new page to ``moment`` and save a screenshot of the window."""
     context = browser.new_context(
         viewport={"width": size[0], "height": size[1]},
         color_scheme="dark" if theme == "dark" else "light",
@@ -163,7 +163,7 @@ def shoot(
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Take the pictures that the command line asks for."""
+    """Take the screenshots that the command line names."""
     parser = argparse.ArgumentParser(description="Take pictures of the app.")
     parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "shots")
     parser.add_argument("--readme", action="store_true", help="write docs/playground.png only")

@@ -27,7 +27,7 @@ def measured(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(load, "IDLE", 0.5)
         patch.setattr(load, "CALM", 0.1)
-        patch.setattr(load, "FLOOR_LOOKS", 5)
+        patch.setattr(load, "FLOOR_REQUESTS", 5)
         patch.setattr(load, "PAUSE", 0.02)  # many answers in three seconds, of a slow server, too
         said: list[str] = []
         patch.setattr("builtins.print", lambda *text, **_: said.append(str(text[0])))
