@@ -1,4 +1,4 @@
-"""What tests in a browser wait for, whichever page they are on."""
+"""Waits shared by the tests in a browser."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ PATIENCE = 120
 
 
 def settled(page: Page) -> None:
-    """Wait until the server has nothing more to say, and the browser has every script for it: what
-    is drawn anew, or moves, between press and release is not pressed."""
+    """Wait until the server sends no more messages and the browser has loaded every script: an
+    element that is redrawn or moves between press and release does not get the click."""
     app = page.locator(".stApp")
     expect(app).to_have_attribute("data-test-script-state", "notRunning")
     expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
 
 
 def has_ended(payload: bytes | str) -> bool:
-    """Whether a message from the server says that a run of the whole page is over."""
+    """Whether a message of the server ends a run of the whole page."""
     message = ForwardMsg.FromString(payload) if isinstance(payload, bytes) else ForwardMsg()
     ended = message.HasField("script_finished")
     return ended and message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY

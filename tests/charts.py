@@ -1,4 +1,4 @@
-"""The charts of a page that a test runs without a browser: what was sent to be drawn."""
+"""The charts that a page sends, for tests without a browser."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from regviz.frames.messages import MAGIC, unpack
 
 
 def charts(at: AppTest) -> list[dict[str, Any]]:
-    """Return the figures of what has ended that the page shows, in order, as Plotly's JSON."""
+    """Return the figures of finished runs on a page, in order, as Plotly's JSON."""
     found = []
     for element in at.get("bidi_component"):
         data: bytes = element.proto.bytes

@@ -43,7 +43,7 @@ def made_up_frame(
     layers: int = 2,
     diverged: Sequence[float] = (),
 ) -> Frame:
-    """Return a frame of a run that never was: curves fall and rise, a wave moves over a plane."""
+    """Return a synthetic frame: curves that fall and rise, a wave that moves over the plane."""
     rng = np.random.default_rng(sum(run.encode()))
     n, classes, features = 300, (10 if kind == "digits" else 2), (64 if kind == "digits" else 2)
     x = rng.normal(size=(n, 2)).astype(np.float32)
@@ -100,7 +100,7 @@ def made_up_frame(
 
 
 class MadeUpJob:
-    """A job whose newest frame the control file names."""
+    """A job whose newest frame is the one in the control file."""
 
     experiments: tuple[Experiment, ...] = (Experiment(),)
 
@@ -128,7 +128,7 @@ class MadeUpJob:
 
 
 def sweep_message(name: str, count: int = 21, *, own: bool = False, channel: str = "test") -> bytes:
-    """Return a sweep over ``count`` values: curves of many lengths, waves that move."""
+    """Return a message of a sweep over ``count`` values, with curves of different lengths."""
     frames = []
     for i in range(count):
         frame = made_up_frame(f"{name}{chr(65 + i)}" if own else name, 100 + 5 * i, layers=4)

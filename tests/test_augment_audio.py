@@ -1,4 +1,4 @@
-"""Audio augmentation: what each transformation changes, and what it leaves alone."""
+"""Audio augmentation: what each transformation changes and what it preserves."""
 
 from __future__ import annotations
 

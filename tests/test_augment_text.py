@@ -1,4 +1,4 @@
-"""Text augmentation: what each of the four changes, its limits, and the stored example."""
+"""Text augmentation: the effect of each transformation, its limits, and the stored example."""
 
 from __future__ import annotations
 

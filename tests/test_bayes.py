@@ -1,4 +1,4 @@
-"""The best possible accuracy on generated data: closed forms, limits, and points drawn anew."""
+"""The best possible accuracy on generated data: closed forms, limits, and new points."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_xor_agrees_with_its_double_integral(noise: float) -> None:
 
 
 def _best_rule(kind: str, noise: float, x: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Return the class of the larger density, worked out point by point."""
+    """Return whether class 1 has the larger density, point by point."""
     if kind == "linear":
         return x[:, 0] > x[:, 1]
     if kind == "xor":

@@ -1,4 +1,4 @@
-"""The benchmark of the lessons: it reads the pages' own values, and counts what their runs show."""
+"""The benchmark of the lessons: it reads the pages' values and counts confirmed claims."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cautions: settings that get in each other's way are told, and what is told of L1 is measured."""
+"""Cautions: conflicting settings give a warning, and the warning on L1 is measured."""
 
 from __future__ import annotations
 

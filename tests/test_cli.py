@@ -1,4 +1,4 @@
-"""The command line, as a person and as a script use it."""
+"""The command line, as users and scripts call it."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def strict_json(text: str) -> Any:
 
 
 def ran(tmp_path: Path, *experiments: dict[str, Any]) -> list[dict[str, Any]]:
-    """Run experiments from a file and return the runs of the result, read strictly."""
+    """Run experiments from a file; return the result's runs, parsed as strict JSON."""
     spec, out = tmp_path / "several.json", tmp_path / "result.json"
     assert main(["run", write(spec, {"experiments": experiments}), "-o", str(out)]) == 0
     runs = strict_json(out.read_text())["runs"]
@@ -292,7 +292,7 @@ def test_the_largest_sweep_is_accepted_and_one_more_refused() -> None:
 
 
 def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    """Return the one sentence with which the arguments are refused."""
+    """Return the error sentence for these arguments."""
     code: object
     try:
         code = main(arguments)
@@ -701,7 +701,7 @@ def test_an_interrupted_run_keeps_what_is_trained(tmp_path: Path) -> None:
 
 
 def shell(command: str, cwd: Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    """Run a shell command, in which ``regviz`` is ours, and return the exit code of that."""
+    """Run a shell command with ``regviz`` on the path; return the exit code of ``regviz``."""
     program = f'regviz() {{ {shlex.quote(sys.executable)} -m regviz "$@"; }}\n{command}'
     return subprocess.run(
         ["bash", "-c", f"{program}\nexit ${{PIPESTATUS[0]}}"], cwd=cwd, input=stdin,

@@ -1,4 +1,4 @@
-"""``python -m regviz serve`` and ``streamlit run app.py``: real servers, looked at from outside."""
+"""``python -m regviz serve`` and ``streamlit run app.py`` as real servers, tested from outside."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at proces
 
 
 def assert_ends(pids: list[int], seconds: float) -> None:
-    """Wait until processes that need not be ours have ended."""
+    """Wait for the end of processes, which need not be children of this one."""
     for pid in pids:
         try:
             descriptor = os.pidfd_open(pid)
@@ -258,7 +258,7 @@ def test_a_free_place_is_not_refused() -> None:
 
 
 def under_a_limit(soft: int, hard: int) -> tuple[str, ...]:
-    """Return ``regviz serve``, for ``python``, as started where few descriptors are allowed."""
+    """Return Python arguments that run ``regviz serve`` under a limit of descriptors."""
     code = (
         f"import resource, sys; resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard})); "
         "from regviz.cli import main; sys.exit(main(['serve']))"
@@ -443,7 +443,7 @@ def test_what_a_run_has_drawn_is_taken_in_before_the_look_that_comes_after_it(
     async def late(
         state: ScriptRequestType, asked: ClientState | None, next_run: bool
     ) -> list[str]:
-        """What is heard where a run's drawing still waits for the loop when something is asked."""
+        """Simulate a request that arrives while a run's drawing still waits for the loop."""
         heard.clear()
         loop = asyncio.get_running_loop()
         runner = SimpleNamespace(_requests=SimpleNamespace(_state=state))

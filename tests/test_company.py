@@ -1,4 +1,4 @@
-"""Runs of several people trained as one stack: each is what it would have been alone."""
+"""Runs of several sessions trained as one stack: each equals the same run alone."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def twins(**regularization: Any) -> list[Experiment]:
 
 
 def long(**regularization: Any) -> list[Experiment]:
-    """Twins that take many slices, so that something can happen on the way."""
+    """Return twins that train for many slices, so that a test can act in between."""
     return [e.replace("training.epochs", 150) for e in twins(**regularization)]
 
 

@@ -1,4 +1,4 @@
-"""The Compare page: what is done on it reaches the comparison; and once in a real browser."""
+"""The Compare page: its controls change the comparison; and once in a real browser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Comparisons: names by what differs, links, what is the same for all, the ranking in numbers."""
+"""Comparisons: names from differing settings, links, shared settings, the ranking."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ BASES = {
 
 
 def another(path: str) -> tuple[Experiment, Experiment]:
-    """Return two experiments that differ in one field alone."""
+    """Return two experiments that differ in one field."""
     base, value = NAMED.get(path, ("moons", None))
     if path.startswith("regularization.augmentation."):
         base = "digits"

@@ -1,4 +1,4 @@
-"""What docs/deploy.md promises of the image and of the compose files."""
+"""The image and the compose files, as docs/deploy.md describes them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def text(name: str) -> str:
 
 
 def services(name: str) -> dict[str, dict[str, Any]]:
-    """Return the services of a compose file, with what they extend."""
+    """Return the services of a compose file, with ``extends`` resolved."""
     found = yaml.safe_load(text(name))["services"]
     for service in found.values():
         base = service.pop("extends", None)

@@ -27,7 +27,7 @@ BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README + USE, re.DOTALL)
 
 
 def project_files() -> list[str]:
-    """Return the project's own files; a fresh machine has no git to ask."""
+    """Return the project's files, without git, which a fresh machine lacks."""
     ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").split()
     skipped = {".git", *(line.strip("/") for line in ignored if line.endswith("/"))}
     folders = ["regviz", "pages", "tests", "docs", "benchmarks", "static", "deploy"]
@@ -43,7 +43,7 @@ def project_files() -> list[str]:
 
 
 def pins(name: str) -> dict[str, str]:
-    """Return the exact versions that a requirements file asks for."""
+    """Return the exact versions in a requirements file."""
     lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
     named = (line.split(";")[0].strip() for line in lines if not line.startswith("-"))
     return dict(line.split("==") for line in named)

@@ -32,7 +32,7 @@ _seeds = itertools.count(1000)
 
 
 def twins(epochs: int) -> list[Experiment]:
-    """Make two lanes that no other test asks for: runs are shared and cached."""
+    """Make two lanes that no other test trains, because runs are shared and cached."""
     plain = Experiment.from_dict(
         {
             "data": {"n_samples": 100, "seed": next(_seeds)},
@@ -47,7 +47,7 @@ SHORT, LONG = 30, 5000
 
 
 def until(job: Job, condition: Callable[[], bool], what: str = "") -> None:
-    """Wait for a condition that only a change of the job can bring about."""
+    """Wait for a condition that only a change of the job can make true."""
     deadline = time.monotonic() + PATIENCE
     while True:
         version = job.version
@@ -89,7 +89,7 @@ def _epoch(job: Job) -> int:
 
 
 def same(a: Frame, b: Frame) -> bool:
-    """Whether two frames agree in every bit."""
+    """Whether two frames are equal bit for bit."""
 
     def equal(left: LaneFrame, right: LaneFrame) -> bool:
         for name, value in vars(left).items():
@@ -106,7 +106,7 @@ def same(a: Frame, b: Frame) -> bool:
 
 
 def gone(pid: int) -> bool:
-    """Whether a process has ended (one that nobody has reaped has)."""
+    """Whether a process has ended; a zombie counts as ended."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except FileNotFoundError:
@@ -127,7 +127,7 @@ def change(patch: pytest.MonkeyPatch, engine: Engine, **settings: Any) -> None:
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
-    """Give all tests one engine with one trainer, so that turns and losses are certain."""
+    """Give all tests one engine with one trainer, so that its schedule is deterministic."""
     engine = Engine(trainers=1, device="cpu", limits=Limits())
     yield engine
     engine.close()
@@ -135,7 +135,7 @@ def engine() -> Iterator[Engine]:
 
 @pytest.fixture
 def owner(engine: Engine) -> Iterator[Callable[[], str]]:
-    """Give names of owners, and release them all at the end."""
+    """Give new owner names, and release all owners at the end."""
     names: list[str] = []
 
     def new() -> str:

@@ -1,4 +1,4 @@
-"""Figures, palette, and the messages they travel in."""
+"""Figures, palette, and the messages that carry them."""
 
 from __future__ import annotations
 

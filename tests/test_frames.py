@@ -1,4 +1,4 @@
-"""Frames: what was packed comes out again, what is no frame is refused, the store stays small."""
+"""Frames: round trips through bytes, refusal of other bytes, and the bounded store."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ KINDS = {"cnn": CNN, "lstm": LSTM, "transformer": Experiment.from_dict(TRANSFORM
 
 
 def filled(network: AutogradNetwork, seed: int = 1) -> None:
-    """Give every lane other weights."""
+    """Give every lane different weights."""
     flat = network.parameters.flat
     flat.add_(0.4 * torch.randn(flat.shape, generator=torch.Generator().manual_seed(seed)))
 
@@ -132,7 +132,7 @@ def test_spatial_dropout_drops_whole_maps_in_training_and_none_in_evaluation() -
 
 
 def last_frame(experiments: list[Experiment]) -> Frame:
-    """Train to the end, and return the frame as it comes off the wire."""
+    """Train to the end; return the last frame after a round trip through bytes."""
     run = Run(experiments)
     for _ in run.steps():
         pass

@@ -1,4 +1,4 @@
-"""The pages of labs without a browser: each runs, says what it measured, shows the real code."""
+"""The pages of labs without a browser: each runs, reports its measurements, shows its code."""
 
 from __future__ import annotations
 

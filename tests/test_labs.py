@@ -35,7 +35,7 @@ _seeds = itertools.count(1)
 
 
 def run_lab(name: str, **parameters: Any) -> LabFrame:
-    """Return a lab's last frame; every frame on the way must be one more step."""
+    """Return a lab's last frame; each frame must be one step after the previous one."""
     frame = None
     for at, frame in enumerate(labs.start(name, parameters), start=1):
         assert frame.step == at
@@ -156,7 +156,7 @@ def test_rules() -> None:
 
 
 class Desk:
-    """A scheduler, and what it has sent."""
+    """A scheduler and the messages that it has sent."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[dict[str, Any], bytes, float]] = []
@@ -260,7 +260,7 @@ def owner(engine: Engine) -> Iterator[str]:
 
 
 def until(job: LabJob | Job, condition: Callable[[], bool]) -> None:
-    """Wait for a condition that only a change of the job can bring about."""
+    """Wait for a condition that only a change of the job can make true."""
     deadline = time.monotonic() + PATIENCE
     while True:
         version = job.version

@@ -19,7 +19,7 @@ def frame() -> LabFrame:
 
 
 def linear_net() -> Weights:
-    """Return a net whose units are always on: it is linear where the data are."""
+    """Return a network whose ReLU units are all positive on the data, where it is thus linear."""
     rng = np.random.default_rng(0)
     matrices = (rng.uniform(0, 1, (2, 4)), rng.uniform(0, 1, (4, 4)), rng.uniform(-1, 1, (4, 1)))
     return Weights(matrices, (np.zeros(4), np.zeros(4), np.zeros(1)))

@@ -1,4 +1,4 @@
-"""The theory labs: what is measured against the closed form, its limits, and a reference."""
+"""The theory labs: measurements against the closed form, its limits, and a reference."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_the_correlated_path_is_optimal_and_scikit_learn_s(correlation: float) -
 
 
 def _correlated(correlation: float) -> tuple[Any, Any]:
-    """Return a square problem with the very XᵀX and Xᵀy of the lab's correlated one."""
+    """Return a square problem with the same XᵀX and Xᵀy as the lab's correlated problem."""
     from regviz.data.datasets import stream
 
     d, n = 10, 60

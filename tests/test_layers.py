@@ -1,4 +1,4 @@
-"""Each stacked layer against torch's own module and autograd, and against its laws."""
+"""Each stacked layer against torch's module and autograd, and against its laws."""
 
 from __future__ import annotations
 

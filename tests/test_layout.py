@@ -54,7 +54,7 @@ def module_name(path: Path) -> str:
 
 
 def loaded_by(statement: str) -> set[str]:
-    """Return the top-level packages that a fresh Python holds after ``statement``."""
+    """Return the top-level packages that a new Python process has loaded after ``statement``."""
     code = f"import sys; {statement}; print(*{{name.split('.')[0] for name in sys.modules}})"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60

@@ -1,4 +1,4 @@
-"""The lessons without a browser: each runs, its controls reach the experiment, its code is real."""
+"""The lessons without a browser: each runs, its controls set the experiment, its code is real."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def opened(page: str, experiment: Experiment | None = None, **state: Any) -> App
 
 
 def finished(at: AppTest, also: Callable[[AppTest], bool] = lambda at: True) -> AppTest:
-    """Run the page until its run has ended, and ``also`` is so."""
+    """Run the page until its run has ended and ``also`` is true."""
     until = time.monotonic() + PATIENCE
     while True:
         found = [h.value for h in at.html if "rv-status" in h.value and "<style" not in h.value]

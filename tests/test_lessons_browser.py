@@ -1,4 +1,4 @@
-"""Lessons in a real browser: they train to their end, draw, and nothing complains."""
+"""Lessons in a real browser: they train to their end and draw, without errors."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def page(browser: Browser, app_server: AppServer, complaints: list[str]) -> Iter
 
 
 def go(page: Page, section: str, title: str) -> None:
-    """Go to a page by its section of the header, as a visitor does."""
+    """Go to a page by its section of the header, as a user does."""
     page.locator(".stAppHeader").get_by_role("button", name=section, exact=True).click()
     page.get_by_role("menuitem", name=title, exact=True).click()
     # else what is said of the page before is taken for this one's
@@ -66,7 +66,7 @@ def settled(page: Page) -> None:
 
 
 def lesson_ends_well(page: Page, section: str, title: str) -> None:
-    """Wait until the lesson that a page shows has trained, and check that all of it is there.
+    """Wait until a page's lesson has trained, and check that all its parts are drawn.
 
     Called for each lesson on the one walk through all pages (tests/test_offline.py).
     """

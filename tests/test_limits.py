@@ -68,7 +68,7 @@ def test_exactly_the_limit_is_allowed() -> None:
 
 
 def own(classes: int) -> dict[str, Any]:
-    """Return own data of so many classes, four points each."""
+    """Return own data of ``classes`` classes, four points each."""
     return {"kind": "csv", "points": [[i, i % 3, i % classes] for i in range(max(4 * classes, 10))]}
 
 

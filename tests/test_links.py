@@ -1,4 +1,4 @@
-"""Links to every page: one of another kind, or one that is damaged, is refused in a sentence."""
+"""Links to every page: a link of another kind or a damaged one is refused in a sentence."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def fits(page: str) -> tuple[str, ...]:
 
 @functools.cache
 def names_of(page: str) -> dict[str, Any]:
-    """Return what a page's file defines, without running the page."""
+    """Return the names that a page's file defines, without running the page."""
     text = (ROOT / "pages" / f"{page}.py").read_text(encoding="utf-8")
     names: dict[str, Any] = {"__name__": page}
     exec(compile(text[: text.index("\nlesson.show(")], page, "exec"), names)
@@ -101,7 +101,7 @@ def errors(at: AppTest) -> list[str]:
 
 @pytest.fixture
 def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
-    """End a page where it would ask for its run: what it says of its link is above that."""
+    """Stop a page before it submits its run; its notice about the link comes earlier."""
 
     def follow(*_: object) -> None:
         st.stop()
@@ -190,7 +190,7 @@ def test_a_subject_that_is_off_is_said_and_what_is_on_instead() -> None:
 
 
 def test_no_page_prints_a_note_of_its_own() -> None:
-    """Streamlit writes every bare value of a page, so a text below a constant is shown."""
+    """Streamlit writes every bare value of a page, so a docstring below a constant would show."""
     for path in (ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py"))):
         _, *body = ast.parse(path.read_text(encoding="utf-8")).body
         bare = [n for n in body if isinstance(n, ast.Expr) and not isinstance(n.value, ast.Call)]

@@ -1,4 +1,4 @@
-"""The live charts in a real browser, on a page of made-up frames that the test steers."""
+"""The live charts in a real browser, on a page of synthetic frames that the test controls."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_the_copy_is_the_installed_file(tmp_path: Path) -> None:
 
 
 class Stage:
-    """The page under test: steer its run, await its frames, look at its charts."""
+    """The page under test: control its run, await its frames, read its charts."""
 
     def __init__(self, page: Page, url: str, control: Path) -> None:
         self.page = page
@@ -76,7 +76,7 @@ class Stage:
         socket.on("framesent", look)
 
     def show(self, **control: Any) -> None:
-        """Set what the page's job is; the page looks ten times a second."""
+        """Set the page's job; the page reads it ten times a second."""
         whole = json.dumps({"run": "a", "at": 0, "frames": 20} | control)
         partial = self.control.with_suffix(".part")
         partial.write_text(whole)
@@ -114,7 +114,7 @@ class Stage:
         return self.page.eval_on_selector(chart, f"gd => gd._fullLayout.{what}")
 
     def mark(self) -> None:
-        """Put a mark on every chart's element; a chart that was mounted anew has lost it."""
+        """Mark every chart's element; a chart that is mounted again loses the mark."""
         self.page.evaluate(
             "document.querySelectorAll('.rv-root, .rv-gd, .rv-gd .main-svg')"
             ".forEach((e) => { e.marked = true })"
@@ -131,7 +131,7 @@ class Stage:
 
 @pytest.fixture(scope="module")
 def live_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """Serve tests/live_page.py; give its address and the file that steers it."""
+    """Serve tests/live_page.py; give its address and its control file."""
     folder = tmp_path_factory.mktemp("live")
     shutil.copy(ROOT / "tests" / "live_page.py", folder)
     shutil.copytree(ROOT / ".streamlit", folder / ".streamlit")
@@ -149,7 +149,7 @@ def live_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 @pytest.fixture
 def stage(live_page: tuple[str, Path], window: BrowserContext) -> Iterator[Stage]:
-    """Open a fresh page; at the end, nothing may stand in its console."""
+    """Open a new page; at the end its console must be empty."""
     url, control = live_page
     page = window.new_page()
     page.set_viewport_size({"width": 1280, "height": 900})

@@ -1,4 +1,4 @@
-"""The load tool: what it reports is what its sessions met on a real server."""
+"""The load tool: its report agrees with its sessions on a real server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The server's log: one line for each event, whatever is in it."""
+"""The server's log: one line per event, whatever its content."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from regviz.specs import SpecError
 
 @pytest.fixture(autouse=True)
 def _unset(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Nothing set up before, and nothing left behind."""
+    """Start without a configured log, and restore it afterwards."""
     monkeypatch.delenv("REGVIZ_LOG", raising=False)
     ours = logging.getLogger("regviz")
     before, level = list(ours.handlers), ours.level
@@ -79,7 +79,7 @@ def test_what_others_write_becomes_json_too(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 class Client(logging.Handler):
-    """Keeps what is written."""
+    """Keeps the records written."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -91,7 +91,7 @@ class Client(logging.Handler):
 
 @pytest.fixture
 def outside() -> Iterator[tuple[logging.Logger, list[str], list[float]]]:
-    """A logger of somebody else's with a filter, what it writes, and the clock."""
+    """Return another package's logger with a filter, its output, and the clock."""
     now = [0.0]
     logger, handler = logging.getLogger("regviz_test.outside"), Client()
     logger.filters[:] = [log.Sparing(lambda: now[0])]

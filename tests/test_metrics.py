@@ -1,4 +1,4 @@
-"""Numbers, gap and verdict: scripted curves in, one word and one sentence out."""
+"""Numbers, gap and verdict of scripted curves."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from regviz.specs import DataSpec, Experiment
 
 
 def reading(**changes: object) -> Reading:
-    """A good fit of noisy moons; the tests change what they are about."""
+    """Return a reading of a good fit of noisy moons, with changes."""
     usual = Reading(
         status="finished",
         epoch=100,
@@ -67,7 +67,7 @@ KNOWN = Known(
 
 
 def rights(train: float, val: float, n_train: int = 350, n_val: int = 150) -> NDArray[np.int64]:
-    """Right answers of two equally frequent classes, equally often right."""
+    """Return counts of right answers for two equally frequent classes with equal accuracy."""
     out = np.zeros((3, 2, 2), np.int64)
     for i, (share, n) in enumerate(((train, n_train), (val, n_val), (val, n_val))):
         right = round(share * n) if math.isfinite(share) else 0
@@ -253,7 +253,7 @@ def test_a_reason_is_one_sentence(changes: dict[str, float]) -> None:
 
 
 def lane(epochs: int, **changes: object) -> LaneFrame:
-    """A lane whose row i of the history is i + epoch / 1000."""
+    """Return a lane whose history in row i is i + epoch / 1000."""
     rows = np.arange(len(HISTORY), dtype=np.float32)[:, None]
     history = (rows + np.arange(1, epochs + 1) / 1000).astype(np.float32)
     usual = LaneFrame(

@@ -1,4 +1,4 @@
-"""All pages in a real browser that reaches nothing outside, and a server without a network."""
+"""All pages in a real browser without outside access, and a server without a network."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ TITLES = [title for titles in pages().values() for title in titles]
 
 @dataclass
 class Walk:
-    """What a browser asked for on its way through all pages, and what the server wrote."""
+    """A browser's requests on a walk through all pages, and the server's output."""
 
     host: str
     requests: list[str] = field(default_factory=list)
@@ -104,7 +104,7 @@ class Walk:
             self.failed.append(request.url)
 
     def drawn(self, page: Page, title: str) -> None:
-        """Wait until a page is drawn, with the scripts and fonts that it takes."""
+        """Wait until a page is drawn, with its scripts and fonts."""
         expect(page).to_have_title(re.compile(f"^{re.escape(title)} ·"))
         app = page.locator(".stApp")
         expect(app).to_have_attribute("data-test-script-state", "notRunning")

@@ -124,7 +124,7 @@ def test_no_penalty_touches_a_bias() -> None:
 
 
 def lasso(kind: str, lam: float, momentum: float, steps: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Minimize ½‖w - c‖² + λ‖w‖₁ for c in twelve entries; the answer is S(c, λ)."""
+    """Minimize ½‖w - c‖² + λ‖w‖₁ for twelve entries of c; the solution is S(c, λ)."""
     lr = 0.02 if kind == "sgd" else 0.003
     optimizer = make(1, kind, lr=[lr], l1=[lam], momentum=[momentum])
     parameters = optimizer.parameters

@@ -1,4 +1,4 @@
-"""Own data: what a table becomes, what is refused and how, and where it may not go."""
+"""Own data: from a table to an experiment, refusals, and where own data must not appear."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def points(n: int = 40, seed: int = 0, scale: float = 1.0) -> list[list[float]]:
 
 
 def own(n: int = 40, seed: int = 0, scale: float = 1.0, **more: object) -> Experiment:
-    """An experiment on own data, short to train."""
+    """Return an experiment on own data that trains quickly."""
     return Experiment.from_dict(
         {
             "data": {"kind": "csv", "points": points(n, seed, scale), **more},
@@ -47,7 +47,7 @@ def own(n: int = 40, seed: int = 0, scale: float = 1.0, **more: object) -> Exper
 
 
 def several(kinds: int, n: int = 60, seed: int = 0, **more: object) -> Experiment:
-    """An experiment on own data of several classes, round about, short to train."""
+    """Return an experiment on own data of several classes in a circle that trains quickly."""
     rng = np.random.default_rng(seed)
     angle = 2 * np.pi * np.arange(n) / kinds
     x = np.stack([np.cos(angle), np.sin(angle)], axis=1) + rng.normal(scale=0.2, size=(n, 2))
@@ -470,7 +470,7 @@ def engine() -> Iterator[Engine]:
 
 def test_the_server_keeps_no_finished_run_on_own_data(engine: Engine) -> None:
     def trains(e: Experiment, owner: str) -> bool:
-        """Whether a run is started for this, and it is not answered from the cache."""
+        """Whether the engine starts a run for an experiment instead of answering from the cache."""
         with engine._lock:  # what its trainer answers has to wait
             job = engine.submit([e], owner)
             new = job.state != "finished"

@@ -1,4 +1,4 @@
-"""Own data on the page: how it comes in, what it becomes, and that nothing of it goes astray."""
+"""Own data on the page: upload, choices, experiment, and isolation from other sessions."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ OWN = Experiment(TABLE.data(SHORT.data), SHORT.model, SHORT.regularization, SHOR
 
 
 def shown(at: AppTest) -> Experiment:
-    """Return the experiment that the page shows, having checked that its address names it."""
+    """Return the experiment that the page shows, after checking its address."""
     value = at.session_state["experiment"]
     assert isinstance(value, Experiment)
     link = at.query_params["e"]
@@ -48,7 +48,7 @@ def shown(at: AppTest) -> Experiment:
 
 
 def opened(at: AppTest) -> AppTest:
-    """Open that part of the panel, as a click does."""
+    """Open the expander for own data, as a click does."""
     at.session_state["own-data"] = True
     return at.run()
 
@@ -415,7 +415,7 @@ def test_a_run_of_the_page_that_was_cut_short_is_no_error() -> None:
 
 
 class Guest:
-    """A visitor of one's own browser, with all that the server ever sent."""
+    """A session in a separate browser, with all messages that the server has sent."""
 
     def __init__(self, browser: Browser) -> None:
         self.context = browser.new_context(viewport={"width": 1440, "height": 900})
@@ -477,7 +477,7 @@ def test_points_are_drawn_where_one_clicks_and_trained_on(
         page.mouse.up()
 
     def drawn() -> int:
-        """Return how many points the first panel shows now, sketched or drawn by Plotly."""
+        """Return the number of points in the first panel, sketched or drawn by Plotly."""
         return int(
             chart.evaluate(
                 """chart => {

@@ -1,4 +1,4 @@
-"""Sweeps and whole figures as messages: the browser gets what the runs were."""
+"""Sweeps and whole figures as messages: they carry the runs' numbers."""
 
 from __future__ import annotations
 

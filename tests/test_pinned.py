@@ -1,4 +1,4 @@
-"""Links, files and refusals stay what they were, on every machine: see ``benchmarks/pinned.py``."""
+"""Links, files and refusals stay equal on every machine: see ``benchmarks/pinned.py``."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_names_axes_and_refusals_are_as_they_were(name: str) -> None:
 
 
 def _opened(value: Any) -> Any:
-    """Return a value with each link as what it holds."""
+    """Return a value with each link replaced by its content."""
     if isinstance(value, dict):
         return {key: _opened(entry) for key, entry in value.items()}
     if isinstance(value, list):

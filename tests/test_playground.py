@@ -1,4 +1,4 @@
-"""The Playground without a browser: every control reaches the experiment, every way in holds."""
+"""The Playground without a browser: controls, links, files, presets and runs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SHORT = Experiment.from_dict(
 
 
 def open_app(experiment: Experiment | None = SHORT, link: str | None = None) -> AppTest:
-    """Open the page, by a link to ``experiment`` unless another text is given."""
+    """Open the page by a link to ``experiment``, or by ``link`` if given."""
     at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     if link is None and experiment is not None:
         link = specs.to_link(experiment)
@@ -49,7 +49,7 @@ def open_app(experiment: Experiment | None = SHORT, link: str | None = None) -> 
 
 
 def shown(at: AppTest) -> Experiment:
-    """Return the experiment that the page shows, having checked that its address says the same."""
+    """Return the experiment that the page shows, after checking its address."""
     value = at.session_state["experiment"]
     assert isinstance(value, Experiment)
     (link,) = (
@@ -60,14 +60,14 @@ def shown(at: AppTest) -> Experiment:
 
 
 def control(at: AppTest, label: str) -> Any:
-    """Return the one widget with this label."""
+    """Return the only widget with this label."""
     kinds = (at.slider, at.select_slider, at.selectbox, at.toggle, at.number_input)
     (found,) = [w for kind in kinds for w in kind if w.label == label]
     return found
 
 
 def in_the_history(at: AppTest, link: str) -> None:
-    """Go to an address through the history, as a browser tells the server."""
+    """Open an address as a browser does on navigation through its history."""
     at.query_params["e"] = link
     data = partial(RerunData, is_history_navigation=True)
     with patch.object(local_script_runner, "RerunData", data):
@@ -371,7 +371,7 @@ def test_values_that_do_not_fit_together_are_one_sentence() -> None:
 
 
 def shows_code(at: AppTest) -> AppTest:
-    """Open that part of the page, as a click does."""
+    """Open the expander with the code, as a click does."""
     languages = {c.language for c in at.code}
     assert not languages & {"python", "json"}  # closed, it costs nothing
     at.session_state["playground-code"] = True
@@ -400,7 +400,7 @@ def test_the_code_shown_makes_the_same_twins() -> None:
 
 
 def wait_for(at: AppTest, word: str, seconds: float = PATIENCE) -> str:
-    """Run the page until its status says ``word``; the status' text."""
+    """Run the page until its status contains ``word``; return the status."""
     until = time.monotonic() + seconds
     while True:
         (status,) = [h.value for h in at.html if "rv-status" in h.value and "<style" not in h.value]

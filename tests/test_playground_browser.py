@@ -1,4 +1,4 @@
-"""The Playground as a visitor meets it: the real app, real trainers, a real browser."""
+"""The Playground as a user sees it: the real app, real trainers, a real browser."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ OTHERS_THERE = """() => document.querySelector(".st-key-playground-code")
 
 
 class Visitor:
-    """A page of a visitor's own, with whatever went wrong and whatever was fetched."""
+    """A page in a new session, with its errors and its requests."""
 
     def __init__(self, context: BrowserContext, url: str) -> None:
         self.url = url
@@ -81,18 +81,18 @@ class Visitor:
         return self.page.locator(".st-key-readout table")
 
     def numbers(self) -> str:
-        """Return the table as it is drawn, once it is."""
+        """Return the table's text, once it is drawn."""
         self.page.wait_for_function(UP_TO_DATE)
         return self.table.inner_text()
 
     def picture(self) -> str:
-        """Return the boundaries as they are drawn, once they are."""
+        """Return the boundaries' pixels, once they are drawn."""
         self.page.wait_for_function(UP_TO_DATE)
         canvas = self.page.locator(".st-key-decision-boundary canvas").first
         return str(canvas.evaluate("(c) => c.toDataURL()"))
 
     def shows(self, picture: str, *, same: bool = True) -> None:
-        """Wait until the boundaries are drawn like ``picture``, or otherwise."""
+        """Wait until the boundaries equal ``picture``, or differ from it if not ``same``."""
         self.page.wait_for_function(
             """([picture, same]) => {
                 const canvas = document.querySelector('.st-key-decision-boundary canvas')
@@ -102,11 +102,11 @@ class Visitor:
         )
 
     def experiment(self) -> Experiment:
-        """Return the experiment that the address says."""
+        """Return the experiment in the address."""
         return specs.from_link(parse_qs(urlsplit(self.page.url).query)["e"][0])
 
     def slider(self, label: str) -> Locator:
-        """Return a control's handle (Streamlit names it twice over: "Noise Noise")."""
+        """Return a slider's handle (Streamlit repeats its label: "Noise Noise")."""
         box = self.page.locator(".stSlider", has=self.page.get_by_text(label, exact=True))
         return box.get_by_role("slider")
 
@@ -114,7 +114,7 @@ class Visitor:
         self.page.locator(".st-key-transport").get_by_role("button", name=name).click()
 
     def press_as_a_chart_asks(self, key: str) -> None:
-        """Press a button in the moment in which the scrubber asks for stored frames."""
+        """Press a button at the moment when the scrubber requests stored frames."""
         self.page.evaluate(
             """(key) => {
                 const scrubber = document.querySelector('.rv-scrub input[type=range]')
@@ -126,16 +126,16 @@ class Visitor:
         )
 
     def quiet(self) -> None:
-        """Wait until the server has nothing more to say, and the browser every script for it."""
+        """Wait until the server sends no more messages and the browser has loaded every script."""
         settled(self.page)
 
     def whole(self) -> None:
-        """Wait until all of the page is drawn, with every script, while a run may go on."""
+        """Wait until the whole page is drawn with every script, even during a run."""
         expect(self.page.locator(".st-key-playground-code")).to_be_visible()
         expect(self.page.get_by_test_id("stSkeleton")).to_have_count(0)
 
     def stands(self) -> None:
-        """Wait until the page is drawn for a run that is paused: no look at it is due."""
+        """Wait until the page is drawn for a paused run, and no fragment is due to run."""
         self.reaches("paused")
         transport = self.page.locator(".st-key-transport")
         expect(transport.get_by_role("button", name="Play")).to_be_enabled()
@@ -182,7 +182,7 @@ def test_all_of_it_is_on_the_first_screen(visitor: Visitor) -> None:
 def test_nothing_jumps_when_a_control_is_late(
     browser: Browser, app_server: AppServer, script: str
 ) -> None:
-    """Each kind of control has a script of its own, and any of them may come last."""
+    """Each kind of control has a separate script, and any of them may load last."""
     context = browser.new_context(viewport=SIZE)  # it has none of them yet
     late: list[Route] = []
     context.route(f"**/{script}.*.js", lambda route: late.append(route))
@@ -316,7 +316,7 @@ def test_the_end_of_a_run_leaves_the_rest_of_the_page_alone(visitor: Visitor) ->
 
 @pytest.fixture
 def delivered(visitor: Visitor) -> Visitor:
-    """A finished run, so long after the page was drawn that a slider has only the run drawn."""
+    """Open a page with a finished run, long enough ago that a slider reruns only the run."""
     visitor.open(SMALL)
     visitor.reaches("finished")
     visitor.quiet()
@@ -326,7 +326,7 @@ def delivered(visitor: Visitor) -> Visitor:
 
 
 def another(visitor: Visitor, label: str, key: str = "ArrowRight") -> Experiment:
-    """Move a slider and wait until its run is over; return the experiment that the address says."""
+    """Move a slider and wait for the end of its run; return the experiment in the address."""
     shown = visitor.page.evaluate("window.__regviz.playground.run")
     visitor.slider(label).press(key)
     visitor.page.wait_for_function(
@@ -550,6 +550,6 @@ def test_an_upload_that_is_no_json_is_one_sentence(visitor: Visitor) -> None:
 
 @pytest.fixture
 def own_server() -> Iterator[AppServer]:
-    """A server of its own, for a test that kills its trainers."""
+    """Give a separate server to a test that kills its trainers."""
     with running_app(("-m", "streamlit", "run", "app.py")) as server:
         yield server

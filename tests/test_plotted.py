@@ -1,4 +1,4 @@
-"""Every figure of the app on a slide: drawn by matplotlib, it holds what Plotly was given."""
+"""Every figure of the app on a slide: matplotlib draws the data of the Plotly figure."""
 
 from __future__ import annotations
 

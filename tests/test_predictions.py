@@ -1,4 +1,4 @@
-"""Predictions: each is judged by the run of its own experiment, and by no other."""
+"""Predictions: each is judged only by the run of its experiment."""
 
 from __future__ import annotations
 

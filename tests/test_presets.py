@@ -1,4 +1,4 @@
-"""Presets: each makes its point, measured with the real core."""
+"""Presets: each shows its claim, measured with the real core."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from regviz.training.run import Run
 
 @pytest.fixture(autouse=True, scope="module")
 def _one_thread() -> Iterator[None]:
-    """As in a trainer; for networks this small more threads only get in each other's way."""
+    """Use one thread as a trainer does; more threads slow networks of this size down."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -25,7 +25,7 @@ def _one_thread() -> Iterator[None]:
 
 @functools.cache
 def outcome(name: str) -> tuple[list[Reading], list[Verdict]]:
-    """Train a preset and its twin; readings and verdicts of (without, with)."""
+    """Train a preset and its twin; return readings and verdicts of (without, with)."""
     experiment = presets.by_name(name).experiment
     run = Run([experiment.without_regularization(), experiment])
     for _ in run.steps():

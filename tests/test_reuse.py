@@ -1,4 +1,4 @@
-"""Lanes of finished runs in the place of lanes to be trained: the same picture for less work."""
+"""Reuse of lanes of finished runs: the same frames for less work."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STOPPED = L2.replace("training.lr", 0.05).replace("regularization.early_stopping
 
 
 def frames_of(experiments: list[Experiment], every: int = 1) -> list[Frame]:
-    """Train, and look every so many epochs and at the end."""
+    """Train; return a frame every ``every`` epochs and at the end."""
     run = Run(experiments)
     frames: list[Frame] = []
     for _ in run.steps():

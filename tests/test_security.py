@@ -1,4 +1,4 @@
-"""What a stranger may try: nothing that came from outside reaches code, files, markup or others."""
+"""Attacks: input from outside must not reach code, files, markup or other sessions."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ DANGEROUS_ARGUMENTS = {"unsafe_allow_html", "allow_pickle", "shell"}
 
 
 def dangers(source: str) -> list[str]:
-    """Name the calls in a source that could make code, a command or markup of a text."""
+    """Return the calls in a source that could turn text into code, a command or markup."""
     found = []
     for node in ast.walk(ast.parse(source)):
         if not isinstance(node, ast.Call):

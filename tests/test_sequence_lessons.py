@@ -1,4 +1,4 @@
-"""The sequence lessons: twins and labs by their laws and by torch, figures, and both pages."""
+"""The sequence lessons: laws of twins and labs, torch as reference, figures, both pages."""
 
 from __future__ import annotations
 

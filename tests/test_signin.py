@@ -1,4 +1,4 @@
-"""Sign-in: asked for where it is set up, and only there."""
+"""Sign-in: required if it is configured, and only then."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def visit(user: dict[str, object]) -> AppTest:
 
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Where secrets would lie."""
+    """Return the path of the secrets file."""
     path = tmp_path / "secrets.toml"
     before = config.get_option("secrets.files")
     config.set_option("secrets.files", [str(path)])

@@ -1,4 +1,4 @@
-"""Any text in, every format opens: titles, labels, names of columns and classes, in any script."""
+"""Slides with any text: titles, labels, names of columns and classes, in any script."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ CASES = Path(__file__).parent / "cases"
 
 
 def own(kinds: int, columns: tuple[str, str], classes: tuple[str, ...]) -> Experiment:
-    """Return an experiment on own data; names are put in unchecked, as a reader may let more in."""
+    """Return an experiment on own data with unchecked names, in case a reader accepts more."""
     rng = np.random.default_rng(kinds)
     points = [[*xy, i % kinds] for i, xy in enumerate(rng.normal(size=(60, 2)).tolist())]
     e = Experiment.from_dict(
@@ -128,7 +128,7 @@ def test_names_stay_different_when_they_are_shortened() -> None:
 
 
 class _Parsed(HTMLParser):
-    """Collects what a browser would see: headings, scripts, open elements."""
+    """Collects a page's headings, scripts and open elements."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -147,7 +147,7 @@ class _Parsed(HTMLParser):
 
 
 def opened(content: bytes, format: str) -> str:
-    """Open a file as its readers do; return the texts in it, as far as it has any."""
+    """Open a file as its readers do; return its texts, if any."""
     if format == "svg":
         root = ET.fromstring(content)
         return " ".join(root.itertext())
@@ -312,7 +312,7 @@ def test_two_classes_of_one_name_keep_an_entry_each(tables: dict[int, Runs]) -> 
 
 @pytest.fixture
 def only_dejavu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No fonts but those that come with matplotlib."""
+    """Allow only the fonts that come with matplotlib."""
     bundled = [e for e in font_manager.fontManager.ttflist if e.name.startswith("DejaVu")]
     monkeypatch.setattr(font_manager.fontManager, "ttflist", bundled)
     monkeypatch.setattr(font_manager, "findSystemFonts", list)

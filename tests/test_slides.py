@@ -1,4 +1,4 @@
-"""Slides: each format holds what it should, equal runs give equal files, bad input a sentence."""
+"""Slides: content of each format, equal files for equal runs, a sentence for bad input."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def twins() -> Runs:
 
 
 def several(runs: Runs, n: int) -> Runs:
-    """Return ``n`` runs: the twins over and over, under the names of a sweep."""
+    """Return ``n`` runs: repeated twins with the names of a sweep."""
     es = tuple(runs.experiments[1].replace("regularization.l2", 10.0**-k) for k in range(n))
     last = runs.last
     assert last.data is not None
@@ -140,7 +140,7 @@ def test_no_words_are_cut_or_overlap(figures: tuple[str, ...], n: int, twins: Ru
 
 
 def _boxes(page: stills.Drawn) -> Iterator[tuple[str, Any]]:
-    """Yield each text that is seen, and its place in pixels."""
+    """Yield each visible text and its bounding box in pixels."""
     unseen = set()
     for ax in page.figure.axes:
         for axis, limits in ((ax.xaxis, ax.get_xlim()), (ax.yaxis, ax.get_ylim())):
@@ -297,7 +297,7 @@ def test_an_animation_takes_even_steps(twins: Runs) -> None:
 
 
 class Outline(HTMLParser):
-    """What a page is made of: tags with their attributes, and the words in them."""
+    """The content of a page: tags with their attributes, and their words."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -635,7 +635,7 @@ def test_a_format_without_its_library_is_refused(
 
 
 def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
-    """Return the one sentence with which the arguments are refused."""
+    """Return the error sentence for these arguments."""
     code: object
     try:
         code = main(["render", *arguments])
@@ -872,7 +872,7 @@ def test_what_does_not_go_with_a_sweep_is_one_sentence(
 
 @pytest.fixture(scope="module")
 def three() -> Runs:
-    """Return two runs on three classes, at their ends."""
+    """Return two finished runs on three classes."""
     corners = ((0, 0), (4, 0), (2, 4))
     table = [[x + i % 3, y + i // 3, k] for k, (x, y) in enumerate(corners) for i in range(9)]
     own = {"kind": "csv", "points": table, "classes": ["ash", "elm", "oak"]}

@@ -1,4 +1,4 @@
-"""From a page to slides in a real browser: a file in one click, and a deck from the tray."""
+"""Export to slides in a real browser: a file in one click, and a deck from the tray."""
 
 from __future__ import annotations
 

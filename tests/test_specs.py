@@ -1,4 +1,4 @@
-"""Experiments: what goes in comes out the same; what does not fit is refused in one sentence."""
+"""Experiments: round trips, and refusal of invalid ones in one sentence."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ CONTRACT = json.loads(
 
 
 def assert_one_sentence(text: str, field: str) -> None:
-    """One line that ends in a full stop and names the field."""
+    """Check that a text is one line that ends in a full stop and names the field."""
     assert field in text
     assert "\n" not in text
     assert text.endswith(".")
@@ -58,7 +58,7 @@ def assert_one_sentence(text: str, field: str) -> None:
 
 @st.composite
 def experiments(draw: st.DrawFn) -> Experiment:
-    """Any valid experiment."""
+    """Draw any valid experiment."""
 
     def real(low: float, high: float, *, below: bool = False) -> float:
         return draw(st.floats(low, high, exclude_max=below))
@@ -138,7 +138,7 @@ json_values = st.recursive(
 
 @st.composite
 def almost_experiments(draw: st.DrawFn) -> Any:
-    """The contract's file with one field (or group) replaced by anything."""
+    """Draw the contract's file with one field (or group) replaced by any value."""
     document = json.loads(json.dumps(CONTRACT))
     path = draw(st.sampled_from([*field_names(), *CONTRACT])).split(".")
     at = document
@@ -363,7 +363,7 @@ def test_text_that_is_no_experiment_is_refused_in_one_sentence(text: str | bytes
 
 
 def read_or_refusal(text: str | bytes) -> tuple[Experiment, ...] | str:
-    """Read experiments; where they are refused, the sentence. Any other error comes out."""
+    """Read experiments; return them or the error sentence. Other exceptions propagate."""
     try:
         return experiments_from_json(text)
     except SpecError as error:

@@ -1,4 +1,4 @@
-"""The Sweep page: its controls reach the lanes, its link holds it all, and a browser scrubs it."""
+"""The Sweep page: controls, lanes, links, and scrubbing in a browser."""
 
 from __future__ import annotations
 

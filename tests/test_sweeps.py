@@ -1,4 +1,4 @@
-"""Sweeps: values, cells, outcomes, the one-standard-error choice; and their pictures."""
+"""Sweeps: values, cells, outcomes, the one-standard-error choice, figures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kinds of tables that public bug reports name: other names, numbers and languages than there."""
+"""Kinds of tables from public bug reports, with other names, numbers and languages."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def refused(content: bytes | str, **more: Any) -> str:
 
 
 def lines(head: str, row: Callable[[int, str], str], labels: str = "ab", n: int = 24) -> str:
-    """Return a header and rows; each gets its number and one of the labels."""
+    """Return a header and rows; ``row`` receives its number and a label."""
     words = labels.split() if " " in labels else list(labels)
     return head + "".join(row(i, words[i % len(words)]) + "\n" for i in range(n))
 
@@ -609,7 +609,7 @@ def test_another_process_reads_the_same() -> None:
 
 
 def bomb(text: str) -> bytes:
-    """Return a workbook that is small, until it is unpacked."""
+    """Return a small workbook that unpacks to a huge one."""
     source = zipfile.ZipFile(BytesIO(xlsx({"a": SMALL})))
     sink = BytesIO()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:

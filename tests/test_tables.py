@@ -1,4 +1,4 @@
-"""Tables as people bring them: how they are read, what is chosen, what is said and refused."""
+"""Tables of users: reading, suggested columns, notes and refusals."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from tests.test_own_data import one_sentence
 
 
 def read(content: bytes | str, pair: tuple[str, str | None] | None = None, **more: Any) -> Table:
-    """Read a table and choose as is chosen where nobody chooses."""
+    """Read a table and use the suggested columns."""
     return choose(reading.read(content), pair=pair, **more)
 
 
 def refused(content: bytes | str, **more: Any) -> str:
-    """Return the sentence that refuses a table, having checked that it is one."""
+    """Return the error sentence for a table, after checking that it is one sentence."""
     with pytest.raises(SpecError) as caught:
         read(content, **more)
     return one_sentence(str(caught.value))
@@ -367,7 +367,7 @@ DAMAGES: list[Damage] = [
 
 
 def check(content: bytes | str) -> bool:
-    """Read a table; whether it could be. Everything else must be one sentence."""
+    """Read a table; return whether that worked. An error must be one sentence."""
     try:
         found = read(content)
     except SpecError as error:
@@ -406,7 +406,7 @@ def test_any_bytes_and_any_text_read_or_say_one_sentence(content: bytes | str) -
     ["1,2,a\n", "1" * 99 + ",", '"', '"\n', ",", ";" * 999 + "\n", "\n", " ", "9" * 999 + "\n"],
 )
 def test_the_work_is_bounded_by_the_size(unit: str) -> None:
-    """The largest file of any such stuff, in far less than quadratic time would take."""
+    """The largest file of such content is read far faster than in quadratic time."""
     whole = (unit * (MAX_BYTES // len(unit) + 1))[:MAX_BYTES]
     in_rows = ("".join(unit * 1000)[:990].replace("\n", "") + "\n") * MAX_ROWS
     for content in (whole, in_rows[:MAX_BYTES]):

@@ -1,4 +1,4 @@
-"""The table of techniques: every row names a page, a core, a twin and a paper that are there."""
+"""The table of techniques: the page, core, twin and paper of every row exist."""
 
 from __future__ import annotations
 

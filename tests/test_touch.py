@@ -1,4 +1,4 @@
-"""Phones and tablets: what is seen first, what a finger does on sliders and charts, what fits."""
+"""Phones and tablets: the first screen, touch on sliders and charts, layout."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Opens = Callable[..., Page]
 
 @pytest.fixture
 def opens(browser: Browser, app_server: AppServer) -> Iterator[Opens]:
-    """Open a page in a browser window of its own, on a touch screen unless told otherwise."""
+    """Open a page in a new browser window, by default with a touch screen."""
     contexts = []
 
     def opened(path: str, size: tuple[int, int], *, touch: bool = True) -> Page:
@@ -41,7 +41,7 @@ def opens(browser: Browser, app_server: AppServer) -> Iterator[Opens]:
 
 
 def swipe(page: Page, at: tuple[float, float], by: tuple[float, float], steps: int = 8) -> None:
-    """Move a finger over the screen, as the browser's own touch events."""
+    """Move a finger over the screen by native touch events."""
     fingers = page.context.new_cdp_session(page)
     _touch(fingers, "touchStart", [at])
     for i in range(1, steps + 1):
@@ -51,7 +51,7 @@ def swipe(page: Page, at: tuple[float, float], by: tuple[float, float], steps: i
 
 
 def pinch(page: Page, at: tuple[float, float]) -> None:
-    """Part two fingers over the screen."""
+    """Move two fingers apart on the screen."""
     fingers = page.context.new_cdp_session(page)
     for i in range(8):
         apart = 20 + 8 * i
@@ -79,7 +79,7 @@ RESTING = """async part => {
 
 
 def centred(part: Locator, across: float = 0.5) -> tuple[float, float]:
-    """Scroll a part to the middle of the screen, and return a place on it."""
+    """Scroll an element to the middle of the screen; return a point on it."""
     part.evaluate(RESTING)  # a flick goes on for a while
     box = part.bounding_box()
     assert box is not None
@@ -87,7 +87,7 @@ def centred(part: Locator, across: float = 0.5) -> tuple[float, float]:
 
 
 def scrolled(page: Page, part: str, before: float) -> None:
-    """Wait until a part has been scrolled from where it was."""
+    """Wait until an element has been scrolled from its position."""
     arguments = [part, before]
     page.wait_for_function(
         "([part, before]) => Math.abs(document.querySelector(part).scrollTop - before) > 40",

@@ -27,7 +27,7 @@ SMALL = Experiment.from_dict(
 
 
 class Desk:
-    """A scheduler of real runs, and what it has sent."""
+    """A scheduler of real runs and the messages that it has sent."""
 
     def __init__(self, policy: Policy | None = None) -> None:
         self.sent: list[tuple[dict[str, Any], bytes, float]] = []

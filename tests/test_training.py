@@ -1,4 +1,4 @@
-"""Runs: the invariants of a stack, the contract's numbers, and torch's own loop as reference."""
+"""Runs: the invariants of a stack, the contract's numbers, and torch's training loop as a check."""
 
 from __future__ import annotations
 
@@ -208,8 +208,8 @@ def test_the_running_variance_settles_at_the_true_one(n: int, position: str) -> 
 
 
 def test_one_point_more_or_less_changes_little_with_batch_norm() -> None:
-    """The numbers that failed: 33 points left a batch of one, and every evaluation was arbitrary
-    (a median training loss of 1.3 where 32 and, joined, 33 points have 0.04)."""
+    """With a last batch of one point, 33 points once had a median training loss of 1.3, where 32
+    points and 33 points with joined batches have 0.04."""
     seen = {}
     for n in (32, 33, 34):
         e = with_train_points(n, model__hidden=[32, 32], model__norm="batch", training__epochs=100)

@@ -1,4 +1,4 @@
-"""What somebody waits for goes first, and looks at runs never take the whole server."""
+"""Urgent runs of a page go first, and polling of runs never takes the whole server."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def nobody_else(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def begun(what: Callable[[], object]) -> threading.Event:
-    """Have a thread do something, and stay; return what is set when it has been done."""
+    """Run something in a thread that then stays alive; return the event of its completion."""
     done = threading.Event()
 
     def thread() -> None:
@@ -143,7 +143,7 @@ STUDENTS = 24
 
 
 class Counting(Visitor):
-    """A visitor who counts the runs of a page or of a part of one."""
+    """A client that counts the runs of a page and of its fragments."""
 
     runs = 0
 

@@ -1,4 +1,4 @@
-"""What is said about a frame is kept for all visitors, whose pages are drawn by many threads."""
+"""Verdicts on a frame are cached for all sessions, whose threads use the cache concurrently."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from regviz.ui import verdicts
 
 
 class Thing:
-    """Anything."""
+    """Any object that accepts weak references."""
 
 
 def test_what_was_found_out_is_kept_as_long_as_there_is_room() -> None:

@@ -1,4 +1,4 @@
-"""What so few points can show: the ECE of a perfectly calibrated model, and margins of accuracy."""
+"""Uncertainty from few points: the ECE of a perfectly calibrated model, margins of accuracy."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def lane() -> LaneFrame:
 
 
 def binned(lane: LaneFrame, confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> LaneFrame:
-    """Return a lane with the bins of these answers, (lo, hi] as the twin has them."""
+    """Return a lane with these answers in the twin's bins, (lo, hi]."""
     at = np.ceil(confidence * RELIABILITY_BINS).astype(int).clip(1, RELIABILITY_BINS) - 1
     bins = [
         np.bincount(at, weights, RELIABILITY_BINS)
@@ -48,7 +48,7 @@ def test_the_ece_is_the_twin_s(lane: LaneFrame) -> None:
 
 @pytest.mark.parametrize("n", [40, 90, 400])
 def test_a_perfect_model_is_within_its_range_nine_times_of_ten(lane: LaneFrame, n: int) -> None:
-    """The law: right with the very probability that it says, point by point and not bin by bin."""
+    """A calibrated model is right with its stated probability, point by point, not bin by bin."""
     c, rng = confidences(n, n), np.random.default_rng(7)
     drawn = [binned(lane, c, rng.random(n) < c) for _ in range(400)]
     luck = uncertainty.perfect_ece(drawn[0])
@@ -99,7 +99,7 @@ def test_a_model_too_sure_by_far_is_told_from_a_calibrated_one(lane: LaneFrame) 
 
 
 def test_a_lower_ece_that_luck_explains_is_not_called_worse(lane: LaneFrame) -> None:
-    """One that is surer has a smaller range: the difference is held against 0 as well."""
+    """A more confident model has a smaller range, so the difference is compared with 0, too."""
     luck = uncertainty.Luck(value=0.01, mean=0.04, low=0.015, high=0.06, n=90)
     assert luck.sign == 0
     assert dataclasses.replace(luck, value=-0.001).sign == -1

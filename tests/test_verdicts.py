@@ -1,4 +1,4 @@
-"""Verdicts on trained models: what is wrong is never praised, and all places say the same."""
+"""Verdicts on trained models: no bad model gets a good verdict, and all outputs agree."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CONSTANT = {"l2": 50.0}  # so strong that the model answers one class
 
 @pytest.fixture(autouse=True, scope="module")
 def _one_thread() -> Iterator[None]:
-    """As in a trainer."""
+    """Use one thread, as a trainer does."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

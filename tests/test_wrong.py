@@ -1,4 +1,4 @@
-"""The wall of misconceptions: each wrong one is wrong in the way it says, the right one is not."""
+"""The misconceptions: each wrong version fails as its docstring says, the right one does not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small workbooks for tests, made without a library: the parts that a reader needs, zipped."""
+"""Small workbooks for tests, made without a library: zipped files with the necessary parts."""
 
 from __future__ import annotations
 

@@ -78,8 +78,12 @@ def noise_ridge(
 
     E‖y - (X + σE)w‖² = ‖y - Xw‖² + n·σ²‖w‖².
 
-    The same as :func:`dropout_ridge`, with new noise on the inputs at each step and ``strength`` =
-    n·σ².
+    A linear model on y = Xw* + noise, trained by full-batch SGD with new noise on the inputs at
+    each step. Arrays: ``step`` (t,); ``weights`` (t, d), the iterate; ``averaged`` (t, d), the mean
+    of its second half so far; ``closed_form`` (d,), the minimizer (XᵀX + diag(strength))⁻¹Xᵀy;
+    ``least_squares`` (d,), the same without a penalty; ``true`` (d,); ``strength`` (d,), added to
+    the diagonal: n·σ²; ``gap`` (t,). Values: ``gap`` = max|averaged - closed form|/max|closed
+    form|; ``gap_least_squares``, the same against the minimizer without a penalty.
 
     Source: Bishop 1995, "Training with noise is equivalent to Tikhonov regularization".
     """

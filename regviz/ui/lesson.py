@@ -478,20 +478,20 @@ def predicted(lesson: Lesson, experiment: Experiment) -> str | None:
     return None if made is None else made[1]
 
 
-def lowest(losses: Sequence[float]) -> int:
-    """Return the index of the lowest finite loss; 0 if there is none."""
-    known = [loss if math.isfinite(loss) else math.inf for loss in losses]
-    return known.index(min(known))
-
-
 def mode_losses(frame: Frame) -> tuple[float, float]:
     """Return the second lane's training loss in train mode and in eval mode, in nats."""
     lane = frame.lanes[1]
     return float(lane.curve("train_loss_train_mode")[-1]), float(lane.curve("train_loss")[-1])
 
 
+def lowest(losses: Sequence[float]) -> int:
+    """Return the index of the lowest finite loss; 0 if there is none."""
+    known = [loss if math.isfinite(loss) else math.inf for loss in losses]
+    return known.index(min(known))
+
+
 def verdicts(frame: Frame, lanes: Lanes) -> tuple[list[metrics.Reading], list[verdict.Verdict]]:
-    """Return each lane's reading and verdict; the lanes share one data set."""
+    """Return reading and verdict of every lane; the lanes share one data set."""
     return judge(frame, lanes[0])
 
 
