@@ -574,8 +574,8 @@ def _write_results(folder: Path) -> None:
         _save(at / "specs" / f"{name}.json", json.dumps(given))
         jobs[name] = ["run", f"specs/{name}.json"]
     write_inputs(at / "specs")
-    for name, (path, over) in _SWEEPS.items():
-        jobs[name] = ["sweep", f"specs/{path}", *over.split()]
+    for name, (spec, over) in _SWEEPS.items():
+        jobs[name] = ["sweep", f"specs/{spec}", *over.split()]
     for name, arguments in jobs.items():
         printed = _command([*arguments, "-o", f"{name}.json"], at)
         result = at / f"{name}.json"

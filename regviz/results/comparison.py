@@ -28,7 +28,7 @@ from regviz.specs.fields import GROUPS, OPTIMIZER_NAMES, SEEDS
 from regviz.specs.text import compact, listed
 
 MOST = 6
-MAXSEEDS = 10
+MAX_SEEDS = 10
 MAX_NAME = 40
 MOST_SETTINGS = 3
 """Most settings in a name; techniques are all in it."""
@@ -75,8 +75,8 @@ class Comparison:
             raise SpecError(
                 f"comparison: got {len(self.entries)} configurations; give 1 to {MOST}."
             )
-        if not 1 <= self.seeds <= MAXSEEDS:
-            raise SpecError(f"seeds: got {self.seeds}; give 1 to {MAXSEEDS}.")
+        if not 1 <= self.seeds <= MAX_SEEDS:
+            raise SpecError(f"seeds: got {self.seeds}; give 1 to {MAX_SEEDS}.")
 
     @classmethod
     def of(cls, experiments: Sequence[Experiment], seeds: int = 1) -> Comparison:
