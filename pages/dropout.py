@@ -15,6 +15,7 @@ from regviz.scratch.dropout import (
     dropout_backward,
     dropout_forward,
 )
+from regviz.scratch.max_norm import max_norm
 from regviz.specs import Experiment
 from regviz.ui import charts, layout, lesson, live
 from regviz.ui.lesson import Lanes
@@ -29,6 +30,7 @@ START = Experiment.from_dict(
 )
 REPEATS = 2000
 SWEEP = tuple(k / 10 for k in range(10))
+LIMITS = (0.25, 0.5, 1.0, 2.0, 4.0)
 USUAL = (
     "**Typical dropout p:** inputs 0.1–0.3, with many features · hidden layers 0.3–0.5, including "
     "the last one, before the output layer · none on the model's output · attention 0.1 · "
@@ -48,6 +50,7 @@ def contents() -> lesson.Lesson:
             "dropout_per_layer",
             "input_dropout",
             "dropout_kind",
+            "max_norm",
             "activation",
             "hidden_layers",
             "units",
@@ -68,7 +71,13 @@ def contents() -> lesson.Lesson:
             expected=0,
         ),
         point=point,
-        code=(dropout_forward, dropout_backward, classic_dropout, alpha_dropout_forward),
+        code=(
+            dropout_forward,
+            dropout_backward,
+            classic_dropout,
+            alpha_dropout_forward,
+            max_norm,
+        ),
         code_ran=code_ran,
         tasks=(
             lesson.Task(
@@ -188,6 +197,19 @@ def views(shown: lesson.Shown) -> None:
             tuple(shown.experiment.replace("regularization.dropout", p) for p in SWEEP),
             draw_sweep,
         )
+    with st.expander("A limit beside dropout: max-norm", icon=":material/straighten:"):
+        st.caption(
+            "Max-norm is often used with dropout (Srivastava et al. 2014). After every step, the "
+            "weights into each unit are scaled back to a norm of at most c where they exceed it. "
+            "The experiment in the controls without a limit, and with c = "
+            f"{', '.join(f'{c:g}' for c in LIMITS)}."
+        )
+        lesson.further_run(
+            "dropout-max-norm",
+            "Train with limits",
+            tuple(shown.experiment.replace("regularization.max_norm", c) for c in (0.0, *LIMITS)),
+            draw_limits,
+        )
 
 
 def rates(e: Experiment) -> str:
@@ -244,6 +266,9 @@ def code_ran(frame: Frame, lanes: Lanes) -> str:
         dropped, _ = alpha_dropout_forward(h, p, training=True, rng=rng)
         means.append(f"{h.mean():.2f} → {dropped.mean():.2f}")
         variances.append(f"{h.var():.2f} → {dropped.var():.2f}")
+    w = rng.standard_normal((4, 3))
+    c = lanes[1].regularization.max_norm or 1.0
+    limited = max_norm(w, c)
     return (
         f"x = {row(x)}, p = {p:g}, means over {REPEATS} masks. Inverted dropout: "
         f"{row(inverted.mean(0))} in training, {row(ran['inverted_use'])} at test time; variance "
@@ -253,7 +278,8 @@ def code_ran(frame: Frame, lanes: Lanes) -> str:
         f"is smaller by the factor 1-p = {1 - p:g}. A gradient of 1 is passed back as "
         f"{ran['back'].mean():.2f} on average. Alpha dropout at this p, before → after: SELU "
         f"outputs, mean {means[0]}, variance {variances[0]}; ReLU outputs, mean {means[1]}, "
-        f"variance {variances[1]}."
+        f"variance {variances[1]}. Max-norm c = {c:g} on random weights into three units: norms "
+        f"{row(np.linalg.norm(w, axis=0))} become {row(np.linalg.norm(limited, axis=0))}."
     )
 
 
@@ -335,6 +361,28 @@ def mode_rows(frame: Frame, lanes: Lanes) -> lesson.Rows:
             *(f"{lane.curve('train_loss_train_mode')[-1]:.3f}" for lane in frame.lanes),
         )
     ]
+
+
+def draw_limits(frame: Frame, lanes: Lanes) -> None:
+    """Draw the losses over max-norm's limit c, and compare them with those without a limit."""
+    free, *limited = (metrics.read(lane) for lane in frame.lanes)
+    losses = [r.val_loss for r in limited]
+    best = lesson.lowest(losses)
+    text = (
+        f"Validation loss without a limit: {free.val_loss:.3f}. With a limit it is lowest at c = "
+        f"{LIMITS[best]:g}: {losses[best]:.3f}. Training accuracy: "
+        f"{metrics.percent(free.train_accuracy)} without a limit, "
+        f"{metrics.percent(limited[0].train_accuracy)} at c = {LIMITS[0]:g}."
+    )
+    charts.chart(
+        lambda colors: lesson_figures.validation_curve(
+            "max-norm c", LIMITS, [r.train_loss for r in limited], losses, colors
+        ),
+        key="max-norm-curve",
+        alt=text,
+        about=charts.of_runs(lanes),
+    )
+    st.html(layout.point(text))
 
 
 def draw_sweep(frame: Frame, lanes: Lanes) -> None:

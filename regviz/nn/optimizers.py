@@ -10,7 +10,7 @@ One step is three calls, each a place for techniques of its kind:
    SGD and Adam, of weight decay; for AdamW it multiplies the weights by 1 - lr·weight_decay.
 2. ``move`` is the optimizer's own rule.
 3. ``finish`` projects the weights: for L1 the proximal step in the optimizer's own metric, that is
-   with the threshold scaled as the step was.
+   with the threshold scaled as the step was; then max-norm's limits.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from regviz.nn.layers import Parameters
-from regviz.nn.penalties import add_l2_gradient_, soft_threshold_
+from regviz.nn.penalties import add_l2_gradient_, limit_norms_, soft_threshold_
 from regviz.specs import Experiment
 
 
@@ -42,6 +42,7 @@ class Strengths:
     l2: Sequence[float] = ()
     weight_decay: Sequence[float] = ()
     momentum: Sequence[float] = ()
+    max_norm: Sequence[float] = ()
 
     def __post_init__(self) -> None:
         for f in fields(self):
@@ -101,6 +102,9 @@ class Optimizer(ABC):
         self.pull = _spread(pull, parameters, weights=True)
         self.shrink = _spread(shrink, parameters, weights=True)
         self.l1_step = _spread(l1_step, parameters, weights=True)
+        limits = [c or math.inf for c in strengths.max_norm]
+        self.limits = torch.tensor(limits, device=parameters.device)
+        self.limited = any(strengths.max_norm)
         self.state: dict[str, Tensor] = {}
 
     @classmethod
@@ -148,9 +152,12 @@ class Optimizer(ABC):
         """Move the parameters by the optimizer's rule."""
 
     def finish(self) -> None:
-        """Take L1's proximal step."""
+        """Take L1's proximal step, then limit the norms of the weights into each unit."""
         if not _is_off(self.l1_step):
             soft_threshold_(self.parameters.weights, self.l1_threshold())
+        if self.limited:
+            for name in self.parameters.weight_names:
+                limit_norms_(self.parameters[name], self.limits)
 
     @abstractmethod
     def l1_threshold(self) -> Tensor:

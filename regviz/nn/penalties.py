@@ -1,4 +1,4 @@
-"""Penalties on weights, with one strength per lane.
+"""Penalties on weights and limits of them, with one strength per lane.
 
 All of them act on weight matrices only, never on biases or the parameters of norms. The penalties'
 values take one strength per lane. Their steps, :func:`add_l2_gradient_` and
@@ -48,3 +48,19 @@ def soft_threshold_(weights: Float[Tensor, "*n"], threshold: Tensor) -> None:
     Source: Parikh & Boyd 2014, "Proximal Algorithms", section 6.5.2.
     """
     weights.sub_(torch.clamp(weights, -threshold, threshold))
+
+
+def limit_norms_(
+    weights: Float[Tensor, "lanes inputs units"], limits: Float[Tensor, " lanes"]
+) -> None:
+    """Max-norm: project the weights into each unit onto a ball, in place.
+
+    w_j ← w_j·min(1, c/‖w_j‖), where column j holds w_j; c = inf sets no limit. Afterwards
+    ‖w_j‖ ≤ c exactly: float32 rounds each product by up to 2⁻²⁴ of it, so a vector that is too
+    long is scaled to c·(1 - 2⁻²³).
+
+    Source: Srivastava et al. 2014, section 5.1; ``torch.renorm``.
+    """
+    c = limits.to(torch.float64).view(-1, 1, 1)
+    norms = torch.linalg.vector_norm(weights, dim=1, keepdim=True, dtype=torch.float64)
+    weights.mul_(torch.where(norms > c, c * (1 - 2**-23) / norms, 1.0))

@@ -608,6 +608,8 @@ class RegularizationSpec(Group):
     the torch optimizer of the run does under that name. All three act on weights, not on biases
     or normalization parameters, nor on embeddings.
 
+    ``max_norm`` limits the norm of the weights into each unit, after every step.
+
     ``recurrent_dropout`` drops units of an LSTM's state on their way to the next step, with one
     mask for the whole sequence; ``attention_dropout`` drops attention weights and
     ``residual_dropout`` the outputs of a transformer's sub-layers before they are added.
@@ -735,6 +737,19 @@ class RegularizationSpec(Group):
         "the gradient (for SGD the same as L2, for Adam scaled like any gradient). AdamW: "
         "decoupled, w shrinks by lr·λ·w each step. Biases are not decayed.",
         sweep=Range(1e-6, 1e-2, log=True, zero=True),
+        off=0.0,
+    )
+    max_norm: float = row(
+        0.0,
+        number(0, 1000),
+        "max-norm",
+        symbol="c",
+        control=Stops((0.0, 0.25, 0.5, 1.0, 2.0, 3.0, 4.0, 8.0)),
+        help="After every step, the weights into each unit are scaled back to a norm of at most c "
+        "where they exceed it. 0 sets no limit. Biases are not limited.",
+        usual="3–4, with dropout",
+        sweep=Range(0.2, 10.0, log=True, more=False, least=0.01, most=1000),
+        extension=True,
         off=0.0,
     )
     label_smoothing: float = row(

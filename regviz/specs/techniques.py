@@ -103,6 +103,15 @@ TECHNIQUES: tuple[Technique, ...] = (
         "Loshchilov & Hutter 2019",
     ),
     Technique(
+        "Max-norm",
+        "regularization.max_norm",
+        "pages/dropout.py",
+        "regviz.nn.penalties:limit_norms_",
+        "regviz.scratch.max_norm:max_norm",
+        "Srivastava et al. 2014",
+        "tests/test_max_norm.py",
+    ),
+    Technique(
         "Early stopping",
         "regularization.early_stopping",
         "pages/early_stopping.py",
