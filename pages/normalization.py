@@ -12,6 +12,7 @@ from regviz.figures import lessons as lesson_figures
 from regviz.figures import theory as theory_figures
 from regviz.frames import Frame
 from regviz.results import metrics
+from regviz.scratch.clipping import clip_gradients, global_norm
 from regviz.scratch.normalization import batch_norm, layer_norm
 from regviz.specs import Experiment
 from regviz.ui import charts, layout, lesson, live
@@ -30,6 +31,8 @@ USUAL_RATE = 0.001  # the default of torch.optim.Adam
 RATES = (0.001, 0.01, 0.03, 0.1, 0.3, 1.0)
 SCALES = (0.01, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 BATCHES = (2, 4, 8, 32, 128)
+CLIPS = (0.0, 1.0, 0.1)
+CLIPPED_RATES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 STRESSES = {
     "Learning rate": (
         "learning rate",
@@ -48,6 +51,12 @@ STRESSES = {
         "the batch. Here a remainder of one point, or of at most a quarter of the batch size, "
         "joins the batch before it.",
     ),
+    "Gradient clipping": (
+        "learning rate",
+        "Another way to survive a high learning rate: the experiment with SGD and no "
+        "normalization, its gradients clipped to a norm of at most 1 or 0.1, or not at all. A "
+        "clipped gradient keeps its direction.",
+    ),
     "Position": (
         "learning rate",
         "Each norm before and after the activation, at higher and higher learning rates.",
@@ -64,6 +73,7 @@ def contents() -> lesson.Lesson:
         controls=(
             "lr",
             "init_scale",
+            "clip_norm",
             "batch_size",
             "norm_position",
             "activation",
@@ -85,7 +95,7 @@ def contents() -> lesson.Lesson:
             expected=1,
         ),
         point=point,
-        code=(batch_norm, layer_norm),
+        code=(batch_norm, layer_norm, clip_gradients, global_norm),
         code_ran=code_ran,
         tasks=(
             lesson.Task(
@@ -123,6 +133,8 @@ def contents() -> lesson.Lesson:
             "Li et al. 2019, arXiv 1801.05134: dropout *before* batch norm shifts the variance "
             "between training and test time",
             "van Laarhoven 2017: L2 before batch norm changes the effective step size",
+            "Pascanu et al. 2013; torch.nn.utils.clip_grad_norm_: gradient clipping by the global "
+            "norm",
         ),
         lanes=three,
         labels=NAMES,
@@ -252,6 +264,8 @@ def code_ran(frame: Frame, lanes: Lanes) -> str:
     layered = layer_norm(x, one, zero)
     alone, _, var = batch_norm(x[:1], one, zero, running_mean, running_var, training=True)
     kept = "does not change" if np.array_equal(var, running_var) else "changes"
+    gradients = [rng.normal(size=(units, 4)), rng.normal(size=4)]
+    clipped = clip_gradients(gradients, 1.0)
     return (
         f"Random numbers with the mean {mean:.2f} and standard deviation {std:.2f} of layer "
         f"{last + 1}'s inputs with no normalization, in batches of {len(x)}. Batch norm in train "
@@ -260,7 +274,8 @@ def code_ran(frame: Frame, lanes: Lanes) -> str:
         f"mode it then gives mean {used.mean():.2f}, std {used.std():.3f}. Layer norm: mean "
         f"{layered.mean():.1e}, std {layered.std():.3f}, the same in both modes. For a batch of "
         f"one sample, batch norm returns {np.abs(alone).max():g} everywhere and {kept} its running "
-        "statistics; torch.nn.BatchNorm1d raises an error."
+        "statistics; torch.nn.BatchNorm1d raises an error. Clipped at 1, random gradients of norm "
+        f"{global_norm(gradients):.2f} have norm {global_norm(clipped):.2f}."
     )
 
 
@@ -289,6 +304,13 @@ def under_stress(kind: str, e: Experiment) -> tuple[tuple[str, ...], tuple[str, 
         for field, value in calm.items():
             models = {name: m.replace(field, value) for name, m in models.items()}
         path, values = "training.batch_size", BATCHES
+    elif kind == "Gradient clipping":
+        plain = models[NAMES[0]].replace("training.optimizer", "sgd")
+        models = {
+            f"clip norm {c:g}" if c else "no clipping": plain.replace("training.clip_norm", c)
+            for c in CLIPS
+        }
+        values = CLIPPED_RATES
     elif kind == "Position":
         models = {
             f"{name}, {where}": models[name].replace("model.norm_position", where)

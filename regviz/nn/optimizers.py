@@ -6,8 +6,9 @@ is the same to float rounding.
 
 One step is three calls, each a place for techniques of its kind:
 
-1. ``prepare`` changes the gradient and shrinks the weights: it adds the gradients of L2 and, for
-   SGD and Adam, of weight decay; for AdamW it multiplies the weights by 1 - lr·weight_decay.
+1. ``prepare`` changes the gradient and shrinks the weights: it adds the gradient of L2, clips, and
+   for SGD and Adam adds the gradient of weight decay; for AdamW it multiplies the weights by 1 -
+   lr·weight_decay.
 2. ``move`` is the optimizer's own rule.
 3. ``finish`` projects the weights: for L1 the proximal step in the optimizer's own metric, that is
    with the threshold scaled as the step was; then max-norm's limits.
@@ -21,6 +22,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from regviz.nn.layers import Parameters
@@ -43,6 +45,7 @@ class Strengths:
     weight_decay: Sequence[float] = ()
     momentum: Sequence[float] = ()
     max_norm: Sequence[float] = ()
+    clip_norm: Sequence[float] = ()
 
     def __post_init__(self) -> None:
         for f in fields(self):
@@ -78,6 +81,21 @@ def _is_off(value: Tensor | float) -> bool:
     return isinstance(value, float) and value == 0.0
 
 
+def clip_gradients_(parameters: Parameters, limits: Float[Tensor, " lanes"]) -> None:
+    """Scale each lane's gradient down to a norm of at most its limit, in place.
+
+    g ← g·min(1, c/(‖g‖ + 10⁻⁶)), where ‖g‖ is over all parameters of the lane; c = inf clips
+    nothing.
+
+    Source: Pascanu et al. 2013; ``torch.nn.utils.clip_grad_norm_``.
+    """
+    blocks = [parameters.grad(name).flatten(1) for name in parameters.slices]
+    norms = torch.stack([torch.linalg.vector_norm(block, dim=1) for block in blocks])
+    scale = torch.clamp(limits / (torch.linalg.vector_norm(norms, dim=0) + 1e-6), max=1.0)
+    for block in blocks:
+        block.mul_(scale.unsqueeze(1))
+
+
 class Optimizer(ABC):
     """Base of the optimizers: strengths, state, and the parts of a step that all share.
 
@@ -91,8 +109,11 @@ class Optimizer(ABC):
         self.strengths = strengths
         self.steps = 0
         decay = strengths.weight_decay
-        pull = strengths.l2
-        if not self.decoupled:
+        pull, pull_after = strengths.l2, (0.0,) * len(decay)
+        self.clips = any(strengths.clip_norm)
+        if not self.decoupled and self.clips:  # decay is the optimizer's, L2 part of the loss
+            pull_after = decay
+        elif not self.decoupled:  # one pass over the weights instead of two
             pull = [a + b for a, b in zip(pull, decay, strict=True)]
         shrink = [
             1 - lr * d if self.decoupled else 1.0 for lr, d in zip(strengths.lr, decay, strict=True)
@@ -100,11 +121,14 @@ class Optimizer(ABC):
         l1_step = [lr * k for lr, k in zip(strengths.lr, strengths.l1, strict=True)]
         self.lr = _spread(strengths.lr, parameters, weights=False)
         self.pull = _spread(pull, parameters, weights=True)
+        self.pull_after = _spread(pull_after, parameters, weights=True)
         self.shrink = _spread(shrink, parameters, weights=True)
         self.l1_step = _spread(l1_step, parameters, weights=True)
-        limits = [c or math.inf for c in strengths.max_norm]
-        self.limits = torch.tensor(limits, device=parameters.device)
         self.limited = any(strengths.max_norm)
+        self.weight_limits, self.gradient_limits = (
+            torch.tensor([c or math.inf for c in each], device=parameters.device)
+            for each in (strengths.max_norm, strengths.clip_norm)
+        )
         self.state: dict[str, Tensor] = {}
 
     @classmethod
@@ -138,12 +162,16 @@ class Optimizer(ABC):
         self.finish()
 
     def prepare(self) -> None:
-        """Add the penalties' gradients to the gradient, and shrink the weights for decoupled
-        weight decay."""
+        """Add the penalties' gradients to the gradient, clip it, and shrink the weights for
+        decoupled weight decay."""
         parameters = self.parameters
+        gradient = parameters.gradient[: parameters.n_weights]
         if not _is_off(self.pull):
-            gradient = parameters.gradient[: parameters.n_weights]
             add_l2_gradient_(gradient, parameters.weights, self.pull)
+        if self.clips:
+            clip_gradients_(parameters, self.gradient_limits)
+        if not _is_off(self.pull_after):
+            add_l2_gradient_(gradient, parameters.weights, self.pull_after)
         if not (isinstance(self.shrink, float) and self.shrink == 1.0):
             parameters.weights.mul_(self.shrink)
 
@@ -157,7 +185,7 @@ class Optimizer(ABC):
             soft_threshold_(self.parameters.weights, self.l1_threshold())
         if self.limited:
             for name in self.parameters.weight_names:
-                limit_norms_(self.parameters[name], self.limits)
+                limit_norms_(self.parameters[name], self.weight_limits)
 
     @abstractmethod
     def l1_threshold(self) -> Tensor:

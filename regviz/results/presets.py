@@ -80,6 +80,12 @@ def _ignores_inputs(without: LaneFrame, with_: LaneFrame) -> bool:
     return metrics.read(with_).train_loss > 0.6 and metrics.read(without).train_loss < 0.3
 
 
+def _learns_only_with(without: LaneFrame, with_: LaneFrame) -> bool:
+    """Whether only the second model learns anything; guessing has a training loss of 0.69."""
+    failed = without.status == "diverged" or metrics.read(without).train_loss > 0.6
+    return failed and metrics.read(with_).train_loss < 0.3
+
+
 def _less_sure(without: LaneFrame, with_: LaneFrame) -> bool:
     # one label in five is wrong: a model that matches more than 80% has learned wrong ones
     learned = metrics.read(with_).train_accuracy > 0.85
@@ -258,6 +264,15 @@ PRESETS: tuple[Preset, ...] = (
         model=_WIDE,
         regularization={"max_norm": 1.0},
         training={"lr": 0.005, "epochs": 200},
+    ),
+    _preset(
+        "Gradient clipping: a learning rate that is too high",
+        "SGD with a learning rate of 3 learns nothing: its steps are too long. With the gradient "
+        "clipped to a norm of 0.1 the same learning rate works.",
+        _learns_only_with,
+        data={"kind": "spirals", "n_samples": 300, "noise": 0.1},
+        model={"hidden": [32, 32, 32]},
+        training={"optimizer": "sgd", "lr": 3.0, "epochs": 60, "clip_norm": 0.1},
     ),
     _preset(
         "Honest percentages: label smoothing",

@@ -820,7 +820,8 @@ class TrainingSpec(Group):
     """Optimizer, step size, batches, length and the seed of weights, batch order and masks.
 
     ``batch_size=None`` is the full batch; :func:`~regviz.specs.experiment.batch_ends` says how a
-    remainder is handled. ``momentum`` is SGD's (torch's convention).
+    remainder is handled. ``momentum`` is SGD's (torch's convention). ``clip_norm`` limits the norm
+    of the gradient in each step.
     """
 
     group = "training"
@@ -856,6 +857,19 @@ class TrainingSpec(Group):
         control=Stops(_per_decade(-5, 3)),
         help="The step size. If it is far too large, the run may diverge.",
         sweep=Range(1e-4, 0.1, log=True, more=False, least=1e-9),
+    )
+    clip_norm: float = row(
+        0.0,
+        number(0, 1e6),
+        "clip norm",
+        name="clip {}",
+        control=Stops((0.0, 0.01, 0.1, 0.5, 1.0, 5.0, 10.0)),
+        help="In every step, a gradient with a norm above this value is scaled down to it. The "
+        "norm is taken over all parameters together. 0 clips nothing.",
+        usual="0.5–5",
+        sweep=Range(0.01, 10.0, log=True, more=False, least=1e-6, most=1e6),
+        extension=True,
+        off=0.0,
     )
     batch_size: int | None = row(
         32,

@@ -112,6 +112,15 @@ TECHNIQUES: tuple[Technique, ...] = (
         "tests/test_max_norm.py",
     ),
     Technique(
+        "Gradient clipping",
+        "training.clip_norm",
+        "pages/normalization.py",
+        "regviz.nn.optimizers:clip_gradients_",
+        "regviz.scratch.clipping:clip_gradients",
+        "Pascanu et al. 2013",
+        "tests/test_clipping.py",
+    ),
+    Technique(
         "Early stopping",
         "regularization.early_stopping",
         "pages/early_stopping.py",
