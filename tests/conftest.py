@@ -63,9 +63,10 @@ settings.load_profile("regviz")
 # from half a minute up on two idle cores; those that mostly wait are among those that compute
 LONGEST = (
     "test_faults_of_trainers",
-    "test_lessons",
-    "test_faults_of_students",
     "test_slides",
+    "test_faults_of_students",
+    "test_lessons",
+    "test_faults_of_the_server",
     "test_engine",
     "test_own_data_page",
     "test_playground_browser",
@@ -77,7 +78,8 @@ LONGEST = (
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take longest, or one process works on one at the end while the
-    others have nothing to do."""
+    other has nothing to do. Those of faults start browsers, servers and trainers: the files between
+    them keep two of them from running at a time, on two cores."""
     order = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: order.get(item.path.stem, len(order)))
 
