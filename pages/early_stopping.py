@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 
 from regviz.figures import lessons as lesson_figures
+from regviz.figures import live as live_figures
 from regviz.figures import theory as theory_figures
+from regviz.figures.palette import Palette
 from regviz.frames import Frame, LaneFrame
 from regviz.results import metrics, uncertainty
 from regviz.results.stopping import trace
+from regviz.scratch.averaging import average_weights
 from regviz.scratch.early_stopping import early_stopping
 from regviz.specs import EarlyStoppingSpec, Experiment
 from regviz.ui import charts, layout, lesson, live
@@ -24,6 +29,7 @@ START = Experiment.from_dict(
         "training": {"lr": 0.003, "epochs": 300},
     }
 )
+DECAYS = (0.0, 0.9, 0.98, 0.99)
 
 
 def contents() -> lesson.Lesson:
@@ -37,6 +43,7 @@ def contents() -> lesson.Lesson:
             "patience",
             "min_delta",
             "restore_best_weights",
+            "ema",
             "noise",
             "label_noise",
             "samples",
@@ -58,7 +65,7 @@ def contents() -> lesson.Lesson:
             expected=0,
         ),
         point=point,
-        code=(early_stopping,),
+        code=(early_stopping, average_weights),
         code_ran=code_ran,
         tasks=(
             lesson.Task(
@@ -82,6 +89,8 @@ def contents() -> lesson.Lesson:
             "Prechelt 1998, “Early stopping – but when?”",
             "Keras, `keras.callbacks.EarlyStopping`: patience and min_delta as used here",
             "Goodfellow et al. 2016, *Deep Learning*, section 7.8",
+            "Polyak & Juditsky 1992; Tarvainen & Valpola 2017, arXiv 1703.01780; "
+            "torch.optim.swa_utils: averaging the weights over the steps",
         ),
         subject=lesson.Subject(
             "Early stopping", lambda e: e.regularization.early_stopping is not None
@@ -114,6 +123,19 @@ def views(shown: lesson.Shown) -> None:
     lesson.curves_and_readout(shown)
     if shown.last_finished is not None:
         theatre(*shown.last_finished)
+    with st.expander("Averaging the weights instead of stopping", icon=":material/line_axis:"):
+        st.caption(
+            "The model that keeps training, used with its last weights and with moving averages of "
+            "its weights. Training is the same for all of them: only the weights that predict "
+            "differ. The larger the decay, the more steps are averaged, about 1/(1 - decay)."
+        )
+        going_on = shown.experiment.replace("regularization.early_stopping", None)
+        lesson.further_run(
+            "early-stopping-averages",
+            "Train with averages",
+            tuple(going_on.replace("training.ema", decay) for decay in DECAYS),
+            draw_averages,
+        )
     with st.container(horizontal=True):
         st.page_link(
             "pages/misconceptions.py",
@@ -125,6 +147,21 @@ def views(shown: lesson.Shown) -> None:
             label="Where does over-fitting begin? Mark it yourself",
             icon=":material/flag:",
         )
+
+
+def draw_averages(frame: Frame, lanes: Lanes) -> None:
+    """Draw the curves of the last weights and of the averages, and compare where they end."""
+    names = [f"decay {decay:g}" if decay else "last weights" for decay in DECAYS]
+    readings = [metrics.read(lane) for lane in frame.lanes]
+    losses = ", ".join(f"{n} {r.val_loss:.3f}" for n, r in zip(names, readings, strict=True))
+    text = f"Validation loss after {readings[0].epoch} epochs: {losses}."
+
+    def draw(colors: Palette) -> go.Figure:
+        skeleton = live_figures.loss_curves(names, epochs=frame.epochs, palette=colors)
+        return live_figures.fill_loss_curves(skeleton, frame.lanes)
+
+    charts.chart(draw, key="weight-averages", alt=text, about=charts.of_runs(lanes))
+    st.html(layout.point(text))
 
 
 def rule(e: Experiment) -> EarlyStoppingSpec:
@@ -200,10 +237,19 @@ def code_ran(frame: Frame, lanes: Lanes) -> str:
         end = f"stops at epoch {ended}" if ended else "does not stop"
         others.append(f"{patience} keeps epoch {at} ({end})")
     return (
-        f"On the stored losses of the model without early stopping, patience {now.patience} keeps "
-        f"epoch {best} and {now_end}. Other values of patience, without training again: "
-        + "; ".join(others)
-        + "."
+        f"{averages(losses)} On the stored losses of the model without early stopping, patience "
+        f"{now.patience} keeps epoch {best} and {now_end}. Other values of patience, without "
+        "training again: " + "; ".join(others) + "."
+    )
+
+
+def averages(losses: list[float]) -> str:
+    """Average a weight that jumps between two values, as late steps do, and say what comes out."""
+    path = np.tile([[0.0], [1.0]], (max(2, len(losses) // 2), 1))
+    ends = average_weights(path, 0.0)[-1, 0], average_weights(path, 0.9)[-1, 0]
+    return (
+        f"A weight that jumps between 0 and 1 for {len(path)} steps ends at {ends[0]:.2f}; its "
+        f"average with decay 0.9 ends at {ends[1]:.2f}."
     )
 
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from regviz.frames import LaneFrame
 from regviz.results import metrics, verdict
 from regviz.results.uncertainty import ece
@@ -84,6 +86,12 @@ def _learns_only_with(without: LaneFrame, with_: LaneFrame) -> bool:
     """Whether only the second model learns anything; guessing has a training loss of 0.69."""
     failed = without.status == "diverged" or metrics.read(without).train_loss > 0.6
     return failed and metrics.read(with_).train_loss < 0.3
+
+
+def _steadier(without: LaneFrame, with_: LaneFrame) -> bool:
+    """Whether the validation loss changes at most a third as much from epoch to epoch."""
+    jumps = [np.diff(lane.curve("val_loss")[-20:]).std() for lane in (without, with_)]
+    return bool(jumps[1] <= jumps[0] / 3)
 
 
 def _less_sure(without: LaneFrame, with_: LaneFrame) -> bool:
@@ -273,6 +281,16 @@ PRESETS: tuple[Preset, ...] = (
         data={"kind": "spirals", "n_samples": 300, "noise": 0.1},
         model={"hidden": [32, 32, 32]},
         training={"optimizer": "sgd", "lr": 3.0, "epochs": 60, "clip_norm": 0.1},
+    ),
+    _preset(
+        "Weight averaging: the same run, steadier",
+        "SGD with a learning rate of 1: the last weights jump from epoch to epoch, and so does the "
+        "validation loss. The second model is the moving average of the first one's weights: its "
+        "curve is smooth.",
+        _steadier,
+        data={"kind": "moons", "n_samples": 300, "noise": 0.2},
+        model={"hidden": [32, 32]},
+        training={"optimizer": "sgd", "lr": 1.0, "batch_size": 8, "epochs": 60, "ema": 0.99},
     ),
     _preset(
         "Honest percentages: label smoothing",

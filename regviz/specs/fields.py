@@ -821,7 +821,8 @@ class TrainingSpec(Group):
 
     ``batch_size=None`` is the full batch; :func:`~regviz.specs.experiment.batch_ends` says how a
     remainder is handled. ``momentum`` is SGD's (torch's convention). ``clip_norm`` limits the norm
-    of the gradient in each step.
+    of the gradient in each step. ``ema`` is the decay of the weights' moving average, with which
+    the model is evaluated.
     """
 
     group = "training"
@@ -868,6 +869,20 @@ class TrainingSpec(Group):
         "norm is taken over all parameters together. 0 clips nothing.",
         usual="0.5–5",
         sweep=Range(0.01, 10.0, log=True, more=False, least=1e-6, most=1e6),
+        extension=True,
+        off=0.0,
+    )
+    ema: float = row(
+        0.0,
+        number(0, 1, below=True),
+        "weight averaging",
+        name="averaging {}",
+        control=Stops((0.0, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999)),
+        help="The model predicts with a moving average of its weights. In every step the average "
+        "keeps this share of itself; the rest comes from the new weights. Training goes on from "
+        "the last weights, so it is not changed. 0 averages nothing.",
+        usual="0.99–0.999",
+        sweep=Range(0.0, 0.95, most=0.9999),
         extension=True,
         off=0.0,
     )

@@ -129,6 +129,15 @@ TECHNIQUES: tuple[Technique, ...] = (
         "Prechelt 1998",
     ),
     Technique(
+        "Weight averaging",
+        "training.ema",
+        "pages/early_stopping.py",
+        "regviz.nn.averaging:Average",
+        "regviz.scratch.averaging:average_weights",
+        "Polyak & Juditsky 1992; Tarvainen & Valpola 2017",
+        "tests/test_averaging.py",
+    ),
+    Technique(
         "Batch norm",
         "model.norm",
         "pages/normalization.py",

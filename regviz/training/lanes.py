@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from regviz.nn.averaging import Average
 from regviz.training.randomness import Draws
 from regviz.training.records import Records, Snapshot
 from regviz.training.stack import Stack
@@ -149,6 +150,10 @@ def _train_on(stack: Stack, parts: Sequence[Part]) -> None:
     network = kind.join([(s.network, places) for s, places in parts])
     stack.optimizer = first.optimizer.join(
         network.parameters, [(s.optimizer, places) for s, places in parts]
+    )
+    stack.average = Average.of(
+        [stack.experiments[lane] for lane in stack.lanes],
+        [(s.observed, places) for s, places in parts],
     )
     stack.network = network
     stack.arrange()

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from regviz.data.datasets import make_dataset
+from regviz.nn.averaging import Average
 from regviz.nn.layers import Dropout, Site
 from regviz.nn.losses import (
     cross_entropy,
@@ -94,6 +95,8 @@ class Stack:
         self.optimizer: Optimizer = OPTIMIZERS[first.training.optimizer](
             self.network.parameters, Strengths.of(experiments)
         )
+        every_lane = range(len(experiments))
+        self.average = Average.of(experiments, [(self.network, every_lane)])
         self.order = [generator(s, ORDER) for s in self.seeds]
         self.mask_draws = [
             Draws(self.seeds, DROPOUT, i, site.units, device)
@@ -174,8 +177,11 @@ class Stack:
 
     @property
     def observed(self) -> AnyNetwork:
-        """The network whose weights are evaluated, kept as best and shown in frames."""
-        return self.network
+        """The network whose weights are evaluated, kept as best and shown in frames.
+
+        If any lane averages its weights, it holds the averages, and the last weights of the others.
+        """
+        return self.network if self.average is None else self.average.network
 
     def networks(self) -> list[tuple[AnyNetwork, list[int]]]:
         """Return every observed network and the numbers of its lanes: ended ones, then training."""
@@ -268,6 +274,8 @@ class Stack:
     def _update(self) -> None:
         """Change the weights by the gradient of one batch; called once after each."""
         self.optimizer.step()
+        if self.average is not None:
+            self.average.update(self.network, self.optimizer.steps)
 
     # --- after it ---------------------------------------------------------------------------
 
