@@ -107,6 +107,7 @@ CONTROLS = [
     ("Optimizer", "adamw", "training.optimizer", "adamw"),
     ("Learning rate", 1e3, "training.lr", 1e3),
     ("Clip norm", 1.0, "training.clip_norm", 1.0),
+    ("Weight averaging", 0.99, "training.ema", 0.99),
     ("Batch size", "all", "training.batch_size", None),
     ("Epochs", 20, "training.epochs", 20),
     ("Seed", 3, "training.seed", 3),
