@@ -301,6 +301,7 @@ def test_pausing_a_shared_run_pauses_nobody_else(engine: Engine, owner: Owner) -
     mine, theirs = engine.submit(experiments, owner()), engine.submit(experiments, owner())
     seen(mine, 20)
     mine.pause()
+    assert mine.state == "paused"  # at once, though a run of its own trains up to here again
     at_least = _epoch(mine)
     epochs: list[int] = []
 

@@ -227,13 +227,15 @@ class Engine:
             if epoch is not None:
                 if len(run.jobs) > 1 or run.trained:  # lanes from a finished run cannot pause
                     run = self._separate(job)
+                    if run.has_shown(epoch):  # a busy trainer takes minutes to get there again
+                        run.state = "paused"
                 elif self._shared.get(run.key) is run:
                     del self._shared[run.key]  # no other job shall join a run that pauses
             elif run.pause_at is None:
                 return
             else:
                 self._shared.setdefault(run.key, run)
-            arrived = run.state == "paused" and epoch is not None and epoch <= run.shown
+            arrived = run.state == "paused" and run.has_shown(epoch)
             run.pause_at = epoch
             if run.state == "paused" and not arrived:
                 run.state = "running"
@@ -260,6 +262,8 @@ class Engine:
                 state = "running"  # it was resumed while this message was on its way
             else:
                 work.pause_at = max(work.pause_at, head["epoch"])
+        elif work.state == "paused" and work.has_shown(work.pause_at):
+            state = "paused"  # it trains again, unseen, up to the epoch that is shown
         work.state = state
         work.changed()
 

@@ -60,6 +60,10 @@ class Work:
         self.outlook: tuple[int, float, float] | None = None  # runs before, seconds, received at
         self._unpacking = threading.Lock()  # taken last; no other lock is taken under it
 
+    def has_shown(self, epoch: int | None) -> bool:
+        """Whether a frame of this epoch or of a later one has come; False for None."""
+        return epoch is not None and epoch <= self.shown
+
     def changed(self) -> None:
         """Wake the threads that wait for a change of one of the jobs."""
         for job in self.jobs:
