@@ -14,7 +14,7 @@ __all__ = ["Experiment", "__version__", "fit", "train"]
 
 
 def __getattr__(name: str) -> Any:
-    # torch costs a second and 300 MiB: whoever only describes or draws runs never pays for it
+    # torch costs a second and 300 MiB: a process that only describes or draws runs loads none of it
     if name in ("fit", "train"):
         from regviz.training import run as training
 

@@ -1,3 +1,3 @@
-"""The version, for those who cannot import the package for it: that reaches torch."""
+"""The version, in a module that imports nothing: the package itself can load torch."""
 
 __version__ = "0.1.0"

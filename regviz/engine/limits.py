@@ -62,7 +62,7 @@ class Limits:
             epochs=int(_positive(environment, "REGVIZ_MAX_EPOCHS", limits.epochs, whole=True)),
             parameters=parameters,
             seconds=_positive(environment, "REGVIZ_MAX_SECONDS", limits.seconds),
-            # who allows one model that large wants twins of it
+            # a limit that allows one such model must allow its twin as well
             total_parameters=max(limits.total_parameters, 2 * parameters),
         )
 
@@ -115,7 +115,7 @@ def trainer_memory(most: int, trainers: int, available: int | None) -> int:
     """Return the bytes above which a trainer is replaced: ``most``, or an equal share of what is
     left beside the server.
 
-    Else the system would end a process of its own choice first, with no word to anybody.
+    Otherwise the kernel would kill a process of its choice first, without a message.
     """
     if available is None:
         return most

@@ -33,7 +33,7 @@ def bayes_rate(kind: str, noise: float) -> float:
     Parameters
     ----------
     kind
-        A ``data.kind``. Of ``digits`` and of somebody's own data no density is known.
+        A ``data.kind``. For ``digits`` and own data no density is known.
     noise
         Its ``data.noise``.
 
@@ -138,7 +138,7 @@ def _xor(noise: float) -> float:
     q is the mean of Φ(-u/σ) over u in [0, 2]: (σ/2)·(v·Φ(-v) + φ(0) - φ(v)), v = 2/σ.
     """
     top = 1 / math.sqrt(2 * math.pi)
-    if noise < 0.05:  # nobody comes from the far side of the square
+    if noise < 0.05:  # no point comes from the far side of the square
         flipped = top * noise / 2
     else:
         v = 2 / noise

@@ -149,7 +149,7 @@ def _write_all(stream: TextIO, text: str) -> None:
     while rest:
         try:
             rest = rest[os.write(descriptor, rest) :]
-        except BlockingIOError:  # somebody has made it so; wait until it takes more
+        except BlockingIOError:  # made non-blocking by another process; wait until it takes more
             select.select([], [descriptor], [])
 
 
@@ -201,7 +201,7 @@ def _check_standard_output() -> None:
 def _why_not(descriptor: int, *, ours: bool = False) -> str:
     """Return why a descriptor will not take a result, "" where nothing speaks against it.
 
-    Only a file of ``ours`` is written to: whoever shares standard output with other processes
+    Only a file of ``ours`` is written to: a process that shares standard output with others
     would lose what they wrote. A device gets a space, which JSON allows in front.
     """
     mode = os.fstat(descriptor).st_mode
@@ -263,7 +263,7 @@ def _remove_stale(part: Path) -> None:
     if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
         return
     with part.open("rb") as file:
-        _lock(file)  # raises where somebody holds it
+        _lock(file)  # raises where another process holds it
         part.unlink()
 
 

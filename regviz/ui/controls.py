@@ -194,7 +194,7 @@ def some(names: Sequence[str]) -> Experiment:
 
 
 def own_data() -> DataSpec | None:
-    """Return somebody's own data where the controls say that they are used."""
+    """Return the user's own data if the controls say that they are used."""
     values = _memory()
     own: DataSpec | None = values.get("own") if values["data.kind"] == OWN_KIND else None
     return own

@@ -1,5 +1,5 @@
 """The web server as one command: ``streamlit run app.py`` with the trainers started before the
-first visitor, who then need not wait for them, and ended with the server.
+first session, which then need not wait for them, and ended with the server.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _T = TypeVar("_T")
 _made: dict[CodeType, Any] = {}
 
 DEFAULTS = {
-    "STREAMLIT_SERVER_FILE_WATCHER_TYPE": "none",  # who edits pages uses streamlit run
+    "STREAMLIT_SERVER_FILE_WATCHER_TYPE": "none",  # use streamlit run while editing pages
     "STREAMLIT_SERVER_HEADLESS": "true",  # or it asks a person on a terminal for an e-mail address
     "STREAMLIT_BROWSER_SERVER_ADDRESS": "localhost",  # or it asks an outside host for its own
 }
