@@ -411,5 +411,5 @@ def test_where_there_is_no_boundary_a_sentence_says_why() -> None:
 
 
 def test_bytes_that_are_no_message_are_refused() -> None:
-    with pytest.raises(ValueError, match="not a live message"):
+    with pytest.raises(ValueError, match="do not begin with RVL1"):
         packing.unpack(b"RVF1....")

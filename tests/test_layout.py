@@ -23,7 +23,13 @@ TRAINING_SIDE = [
     path
     for path in PACKAGE
     if path.relative_to(ROOT / "regviz").parts[0] in WHERE_TRAINED
-    and path.relative_to(ROOT / "regviz").as_posix() not in ("data/own.py", "labs/__init__.py")
+    and path.relative_to(ROOT / "regviz").as_posix()
+    not in (
+        "data/own.py",
+        "labs/__init__.py",
+        "labs/audio.py",
+        "labs/text.py",
+    )
 ]
 """Files that may import torch and scikit-learn; the web process never loads them."""
 
