@@ -43,10 +43,9 @@ TECHNIQUES = [
     for row in FIELDS.values()
     if row.regularizes and row.path.count(".") == 1 and row.applies("mlp", START.data.kind)
 ]
+# the usual pair is trained first: of many techniques only the first few are trained alone
 FIRST = ("regularization.dropout", "regularization.l2")
-"""The usual pair is trained first: of many techniques only the first few are trained alone."""
-NAMES = {"early stopping": "early stop"}
-"""Names that are shorter here, in the charts' legends."""
+NAMES = {"early stopping": "early stop"}  # shorter in the charts' legends
 GUIDE = (
     ("Few samples, a large network", "dropout 0.3–0.5", "Reference: dropout 0.5"),
     ("Any network that over-fits", "weight decay", "Weight decay 0.01 under Adam"),

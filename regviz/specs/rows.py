@@ -110,7 +110,8 @@ class Range:
             return tuple(value for value in grid if self.least <= value <= self.most)
         step = 1.0 if self.whole else 0.05
         top = min(self.most, 2 * self.high)
-        return tuple(round(i * step, 2) for i in range(round(top / step) + 1))
+        even = (round(i * step, 2) for i in range(round(top / step) + 1))
+        return tuple(value for value in even if value <= self.most)
 
 
 # --- the row ------------------------------------------------------------------------------------
