@@ -480,8 +480,9 @@ def test_the_targets_are_drawn_as_they_are_smoothed() -> None:
 def test_the_usual_rates_stand_beside_their_controls() -> None:
     at = opened("dropout", short("dropout"))
     usual = [h.value for h in at.sidebar.html if "rv-usual" in h.value]
-    assert ["0.3–0.5" in u for u in usual] == [True, False]
-    assert ["0.1–0.3" in u for u in usual] == [False, True]
+    assert ["0.3–0.5" in u for u in usual] == [True, False, False]
+    assert ["0.1–0.3" in u for u in usual] == [False, True, False]
+    assert ["3–4" in u for u in usual] == [False, False, True]  # max-norm's
 
 
 def test_both_conventions_agree_with_themselves_for_the_p_in_the_controls() -> None:
