@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import multiprocessing
 import os
 import queue
 import subprocess
@@ -19,6 +18,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+
+# imported here, not when the first trainer starts: SIGTERM can end an import of the main thread
+# while it holds the import lock, for which the engine's thread would then wait without end
+from multiprocessing.connection import Pipe
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +70,7 @@ class TrainerProcess:
         self._measured = self.started
         self._on_message, self._on_end = on_message, on_end
         self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._connection, theirs = multiprocessing.Pipe()
+        self._connection, theirs = Pipe()
         self._marker = os.memfd_create("regviz") if hasattr(os, "memfd_create") else None
         descriptors = [theirs.fileno(), *([self._marker] if self._marker is not None else [])]
         command = [sys.executable, "-m", "regviz.trainer", "--device", device]
