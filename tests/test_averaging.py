@@ -39,7 +39,8 @@ def recorded(
     experiments: list[Experiment], monkeypatch: pytest.MonkeyPatch
 ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
     """Train; return the trained and the observed weights of all lanes after each step."""
-    trained, observed = [], []
+    trained: list[torch.Tensor] = []
+    observed: list[torch.Tensor] = []
     update = Stack._update
 
     def noting(stack: Stack) -> None:

@@ -109,7 +109,8 @@ class Optimizer(ABC):
         self.strengths = strengths
         self.steps = 0
         decay = strengths.weight_decay
-        pull, pull_after = strengths.l2, (0.0,) * len(decay)
+        pull = strengths.l2
+        pull_after: Sequence[float] = (0.0,) * len(decay)
         self.clips = any(strengths.clip_norm)
         if not self.decoupled and self.clips:  # decay is the optimizer's, L2 part of the loss
             pull_after = decay
