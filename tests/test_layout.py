@@ -29,6 +29,7 @@ TRAINING_SIDE = [
         "labs/__init__.py",
         "labs/audio.py",
         "labs/text.py",
+        "nn/shapes.py",
     )
 ]
 """Files that may import torch and scikit-learn; the web process never loads them."""
