@@ -85,7 +85,9 @@ def test_only_the_training_side_imports_torch_and_scikit_learn() -> None:
 
 
 def test_pages_reach_training_only_through_the_engine() -> None:
-    closed = {module_name(path) for path in TRAINING_SIDE if path.stem not in ENTRIES}
+    # a page shows the source of regviz.wrong, whose functions import torch when they are called
+    trained = [path for path in TRAINING_SIDE if path.parent.name != "wrong"]
+    closed = {module_name(path) for path in trained if path.stem not in ENTRIES}
     for path in (*APP, *UI):
         for name in imports(path):
             assert not {name, name.rpartition(".")[0]} & closed, (path, name)
