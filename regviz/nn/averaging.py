@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from regviz.nn.networks import AnyNetwork
 from regviz.specs import Experiment
 
@@ -31,11 +28,8 @@ class Average:
 
     def __init__(self, network: AnyNetwork, decays: Sequence[float]) -> None:
         self.network = network
-        parameters = network.parameters
-        self.share: Tensor | float = 1 - decays[0]  # of the new weights
-        if len(set(decays)) > 1:
-            shares = torch.tensor([1 - decay for decay in decays], device=parameters.device)
-            self.share = shares[parameters.lane_of]
+        # of the new weights
+        self.share = network.parameters.spread([1 - decay for decay in decays])
 
     @classmethod
     def of(

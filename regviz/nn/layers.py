@@ -74,6 +74,14 @@ class Parameters:
         parts = [lanes.repeat_interleave(math.prod(s[1:])) for _, s in self.slices.values()]
         return torch.cat(parts)
 
+    def spread(self, values: Sequence[float], *, weights: bool = False) -> Tensor | float:
+        """Return one number where all lanes agree, else each lane's value at each of its entries,
+        laid out like ``flat``, or like ``weights``."""
+        if len(set(values)) == 1:
+            return float(values[0])
+        lane_of = self.lane_of[: self.n_weights] if weights else self.lane_of
+        return torch.tensor(values, dtype=torch.float32, device=self.device)[lane_of]
+
     def view(self, flat: Tensor, name: str) -> Tensor:
         """Return one block of a vector that is laid out like ``flat``, as (lanes, *shape)."""
         where, shape = self.slices[name]

@@ -69,14 +69,6 @@ class Strengths:
         return cls(**{k: [getattr(s, k)[i] for s, lanes in parts for i in lanes] for k in names})
 
 
-def _spread(values: Sequence[float], parameters: Parameters, *, weights: bool) -> Tensor | float:
-    """Return one number where all lanes agree, else each lane's value at each of its entries."""
-    if len(set(values)) == 1:
-        return float(values[0])
-    lane_of = parameters.lane_of[: parameters.n_weights] if weights else parameters.lane_of
-    return torch.tensor(values, dtype=torch.float32, device=lane_of.device)[lane_of]
-
-
 def _is_off(value: Tensor | float) -> bool:
     return isinstance(value, float) and value == 0.0
 
@@ -120,11 +112,11 @@ class Optimizer(ABC):
             1 - lr * d if self.decoupled else 1.0 for lr, d in zip(strengths.lr, decay, strict=True)
         ]
         l1_step = [lr * k for lr, k in zip(strengths.lr, strengths.l1, strict=True)]
-        self.lr = _spread(strengths.lr, parameters, weights=False)
-        self.pull = _spread(pull, parameters, weights=True)
-        self.pull_after = _spread(pull_after, parameters, weights=True)
-        self.shrink = _spread(shrink, parameters, weights=True)
-        self.l1_step = _spread(l1_step, parameters, weights=True)
+        self.lr = parameters.spread(strengths.lr)
+        self.pull = parameters.spread(pull, weights=True)
+        self.pull_after = parameters.spread(pull_after, weights=True)
+        self.shrink = parameters.spread(shrink, weights=True)
+        self.l1_step = parameters.spread(l1_step, weights=True)
         self.limited = any(strengths.max_norm)
         self.weight_limits, self.gradient_limits = (
             torch.tensor([c or math.inf for c in each], device=parameters.device)
@@ -204,7 +196,7 @@ class SGD(Optimizer):
 
     def __init__(self, parameters: Parameters, strengths: Strengths) -> None:
         super().__init__(parameters, strengths)
-        self.momentum = _spread(strengths.momentum, parameters, weights=False)
+        self.momentum = parameters.spread(strengths.momentum)
 
     def move(self) -> None:
         """Move the parameters by -lr·b."""
@@ -230,7 +222,7 @@ class SGD(Optimizer):
         t = self.steps
         rates = self.strengths.momentum
         sums = [(1 - rate**t) / (1 - rate) for rate in rates]
-        return _spread(sums, self.parameters, weights=True)
+        return self.parameters.spread(sums, weights=True)
 
 
 class Adam(Optimizer):
