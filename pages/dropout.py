@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from regviz.figures import lessons as lesson_figures
 from regviz.figures import theory as theory_figures
 from regviz.frames import Frame
 from regviz.results import metrics, verdict
@@ -17,7 +16,7 @@ from regviz.scratch.dropout import (
 )
 from regviz.scratch.max_norm import max_norm
 from regviz.specs import Experiment
-from regviz.ui import charts, layout, lesson, live
+from regviz.ui import lesson, live
 from regviz.ui.lesson import Lanes
 
 START = Experiment.from_dict(
@@ -374,15 +373,7 @@ def draw_limits(frame: Frame, lanes: Lanes) -> None:
         f"{metrics.percent(free.train_accuracy)} without a limit, "
         f"{metrics.percent(limited[0].train_accuracy)} at c = {LIMITS[0]:g}."
     )
-    charts.chart(
-        lambda colors: lesson_figures.validation_curve(
-            "max-norm c", LIMITS, [r.train_loss for r in limited], losses, colors
-        ),
-        key="max-norm-curve",
-        alt=text,
-        about=charts.of_runs(lanes),
-    )
-    st.html(layout.point(text))
+    lesson.validation_curve("max-norm c", LIMITS, limited, lanes, text, key="max-norm-curve")
 
 
 def draw_sweep(frame: Frame, lanes: Lanes) -> None:
@@ -403,15 +394,7 @@ def draw_sweep(frame: Frame, lanes: Lanes) -> None:
     )
     if not any(v.kind == verdict.UNDER for v in found):
         text += " This run does not show that a very large p under-fits."
-    charts.chart(
-        lambda colors: lesson_figures.validation_curve(
-            "dropout p", SWEEP, [r.train_loss for r in readings], losses, colors
-        ),
-        key="dropout-curve",
-        alt=text,
-        about=charts.of_runs(lanes),
-    )
-    st.html(layout.point(text))
+    lesson.validation_curve("dropout p", SWEEP, readings, lanes, text, key="dropout-curve")
 
 
 LESSON = contents()

@@ -5,13 +5,12 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from regviz.figures import lessons as lesson_figures
 from regviz.figures import theory as theory_figures
 from regviz.frames import Frame
 from regviz.results import metrics
 from regviz.scratch.noise import flipped_labels, noise_penalty, noisy_inputs
 from regviz.specs import Experiment
-from regviz.ui import charts, layout, lesson, live
+from regviz.ui import lesson, live
 from regviz.ui.lesson import Lanes
 
 START = Experiment.from_dict(
@@ -285,15 +284,7 @@ def draw_sweep(frame: Frame, lanes: Lanes) -> None:
             else "On this run, both less noise and more noise end with a higher validation loss."
         )
     )
-    charts.chart(
-        lambda colors: lesson_figures.validation_curve(
-            "input noise σ", SIGMAS, [r.train_loss for r in readings], losses, colors
-        ),
-        key="noise-curve",
-        alt=text,
-        about=charts.of_runs(lanes),
-    )
-    st.html(layout.point(text))
+    lesson.validation_curve("input noise σ", SIGMAS, readings, lanes, text, key="noise-curve")
 
 
 LESSON = contents()

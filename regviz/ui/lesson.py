@@ -19,6 +19,7 @@ import streamlit as st
 
 from regviz import specs
 from regviz.engine.engine import IN_PROGRESS
+from regviz.figures import lessons as lesson_figures
 from regviz.figures.palette import Palette
 from regviz.frames import Frame
 from regviz.frames.lab import LabFrame
@@ -482,6 +483,27 @@ def mode_losses(frame: Frame) -> tuple[float, float]:
     """Return the second lane's training loss in train mode and in eval mode, in nats."""
     lane = frame.lanes[1]
     return float(lane.curve("train_loss_train_mode")[-1]), float(lane.curve("train_loss")[-1])
+
+
+def validation_curve(
+    name: str,
+    values: Sequence[float],
+    readings: Sequence[metrics.Reading],
+    lanes: Lanes,
+    text: str,
+    *,
+    key: str,
+) -> None:
+    """Draw the losses of a sweep over ``values`` of the setting ``name``, and below it ``text``,
+    which says what came of it."""
+    train, val = [r.train_loss for r in readings], [r.val_loss for r in readings]
+    charts.chart(
+        lambda colors: lesson_figures.validation_curve(name, values, train, val, colors),
+        key=key,
+        alt=text,
+        about=charts.of_runs(lanes),
+    )
+    st.html(layout.point(text))
 
 
 def lowest(losses: Sequence[float]) -> int:
